@@ -1,0 +1,1 @@
+"""Protocols through which the rooms meet."""
