@@ -1,0 +1,83 @@
+"""Structured logs: JSON lines in a file, readable lines on the console, and no secret in either."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import re
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from app.base.secret import Secret
+
+MASK = "••••"
+_SECRET_NAMES = re.compile(r"secret|token|password|passphrase|signature|authorization|api_?key", re.IGNORECASE)
+_SECRET_TEXTS = re.compile(
+    r"zgt_[A-Za-z0-9_-]{16,}|(?<=tradingview/)[A-Za-z0-9_-]{20,}|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}"
+)
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def redact(value: Any, name: str = "") -> Any:
+    """`value` without secrets and control characters, as a log line may hold it."""
+    if isinstance(value, Secret) or (_SECRET_NAMES.search(name) and isinstance(value, str) and value):
+        return MASK
+    if isinstance(value, str):
+        return _UNSEEN.sub("", _SECRET_TEXTS.sub(MASK, value))
+    if isinstance(value, dict):
+        return {key: redact(item, str(key)) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [redact(item) for item in value]
+    return value
+
+
+def _redacting(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name in list(event):
+        if name not in {"_record", "_from_structlog", "exc_info"}:
+            event[name] = redact(event[name], name)
+    return event
+
+
+def set_up(level: str, directory: Path | None, keep_days: int = 30) -> None:
+    """Send every record to the console and, with a `directory`, to a file that is turned over each day."""
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handlers: list[logging.Handler] = [_console(shared)]
+    if directory is not None:
+        directory.mkdir(parents=True, exist_ok=True)
+        handlers.append(_file(directory / "ziggurat.log", shared, keep_days))
+    logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
+
+
+def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
+    plain_errors = structlog.processors.ExceptionRenderer(
+        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    )
+    steps = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, plain_errors, _redacting, renderer]
+    return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=steps)
+
+
+def _console(shared: list[Any]) -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(shared, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())))
+    return handler
+
+
+def _file(path: Path, shared: list[Any], keep_days: int) -> logging.Handler:
+    handler = logging.handlers.TimedRotatingFileHandler(path, when="midnight", utc=True, backupCount=keep_days)
+    handler.setFormatter(_formatter(shared, structlog.processors.JSONRenderer(default=str)))
+    path.chmod(0o600)
+    return handler

@@ -1,0 +1,112 @@
+"""The control socket: how commands reach a running instance. One JSON line each way.
+
+A Unix socket of mode 0600 in the data directory; who can open the data directory's files may use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.base.errors import AppError
+from app.bootstrap import Administration, Application
+
+SOCKET_NAME = "control.sock"
+MOST_BYTES = 65_536
+ANSWER_TIMEOUT_SEC = 30.0
+
+
+class ControlFailed(AppError):
+    """The running instance refused, or its answer could not be understood."""
+
+
+class ControlServer:
+    """Answers commands on the data directory's control socket while the application runs."""
+
+    def __init__(self, application: Application) -> None:
+        self._path = application.settings.data_dir / SOCKET_NAME
+        self._commands = commands_of(application.administration)
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self._path.unlink(missing_ok=True)
+        old_mask = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._answer, path=str(self._path), limit=MOST_BYTES)
+        finally:
+            os.umask(old_mask)
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._path.unlink(missing_ok=True)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            answer = await self._perform(await reader.readline())
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+        except (ConnectionError, ValueError):
+            pass  # whoever asked is gone
+        finally:
+            writer.close()
+
+    async def _perform(self, line: bytes) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            command = self._commands[request["command"]]
+            return {"ok": await command(request.get("arguments", {}))}
+        except AppError as error:
+            return {"error": str(error)}
+        except (ValueError, KeyError, TypeError) as error:
+            return {"error": f"not understood: {error}"}
+
+
+Command = Callable[[Mapping[str, Any]], Awaitable[Any]]
+
+
+def commands_of(administration: Administration) -> dict[str, Command]:
+    """What can be asked, by name; used beside a running instance and without one alike."""
+    return {
+        "token create": lambda given: administration.create_token(given["name"], given["role"]),
+        "token list": lambda _: administration.list_tokens(),
+        "token revoke": lambda given: administration.revoke_token(given["name"]),
+        "secret show": lambda given: administration.show_secret(given.get("name"), path_token=given["path_token"]),
+        "secret rotate": lambda given: administration.rotate_secret(
+            given.get("name"), path_token=given["path_token"], grace_hours=given["grace_hours"]
+        ),
+        "ports": lambda _: administration.ports(),
+    }
+
+
+def ask_running(data_dir: Path, command: str, arguments: Mapping[str, Any]) -> Any:
+    """The answer of the instance that runs on `data_dir`; None where none runs. ControlFailed where it refuses."""
+    path = data_dir / SOCKET_NAME
+    if not path.exists():
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(ANSWER_TIMEOUT_SEC)
+        try:
+            connection.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return None  # left behind by a process that was killed
+        connection.sendall(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
+        answer = json.loads(_read_line(connection))
+    if "error" in answer:
+        raise ControlFailed(answer["error"])
+    return answer["ok"]
+
+
+def _read_line(connection: socket.socket) -> bytes:
+    parts: list[bytes] = []
+    while not parts or not parts[-1].endswith(b"\n"):
+        part = connection.recv(MOST_BYTES)
+        if not part:
+            raise ControlFailed("the running instance went away before it answered")
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,64 @@
+"""`secret` and `token`: keys for machines without a window, beside a running instance or without one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from app.bootstrap import administer, default_data_dir, read_settings
+from app.cli.control import ask_running, commands_of
+
+ROLES = ("viewer", "trader", "admin")
+
+
+def add_secret(add: Any) -> None:
+    command = add("secret", "show or rotate a webhook key (the secret is printed last)", _secret)
+    command.add_argument("action", choices=("show", "rotate"))
+    command.add_argument("--name", default=None, help="which key; the first one where not given")
+    command.add_argument("--path-token", action="store_true", help="the public address's path token instead of a key")
+    command.add_argument("--grace-hours", type=float, default=24.0, help="how long the old one stays valid")
+
+
+def add_token(add: Any) -> None:
+    command = add("token", "create, list or revoke API tokens (a new token is printed last)", _token)
+    command.add_argument("action", choices=("create", "list", "revoke"))
+    command.add_argument("--name", default=None)
+    command.add_argument("--role", choices=ROLES, default="viewer")
+
+
+def perform(options: argparse.Namespace, command: str, arguments: Mapping[str, Any]) -> Any:
+    """Have the running instance do it, else take the data directory's lock and do it here."""
+    data_dir = options.data_dir or default_data_dir()
+    answer = ask_running(data_dir, command, arguments)
+    if answer is not None:
+        return answer
+    settings = read_settings(data_dir=data_dir, config_file=options.config, log_level=options.log_level)
+
+    async def here() -> Any:
+        async with administer(settings) as administration:
+            return await commands_of(administration)[command](arguments)
+
+    return asyncio.run(here())
+
+
+def _secret(options: argparse.Namespace) -> int:
+    arguments = {"name": options.name, "path_token": options.path_token, "grace_hours": options.grace_hours}
+    print(perform(options, f"secret {options.action}", arguments))
+    return 0
+
+
+def _token(options: argparse.Namespace) -> int:
+    if options.action != "list" and not options.name:
+        print("ziggurat: --name is needed")
+        return 2
+    answer = perform(options, f"token {options.action}", {"name": options.name, "role": options.role})
+    if options.action == "list":
+        for item in answer:
+            print(
+                f"{item['name']}  {item['role']}  created {item['created_at']}  last used {item['last_used_at'] or 'never'}"
+            )
+    else:
+        print(answer)
+    return 0

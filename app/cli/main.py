@@ -1,0 +1,59 @@
+"""Reads the command line and runs one command. Exit status: 0 fine, 1 a finding or failure, 2 usage."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from app import __version__
+from app.base.errors import AppError
+from app.cli.keys import add_secret, add_token
+from app.cli.send import add_send
+from app.cli.serve import add_serve
+
+AddCommand = Callable[[Any], None]
+
+
+def main(arguments: Sequence[str], extra: Sequence[AddCommand] = ()) -> int:
+    """Run the command that `arguments` name; errors are one sentence on stderr."""
+    parser = _parser(extra)
+    options = parser.parse_args(list(arguments))
+    if options.run is None:
+        parser.print_help()
+        return 2
+    try:
+        return int(options.run(options))
+    except AppError as error:
+        print(f"ziggurat: {error}", file=sys.stderr)
+        if options.debug:
+            traceback.print_exc()
+        return getattr(error, "exit_status", 1)
+    except KeyboardInterrupt:
+        return 1
+
+
+def _parser(extra: Sequence[AddCommand]) -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--data-dir", type=Path, default=None, help="where everything is kept")
+    shared.add_argument("--config", type=Path, default=None, help="configuration file instead of the data directory's")
+    shared.add_argument("--log-level", default=None, choices=("debug", "info", "warning", "error"))
+    shared.add_argument("--debug", action="store_true", help="show where an error came from")
+    parser = argparse.ArgumentParser(
+        prog="python -m app", description="Executes TradingView alerts on crypto exchanges."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.set_defaults(run=None, debug=False)
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    def add(name: str, help_text: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help_text, description=help_text, parents=[shared])
+        command.set_defaults(run=run)
+        return command
+
+    for add_command in (add_serve, *extra, add_send, add_secret, add_token):
+        add_command(add)
+    return parser

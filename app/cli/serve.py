@@ -1,0 +1,78 @@
+"""`serve`: the engine and its listeners without a window."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from typing import Any
+
+from app.bootstrap import Application, Settings, default_data_dir, read_settings
+from app.cli.control import ControlServer
+
+STOP_GRACE_SEC = 10.0
+
+
+def add_serve(add: Any) -> None:
+    command = add("serve", "run the engine and its listeners without a window", run)
+    command.add_argument("--api-port", type=int, default=None)
+    command.add_argument("--webhook-port", type=int, default=None)
+
+
+def run(options: argparse.Namespace) -> int:
+    settings = read_settings(
+        data_dir=options.data_dir or default_data_dir(),
+        config_file=options.config,
+        log_level=options.log_level,
+        api_port=options.api_port,
+        webhook_port=options.webhook_port,
+    )
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve(settings))
+    return 0
+
+
+def _loop_factory() -> Any:
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415 - not installed on Windows
+
+    return uvloop.new_event_loop
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C, then stop cleanly."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    if sys.platform != "win32":
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+    application = await Application.open(settings)
+    control = ControlServer(application)
+    try:
+        api_port, webhook_port = await application.start()
+        await control.start()
+        print(_welcome(application, api_port, webhook_port), flush=True)
+        await stopping.wait()
+        print("stopping", flush=True)
+    finally:
+        await control.stop()
+        await application.stop(STOP_GRACE_SEC)
+
+
+def _welcome(application: Application, api_port: int, webhook_port: int) -> str:
+    host = application.config.api.host
+    data_dir = application.settings.data_dir
+    return "\n".join(
+        (
+            f"Ziggurat {application.version} serves on the paper exchange.",
+            f"  webhook      http://{host}:{api_port}/webhook/tradingview  (this machine)",
+            f"  public       http://{application.config.webhook.host}:{webhook_port}/webhook/tradingview/<path token>",
+            f"  API          http://{host}:{api_port}/api  (token: python -m app token create --name me --role admin)",
+            f"  data         {data_dir}",
+            "",
+            "Next: print the webhook key with `python -m app secret show`, put it into an alert's message and send it;",
+            "the README has an example with curl. Ctrl-C stops.",
+        )
+    )

@@ -1,0 +1,103 @@
+"""Wanted minus live: what must be placed, amended and cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from app.domain.order import RESTING, Order, OrderStatus
+from app.domain.values import ZERO, OrderRole
+from app.domain.wanted import Place, Wanted, place_of
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """`quantity` is the order's new total, what has filled included; `price` is the trigger's for a stop."""
+
+    order: Order
+    quantity: Decimal
+    price: Decimal | None
+
+
+@dataclass(slots=True)
+class Difference:
+    place: list[Wanted] = field(default_factory=list)
+    amend: list[Amendment] = field(default_factory=list)
+    cancel: list[Order] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What may be done. `exit_room` is what may be sold in all, None where reduce-only guards it."""
+
+    can_amend: bool
+    exit_room: Decimal | None
+
+
+def difference(wanted: Iterable[Wanted], live: Sequence[Order], means: Means) -> Difference:
+    """What to do so that exactly `wanted` is live. Orders whose outcome is open count as present until it is known."""
+    result = Difference()
+    by_place: dict[Place, list[Order]] = {}
+    for order in live:
+        by_place.setdefault(place_of(order), []).append(order)
+    growing: list[Wanted] = []
+    for wish in wanted:
+        present = by_place.pop(wish.place, [])
+        if not present:
+            growing.append(wish)
+        else:
+            _adjust(wish, present, means, result)
+    for orders in by_place.values():
+        result.cancel.extend(_cancellable(orders))
+    _place_within_room(growing, live, means, result)
+    return result
+
+
+def _cancellable(orders: Iterable[Order]) -> list[Order]:
+    return [order for order in orders if order.status in RESTING or _waits_to_be_sent(order)]
+
+
+def _waits_to_be_sent(order: Order) -> bool:
+    return order.status is OrderStatus.PENDING and order.retry_at is not None
+
+
+def _adjust(wish: Wanted, present: Sequence[Order], means: Means, result: Difference) -> None:
+    if all(_fits(wish, order) for order in present) and _left(present) == wish.quantity:
+        return
+    if any(order.status not in RESTING or order.is_amending for order in present):
+        result.cancel.extend(order for order in present if _waits_to_be_sent(order))
+        return
+    order = present[0]
+    if len(present) == 1 and means.can_amend and _same_kind(wish, order) and _has_room(wish, order, means):
+        price = wish.trigger_price if wish.trigger_price is not None else wish.price
+        result.amend.append(Amendment(order, order.filled + wish.quantity, price))
+    else:
+        result.cancel.extend(present)
+
+
+def _fits(wish: Wanted, order: Order) -> bool:
+    return _same_kind(wish, order) and order.price == wish.price and order.trigger_price == wish.trigger_price
+
+
+def _same_kind(wish: Wanted, order: Order) -> bool:
+    return order.type is wish.type and order.time_in_force is wish.time_in_force and order.side is wish.side
+
+
+def _left(orders: Iterable[Order]) -> Decimal:
+    return sum((order.remaining for order in orders), ZERO)
+
+
+def _has_room(wish: Wanted, order: Order, means: Means) -> bool:
+    return means.exit_room is None or wish.quantity <= order.remaining or wish.place.role is OrderRole.ENTRY
+
+
+def _place_within_room(wishes: Iterable[Wanted], live: Sequence[Order], means: Means, result: Difference) -> None:
+    taken = _left(order for order in live if order.role is not OrderRole.ENTRY)
+    for wish in wishes:
+        is_exit = wish.place.role is not OrderRole.ENTRY
+        if is_exit and means.exit_room is not None:
+            if taken + wish.quantity > means.exit_room:
+                continue
+            taken += wish.quantity
+        result.place.append(wish)

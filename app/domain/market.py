@@ -1,0 +1,107 @@
+"""Markets, their rules, and the only place where prices and quantities are quantized."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
+
+from app.domain.values import ONE, ZERO, MarketType, OrderSide, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Prices of one market at one moment, all in quote currency."""
+
+    bid: Decimal
+    ask: Decimal
+    last: Decimal
+    mark: Decimal
+    at: datetime
+
+    @staticmethod
+    def flat(price: Decimal, at: datetime) -> Quote:
+        """A quote without a spread."""
+        return Quote(price, price, price, price, at)
+
+    def executable(self, side: OrderSide) -> Decimal:
+        """What a market order of `side` would meet: the ask for a buy, the bid for a sell."""
+        return self.ask if side is OrderSide.BUY else self.bid
+
+    def valuation(self, market_type: MarketType) -> Decimal:
+        """What open quantity is worth: the mark on perpetuals, the last price on spot."""
+        return self.mark if market_type is MarketType.LINEAR else self.last
+
+
+class Rounding(StrEnum):
+    DOWN = "down"
+    UP = "up"
+
+
+def _to_multiple(value: Decimal, unit: Decimal, rounding: Rounding) -> Decimal:
+    mode = ROUND_FLOOR if rounding is Rounding.DOWN else ROUND_CEILING
+    return (value / unit).to_integral_value(rounding=mode) * unit
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRules:
+    """What a venue demands of orders in one market.
+
+    `symbol` is ccxt's unified spelling. `tick_size`, `step_size` are units of price and of quantity; quantities are in
+    contracts of `contract_size` base units (1 where the venue trades base units). `min_notional` is in quote.
+    """
+
+    symbol: str
+    market_type: MarketType
+    base: str
+    quote: str
+    tick_size: Decimal
+    step_size: Decimal
+    min_qty: Decimal
+    min_notional: Decimal
+    max_qty: Decimal | None = None
+    contract_size: Decimal = ONE
+
+    def quantize_price(self, price: Decimal, rounding: Rounding) -> Decimal:
+        """`price` on the tick."""
+        return _to_multiple(price, self.tick_size, rounding)
+
+    def quantize_entry_price(self, price: Decimal, side: OrderSide) -> Decimal:
+        """An entry's price on the tick, never worse than asked: buys down, sells up."""
+        return self.quantize_price(price, Rounding.DOWN if side is OrderSide.BUY else Rounding.UP)
+
+    def quantize_take_profit(self, price: Decimal, side: Side) -> Decimal:
+        """A take-profit's price on the tick, away from the entry."""
+        return self.quantize_price(price, Rounding.UP if side is Side.LONG else Rounding.DOWN)
+
+    def quantize_stop(self, price: Decimal, side: Side, entry: Decimal) -> Decimal:
+        """A stop's price on the tick, toward the entry."""
+        below = price < entry if price != entry else side is Side.LONG
+        return self.quantize_price(price, Rounding.UP if below else Rounding.DOWN)
+
+    def quantize_quantity(self, quantity: Decimal) -> Decimal:
+        """`quantity` on the step, down."""
+        return _to_multiple(quantity, self.step_size, Rounding.DOWN) if quantity > 0 else ZERO
+
+    def notional(self, price: Decimal, quantity: Decimal) -> Decimal:
+        """Worth in quote of `quantity` contracts at `price`."""
+        return price * quantity * self.contract_size
+
+    def meets_minimum(self, price: Decimal, quantity: Decimal) -> bool:
+        """Whether the venue takes an order of this price and quantity."""
+        return quantity >= self.min_qty and quantity > 0 and self.notional(price, quantity) >= self.min_notional
+
+    def smallest_quantity(self, price: Decimal) -> Decimal:
+        """The least quantity on the step that `meets_minimum` at `price`."""
+        by_notional = self.min_notional / (price * self.contract_size)
+        return _to_multiple(max(by_notional, self.min_qty, self.step_size), self.step_size, Rounding.UP)
+
+    def split(self, quantity: Decimal) -> tuple[Decimal, ...]:
+        """`quantity` in pieces of at most `max_qty`, all on the step."""
+        if self.max_qty is None or quantity <= self.max_qty:
+            return (quantity,)
+        most = self.quantize_quantity(self.max_qty)
+        whole, rest = divmod(quantity, most)
+        pieces = [most] * int(whole)
+        return tuple([*pieces, rest] if rest else pieces)

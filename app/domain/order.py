@@ -1,0 +1,126 @@
+"""Orders and the table of what may happen to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from app.domain.values import ZERO, OrderRole, OrderSide, OrderType, TimeInForce
+
+
+class OrderStatus(StrEnum):
+    PENDING = "pending"
+    SUBMITTED = "submitted"
+    OPEN = "open"
+    PARTIALLY_FILLED = "partially_filled"
+    PENDING_CANCEL = "pending_cancel"
+    UNKNOWN = "unknown"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+    ABANDONED = "abandoned"
+    LOST = "lost"
+
+
+_S = OrderStatus
+
+TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
+    _S.PENDING: frozenset(
+        # the mark `submitted` is lazy, so every answer may meet a pending order
+        {_S.SUBMITTED, _S.OPEN, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.ABANDONED}
+        | {_S.UNKNOWN, _S.LOST, _S.PENDING_CANCEL}
+    ),
+    _S.SUBMITTED: frozenset(
+        {_S.OPEN, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.UNKNOWN, _S.PENDING_CANCEL}
+        | {_S.PENDING, _S.LOST}  # pending: the request is known never to have left
+    ),
+    _S.OPEN: frozenset({_S.PARTIALLY_FILLED, _S.FILLED, _S.PENDING_CANCEL, _S.CANCELLED, _S.EXPIRED, _S.UNKNOWN})
+    | {_S.REJECTED},  # venues drop accepted conditional orders and call it a rejection
+    _S.PARTIALLY_FILLED: frozenset({_S.FILLED, _S.PENDING_CANCEL, _S.CANCELLED, _S.EXPIRED, _S.UNKNOWN}),
+    _S.PENDING_CANCEL: frozenset({_S.CANCELLED, _S.FILLED, _S.EXPIRED, _S.REJECTED, _S.LOST})
+    | {_S.OPEN, _S.PARTIALLY_FILLED},  # the venue refused the cancel and the order rests on
+    _S.UNKNOWN: frozenset(set(_S) - {_S.PENDING, _S.SUBMITTED, _S.UNKNOWN, _S.ABANDONED}),
+    _S.LOST: frozenset({_S.OPEN, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED}),  # it turned up after all
+    _S.CANCELLED: frozenset({_S.FILLED}),  # a fill can race our cancel on the wire
+    _S.EXPIRED: frozenset({_S.FILLED}),
+    _S.FILLED: frozenset(),
+    _S.REJECTED: frozenset(),
+    _S.ABANDONED: frozenset(),
+}
+
+TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED, _S.ABANDONED, _S.LOST})
+UNSETTLED = frozenset({_S.SUBMITTED, _S.UNKNOWN, _S.PENDING_CANCEL})
+RESTING = frozenset({_S.OPEN, _S.PARTIALLY_FILLED})
+
+
+def may_become(now: OrderStatus, then: OrderStatus) -> bool:
+    """Whether the table allows the step; staying as one is counts as allowed."""
+    return now is then or then in TRANSITIONS[now]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is sent to a venue.
+
+    `leg` and `pyramid` are None for an order of a whole group (or pyramid). `number` counts the orders of one place and
+    stands in the client order id; `attempt` counts tries of the same wish. `filled_value` is Σ price × quantity of the
+    booked fills. `seen_filled` is the largest cumulative quantity the venue ever told, booked or not.
+    """
+
+    client_order_id: str
+    account: str
+    symbol: str
+    group_id: str
+    pyramid: int | None
+    leg: int | None
+    role: OrderRole
+    side: OrderSide
+    type: OrderType
+    quantity: Decimal
+    price: Decimal | None
+    trigger_price: Decimal | None
+    reduce_only: bool
+    time_in_force: TimeInForce
+    number: int
+    attempt: int
+    status: OrderStatus
+    created_at: datetime
+    updated_at: datetime
+    venue_order_id: str | None = None
+    filled: Decimal = ZERO
+    filled_value: Decimal = ZERO
+    seen_filled: Decimal = ZERO
+    reason: str | None = None
+    amend_price: Decimal | None = None
+    amend_quantity: Decimal | None = None
+    unknown_since: datetime | None = None
+    look_ups: int = 0
+    retry_at: datetime | None = None
+    expected_price: Decimal | None = None
+
+    @property
+    def remaining(self) -> Decimal:
+        return max(self.quantity - self.filled, ZERO)
+
+    @property
+    def is_live(self) -> bool:
+        return self.status not in TERMINAL
+
+    @property
+    def is_unsettled(self) -> bool:
+        return self.status in UNSETTLED or self.seen_filled > self.filled
+
+    @property
+    def is_amending(self) -> bool:
+        return self.amend_quantity is not None
+
+    @property
+    def average(self) -> Decimal | None:
+        return self.filled_value / self.filled if self.filled else None
+
+    def moved(self, status: OrderStatus, at: datetime, reason: str | None = None) -> Order:
+        """The order in another status; the caller has asked `may_become`."""
+        return replace(self, status=status, updated_at=at, reason=reason if reason is not None else self.reason)

@@ -1,0 +1,160 @@
+"""Stops: where a group's stop lies, what tightens it, and what is no stop at all (grid.md, Stops)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Context, Decimal
+
+from app.base.config.grid import GridSettings
+from app.domain.group import Group
+from app.domain.market import MarketRules, Quote, Rounding
+from app.domain.refusal import Refusal
+from app.domain.values import HUNDRED, ONE, Side
+
+_SETTLED = Context(prec=22)
+"""Rounds off what divisions leave in the last of 28 digits, lest it push a price over a tick."""
+
+
+def asked_stop(settings: GridSettings, side: Side, reference: Decimal, signal_stop: Decimal | None) -> Decimal | None:
+    """The stop as asked for: the grid's percent from `reference`, else the signal's price, if any."""
+    if settings.stop_loss is not None and settings.stop_loss.percent is not None:
+        return side.shifted(reference, -settings.stop_loss.percent)
+    return signal_stop
+
+
+def stop_level(settings: GridSettings, side: Side, reference: Decimal, signal_stop: Decimal | None) -> Decimal | None:
+    """The stop before rounding: as asked for, moved to the minimum distance from `reference` where that is too near."""
+    stop = asked_stop(settings, side, reference, signal_stop)
+    return None if stop is None else _looser(side, stop, _at_least_distance(settings, side, reference))
+
+
+def configured_stop(
+    settings: GridSettings, rules: MarketRules, side: Side, reference: Decimal, signal_stop: Decimal | None
+) -> Decimal | None:
+    """`stop_level` on the tick: toward `reference`, save where that would bring it nearer than the minimum distance."""
+    level = stop_level(settings, side, reference, signal_stop)
+    if level is None:
+        return None
+    level = _SETTLED.plus(level)
+    stop = rules.quantize_stop(level, side, reference)
+    nearest = _SETTLED.plus(_at_least_distance(settings, side, reference))
+    if side.is_better(reference, stop) and not side.is_better(stop, nearest):
+        return stop
+    away = rules.quantize_price(level, Rounding.DOWN if side is Side.LONG else Rounding.UP)
+    return away if away > 0 else stop
+
+
+def stop_mode_price(group: Group, rules: MarketRules, reference: Decimal) -> Decimal | None:
+    """The group's configured stop counted from `reference`, without break-even and trailing."""
+    return configured_stop(group.grid, rules, group.side, reference, group.signal_stop)
+
+
+def tightened_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
+    """The tightest of break-even, trailing and what they reached before: what belongs into `Group.stop_price`.
+
+    The configured stop is not in it, since that moves with the average while deeper legs fill. None without any.
+    """
+    average = group.average_entry
+    if average is None:
+        return None
+    levels = (_break_even(group, average, taker_fee), _trailing(group, average))
+    on_tick = [rules.quantize_stop(_SETTLED.plus(level), group.side, average) for level in levels if level is not None]
+    return _tightest(group.side, [*on_tick, group.stop_price])
+
+
+def current_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
+    """The stop wanted now, on the tick; None without a stop or with nothing open. `taker_fee` is a fraction."""
+    average = group.average_entry
+    if average is None:
+        return None
+    return _tightest(group.side, [stop_mode_price(group, rules, average), tightened_stop(group, rules, taker_fee)])
+
+
+def with_price(group: Group, price: Decimal) -> Group:
+    """The group with its best price moved on to `price`; itself where nothing trails or `price` is no better."""
+    stop_loss = group.grid.stop_loss
+    if stop_loss is None or stop_loss.trailing is None or not group.open_quantity:
+        return group
+    if group.best_price is not None and not group.side.is_better(price, group.best_price):
+        return group
+    return replace(group, best_price=price)
+
+
+def is_through(side: Side, stop: Decimal, quote: Quote) -> bool:
+    """Whether a stop of a position of `side` would trigger at once: the last price is at it or beyond."""
+    return not side.is_better(quote.last, stop)
+
+
+def stop_refusal(
+    side: Side, entry: Decimal, stop: Decimal | None, take_profit: Decimal | None, settings: GridSettings
+) -> Refusal | None:
+    """Why a signal's `stop` and `take_profit` cannot protect an entry at `entry`, or None.
+
+    A signal's stop is looked at only where it would be used: a percent stop of the grid goes before it.
+    """
+    if settings.stop_loss is not None and settings.stop_loss.mode == "signal" and stop is None:
+        return Refusal("stop_sanity", "the grid takes its stop from the signal, and the signal carries none")
+    used = asked_stop(settings, side, entry, stop)
+    if used is not None and (used <= 0 or not side.is_better(entry, used)):
+        return _wrong_side(side, "stop", used, entry)
+    if take_profit is not None and (take_profit <= 0 or not side.is_better(take_profit, entry)):
+        return _wrong_side(side, "take-profit", take_profit, entry)
+    if settings.on_too_near == "refuse":
+        return _too_near(settings, entry, {"stop": used, "take-profit": take_profit})
+    return None
+
+
+def needs_stop(group: Group) -> bool:
+    """Whether something is open that a configured stop, the grid's or the signal's, must protect."""
+    stop_loss = group.grid.stop_loss
+    by_percent = stop_loss is not None and stop_loss.mode == "percent"
+    return (by_percent or group.signal_stop is not None) and group.open_quantity >= group.step_size
+
+
+def _at_least_distance(settings: GridSettings, side: Side, reference: Decimal) -> Decimal:
+    return side.shifted(reference, -settings.min_distance_percent)
+
+
+def _looser(side: Side, one: Decimal, other: Decimal) -> Decimal:
+    return other if side.is_better(one, other) else one
+
+
+def _tightest(side: Side, stops: Iterable[Decimal | None]) -> Decimal | None:
+    known = [stop for stop in stops if stop is not None]
+    if not known:
+        return None
+    return max(known) if side is Side.LONG else min(known)
+
+
+def _break_even(group: Group, average: Decimal, taker_fee: Decimal) -> Decimal | None:
+    """Where closing pays for both takers' fees: avg × (1 + fee) / (1 − fee) for a long, mirrored for a short."""
+    stop_loss = group.grid.stop_loss
+    if stop_loss is None or stop_loss.breakeven_after_tp is None or group.exit_fills < stop_loss.breakeven_after_tp:
+        return None
+    fee = taker_fee * group.side.sign
+    return average * (ONE + fee) / (ONE - fee)
+
+
+def _trailing(group: Group, average: Decimal) -> Decimal | None:
+    stop_loss = group.grid.stop_loss
+    if stop_loss is None or stop_loss.trailing is None or group.best_price is None:
+        return None
+    trailing = stop_loss.trailing
+    if group.side.gain(average, group.best_price) * HUNDRED < trailing.activation_percent * average:
+        return None
+    return group.side.shifted(group.best_price, -trailing.callback_percent)
+
+
+def _wrong_side(side: Side, what: str, price: Decimal, entry: Decimal) -> Refusal:
+    detail = f"the {what} {price:f} of a {side} lies on the wrong side of its entry {entry:f}"
+    return Refusal("stop_sanity", detail)
+
+
+def _too_near(settings: GridSettings, entry: Decimal, prices: dict[str, Decimal | None]) -> Refusal | None:
+    least = entry * settings.min_distance_percent / HUNDRED
+    for what, price in prices.items():
+        if price is not None and abs(price - entry) < least:
+            distance = f"{settings.min_distance_percent:f} %"
+            return Refusal("stop_sanity", f"the {what} {price:f} is nearer than {distance} to the entry {entry:f}")
+    return None

@@ -1,0 +1,60 @@
+"""Prices at which profit is taken (grid.md, Take-profit): from actual averages, on the tick, away from the entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Context, Decimal
+
+from app.base.config.grid import TakeProfitMode
+from app.domain.group import Group, Leg
+from app.domain.market import MarketRules
+from app.domain.values import ZERO
+
+_SETTLED = Context(prec=22)
+"""Rounds off what divisions leave in the last of 28 digits, lest it push a price over a tick."""
+
+
+def leg_target(leg: Leg, group: Group, rules: MarketRules) -> Decimal | None:
+    """The exit price of what the leg has filled, from its actual average; None where nothing has."""
+    reference = leg.average_open if leg.average_open is not None else leg.average_fill
+    return None if reference is None else _leg_price(leg, group, rules, reference)
+
+
+def leg_plan_target(leg: Leg, group: Group, rules: MarketRules) -> Decimal:
+    """The exit price to show before the leg has filled, from its planned price."""
+    return _leg_price(leg, group, rules, leg.price)
+
+
+def pyramid_target(group: Group, pyramid: int, rules: MarketRules) -> Decimal | None:
+    """The exit price of all that one pyramid has open; None where it has nothing."""
+    legs = [leg for leg in group.legs if leg.pyramid == pyramid]
+    return _aggregate_price(group, legs, group.grid.aggregate_percent_of(pyramid), rules)
+
+
+def group_target(group: Group, rules: MarketRules) -> Decimal | None:
+    """The exit price of all that the group has open; None where it has nothing."""
+    return _aggregate_price(group, group.legs, group.grid.tp_aggregate_percent, rules)
+
+
+def _leg_price(leg: Leg, group: Group, rules: MarketRules, reference: Decimal) -> Decimal:
+    if group.signal_take_profit is not None:
+        return _on_tick(group, rules, reference, group.signal_take_profit)
+    return _on_tick(group, rules, reference, group.side.shifted(reference, leg.tp_percent))
+
+
+def _aggregate_price(group: Group, legs: Iterable[Leg], percent: Decimal, rules: MarketRules) -> Decimal | None:
+    """In hybrid mode the legs' own exits carry a signal's take-profit, the aggregate keeps its percent."""
+    held = [leg for leg in legs if leg.open_quantity > 0]
+    if not held:
+        return None
+    reference = sum((leg.open_value for leg in held), ZERO) / sum((leg.open_quantity for leg in held), ZERO)
+    if group.signal_take_profit is not None and group.grid.tp_mode is not TakeProfitMode.HYBRID:
+        return _on_tick(group, rules, reference, group.signal_take_profit)
+    return _on_tick(group, rules, reference, group.side.shifted(reference, percent))
+
+
+def _on_tick(group: Group, rules: MarketRules, reference: Decimal, price: Decimal) -> Decimal:
+    """`price`, at least the minimum distance from `reference`, rounded away from it and never under one tick."""
+    nearest = group.side.shifted(reference, group.grid.min_distance_percent)
+    target = nearest if group.side.is_better(nearest, price) else price
+    return max(rules.quantize_take_profit(_SETTLED.plus(target), group.side), rules.tick_size)

@@ -1,0 +1,480 @@
+"""Keeps a group's live orders equal to the wanted ones. Every change, timer, restart and reconciliation ends here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from app.base.config.grid import TakeProfitMode
+from app.domain import client_order_id
+from app.domain.client_order_id import OrderAddress
+from app.domain.difference import Amendment, Means, difference
+from app.domain.group import EntryState, Group, Leg, end_entry, write_off_dust
+from app.domain.order import RESTING, Order, OrderStatus
+from app.domain.stop_loss import current_stop, needs_stop, tightened_stop, with_price
+from app.domain.take_profit import leg_target
+from app.domain.values import ZERO, CloseReason, OrderRole, OrderType
+from app.domain.wanted import (
+    HYBRID_TRIES,
+    Place,
+    Terrain,
+    Wanted,
+    beyond_last_leg,
+    closed_by,
+    hybrid_target_reached,
+    leftover_cannot_be_sold,
+    leftover_must_be_sold,
+    place_of,
+    wanted_orders,
+    watched_stop_is_hit,
+    watches_take_profits,
+)
+from app.engine.state import AccountState, Market
+from app.engine.turn import Turn
+from app.messages.effects import AmendOrder, CancelOrder, LoadMarket, LookUpOrder, SubmitOrders
+
+LOOK_UP_DELAYS = (0, 1, 3, 7, 15)
+"""Seconds after the outcome became unknown: at once, then 1, 2, 4, 8 s apart (orders.md)."""
+LOOK_UP_EVERY = 8
+CANCEL_RETRY_SEC = 2
+TRAIL_EVERY = timedelta(seconds=1)
+_BACKED_OFF = frozenset({OrderStatus.REJECTED, OrderStatus.LOST, OrderStatus.EXPIRED, OrderStatus.CANCELLED})
+
+
+def care_for(turn: Turn, group_id: str) -> None:
+    """Move the group on as far as its state, prices and time allow, and emit what must be sent for it."""
+    group = turn.group(group_id)
+    if not group.is_open:
+        return
+    market = turn.state.market(group.account, group.symbol)
+    account = turn.state.accounts.get(group.account)
+    if market is None or account is None:
+        turn.effect(LoadMarket(group.account, group.symbol, group.average_entry or group.legs[0].price))
+        return
+    terrain = terrain_of(turn, account, market)
+    group = _advanced(turn, group, terrain)
+    group = _settle_leftovers(turn, group, terrain)
+    if _is_over(turn, group):
+        _close(turn, group)
+        return
+    turn.keep_group(group)
+    _mend_orders(turn, group, terrain, account)
+    _guard_protection(turn, turn.group(group_id), terrain)
+    _look_up_unknown(turn, group)
+    _wake_for_holding(turn, group)
+
+
+def terrain_of(turn: Turn, account: AccountState, market: Market) -> Terrain:
+    can = account.capabilities
+    stop_type = OrderType.STOP_MARKET if can.stop_market else OrderType.STOP_LIMIT if can.stop_limit else None
+    return Terrain(
+        rules=market.rules,
+        quote=market.quote,
+        now=turn.now,
+        taker_fee=can.fees[1],
+        reduce_only=can.reduce_only,
+        exits_below_minimum=can.exits_below_minimum,
+        stop_type=stop_type,
+        take_profit_trigger=can.take_profit_market,
+        close_without_waiting_sec=turn.config.order.timeout_sec,
+    )
+
+
+def begin_close(turn: Turn, group: Group, reason: CloseReason) -> Group:
+    """The group on its way out: its entries end, nothing else may exit it; the first reason stands."""
+    if group.closing is not None:
+        return group
+    closing = replace(
+        group.with_legs(end_entry),
+        closing=reason,
+        closing_at=turn.now,
+        hybrid_active=False,
+        reduce_quantity=ZERO,
+    )
+    turn.put_group(closing)
+    return closing
+
+
+# ---------------------------------------------------------------------------------------------- moving on by itself
+
+
+def _advanced(turn: Turn, group: Group, terrain: Terrain) -> Group:
+    """The group after what prices, time and its own fills decide."""
+    group = _end_entries_beyond_stop(group, terrain)
+    group = _trail(turn, group, terrain)
+    if group.closing is None:
+        group = _decide_exit(turn, group, terrain)
+    if group.closing is None:
+        group = _watch_hybrid(turn, group, terrain)
+        group = _watch_take_profits(group, terrain)
+        group = _give_up_entries(group, terrain)
+        group = _end_flat_pyramids(turn, group)
+    return group
+
+
+def _end_entries_beyond_stop(group: Group, terrain: Terrain) -> Group:
+    stop = current_stop(group, terrain.rules, terrain.taker_fee)
+    if stop is None or not group.wants_entries:
+        return group
+    return group.with_legs(lambda leg: leg if group.side.is_better(leg.price, stop) else end_entry(leg))
+
+
+def _trail(turn: Turn, group: Group, terrain: Terrain) -> Group:
+    if group.grid.stop_loss is None or group.open_quantity <= 0 or group.closing is not None:
+        return group
+    if terrain.quote is not None:
+        group = with_price(group, terrain.quote.executable(group.side.exit_order_side))
+    tightened = tightened_stop(group, terrain.rules, terrain.taker_fee)
+    if tightened is None or tightened == group.stop_price:
+        return group
+    ready = group.trailed_at is None or turn.now - group.trailed_at >= TRAIL_EVERY
+    if not ready and group.trailed_at is not None:
+        turn.wake(f"group/{group.id}", group.trailed_at + TRAIL_EVERY)
+        return group
+    return replace(group, stop_price=tightened, trailed_at=turn.now)
+
+
+def _decide_exit(turn: Turn, group: Group, terrain: Terrain) -> Group:
+    orders = turn.orders_of(group.id)
+    stopped = any(order.role is OrderRole.STOP_LOSS and order.filled > 0 for order in orders)
+    if stopped or _watched_stop_hit(turn, group, terrain):
+        return begin_close(turn, group, CloseReason.STOP_LOSS)
+    if _held_too_long(turn, group):
+        return begin_close(turn, group, CloseReason.MANUAL)
+    if group.open_quantity > 0 or not group.wants_entries:
+        return group
+    reason = closed_by(orders)
+    aggregate = group.grid.tp_mode in {TakeProfitMode.AGGREGATE, TakeProfitMode.HYBRID}
+    if reason is not None and (group.grid.cancel_entries_when_flat or aggregate):
+        return begin_close(turn, group, reason)
+    return group
+
+
+def _watched_stop_hit(turn: Turn, group: Group, terrain: Terrain) -> bool:
+    """Only where no stop rests at the venue: one that does triggers there."""
+    if any(order.role is OrderRole.STOP_LOSS for order in turn.live_orders(group.id)):
+        return False
+    return group.open_quantity > 0 and watched_stop_is_hit(group, terrain)
+
+
+def _held_too_long(turn: Turn, group: Group) -> bool:
+    minutes = group.grid.max_holding_minutes
+    return minutes is not None and turn.now >= group.opened_at + timedelta(minutes=minutes)
+
+
+def _watch_hybrid(turn: Turn, group: Group, terrain: Terrain) -> Group:
+    if group.grid.tp_mode is not TakeProfitMode.HYBRID:
+        return group
+    if group.hybrid_active:
+        return _count_hybrid_tries(turn, group)
+    reached = hybrid_target_reached(group, terrain)
+    if reached is None:
+        return group
+    if not reached:
+        return group if group.hybrid_armed else replace(group, hybrid_armed=True)
+    if not group.hybrid_armed:
+        return group
+    turn.emit("position.updated", group=group, detail="the aggregate take-profit was reached")
+    return replace(group.with_legs(end_entry), hybrid_active=True, hybrid_armed=False, hybrid_tries=0)
+
+
+def _count_hybrid_tries(turn: Turn, group: Group) -> Group:
+    tries = [order for order in turn.orders_of(group.id) if place_of(order) == Place(OrderRole.TAKE_PROFIT)]
+    done = [order for order in tries if not order.is_live]
+    since = [order for order in done if order.remaining > 0 and order.number >= _hybrid_start(turn, group)]
+    if len(since) < HYBRID_TRIES:
+        return replace(group, hybrid_tries=len(since)) if group.hybrid_tries != len(since) else group
+    turn.alert("warning", "the aggregate take-profit did not fill; the legs' own take-profits are back", group=group)
+    return replace(group, hybrid_active=False, hybrid_armed=False, hybrid_tries=0)
+
+
+def _hybrid_start(turn: Turn, group: Group) -> int:
+    """Number of the first order of the running hybrid close: after the last per-leg exit."""
+    per_leg = [
+        order.number
+        for order in turn.orders_of(group.id)
+        if order.role is OrderRole.TAKE_PROFIT and order.leg is not None
+    ]
+    return max(per_leg, default=0) + 1
+
+
+def _watch_take_profits(group: Group, terrain: Terrain) -> Group:
+    if terrain.quote is None or not watches_take_profits(group, terrain):
+        return group
+    price = terrain.quote.executable(group.side.exit_order_side)
+
+    def watch(leg: Leg) -> Leg:
+        target = leg_target(leg, group, terrain.rules)
+        if leg.take_profit_triggered or leg.open_quantity <= 0 or target is None or group.side.is_better(target, price):
+            return leg
+        return replace(leg, take_profit_triggered=True)
+
+    return group.with_legs(watch)
+
+
+def _give_up_entries(group: Group, terrain: Terrain) -> Group:
+    bound = beyond_last_leg(group)
+    if bound is None or terrain.quote is None or not group.wants_entries:
+        return group
+    return group if group.side.is_better(terrain.quote.last, bound) else group.with_legs(end_entry)
+
+
+def _end_flat_pyramids(turn: Turn, group: Group) -> Group:
+    """pyramid_aggregate: a pyramid whose exit filled takes its unfilled entries with it."""
+    if group.grid.tp_mode is not TakeProfitMode.PYRAMID_AGGREGATE:
+        return group
+    over = {pyramid.index for pyramid in group.pyramids if _exited_flat(group, pyramid.index, turn.orders_of(group.id))}
+    return group.with_legs(lambda leg: end_entry(leg) if leg.pyramid in over else leg) if over else group
+
+
+def _exited_flat(group: Group, pyramid: int, orders: list[Order]) -> bool:
+    legs = [leg for leg in group.legs if leg.pyramid == pyramid]
+    if sum((leg.open_quantity for leg in legs), ZERO) > 0 or not any(leg.exited for leg in legs):
+        return False
+    return any(order.pyramid == pyramid and order.role is OrderRole.TAKE_PROFIT and order.filled for order in orders)
+
+
+def _settle_leftovers(turn: Turn, group: Group, terrain: Terrain) -> Group:
+    """Sell or write off what is open and can wait for nothing any more."""
+    live = turn.live_orders(group.id)
+    if leftover_cannot_be_sold(group, live, terrain):
+        turn.emit("position.updated", group=group, detail="dust", quantity=group.open_quantity)
+        if group.closing is None:
+            reason = closed_by(turn.orders_of(group.id)) or CloseReason.DUST
+            group = begin_close(turn, group, reason)
+        return write_off_dust(group)
+    if leftover_must_be_sold(group, live, terrain):
+        return begin_close(turn, group, closed_by(turn.orders_of(group.id)) or CloseReason.DUST)
+    return group
+
+
+# ---------------------------------------------------------------------------------------------- ending
+
+
+def _is_over(turn: Turn, group: Group) -> bool:
+    if group.open_quantity > 0 or (group.wants_entries and group.closing is None):
+        return False
+    orders = turn.orders_of(group.id)
+    if any(order.is_live or order.is_unsettled for order in orders):
+        return False
+    return group.closing is not None or bool(orders) or not group.wants_entries
+
+
+def _close(turn: Turn, group: Group) -> None:
+    orders = turn.orders_of(group.id)
+    purpose = {OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.ABANDONED}
+    failed = not group.was_filled and group.closing is None and not any(order.status in purpose for order in orders)
+    reason = group.closing or closed_by(orders) or CloseReason.CANCELLED
+    if not group.was_filled:
+        reason = CloseReason.CANCELLED
+    closed = replace(
+        group,
+        closing=group.closing,
+        closed_at=turn.now,
+        close_reason=None if failed else reason,
+        failed=failed,
+        unprotected_since=None,
+    )
+    turn.keep_group(closed)
+    turn.wants_promotion = True
+    turn.emit(
+        "trade.closed",
+        group=closed,
+        status=closed.status,
+        reason=closed.close_reason,
+        realized_pnl=closed.realized_pnl,
+        side=closed.side,
+        timeframe=closed.timeframe,
+    )
+    if failed:
+        turn.alert("error", f"no entry of {group.symbol} {group.timeframe} reached the market", group=closed)
+
+
+# ---------------------------------------------------------------------------------------------- wanted minus live
+
+
+def _mend_orders(turn: Turn, group: Group, terrain: Terrain, account: AccountState) -> None:
+    live = turn.live_orders(group.id)
+    wishes = wanted_orders(group, live, terrain)
+    room = None if terrain.reduce_only else group.open_quantity
+    gap = difference(wishes, live, Means(account.capabilities.amend, room))
+    _place(turn, group, gap.place, terrain, account)
+    for amendment in gap.amend:
+        _amend(turn, amendment)
+    for order in gap.cancel:
+        _cancel(turn, order)
+    _repeat_cancels(turn, group)
+
+
+def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain, account: AccountState) -> None:
+    placed: list[str] = []
+    for wish in wishes:
+        attempt = _attempt(turn, group, wish)
+        if attempt is None:
+            continue
+        for quantity in terrain.rules.split(wish.quantity):
+            order = _record(turn, turn.group(group.id), wish, quantity, attempt)
+            placed.append(order.client_order_id)
+    if placed:
+        account.activity += 1
+        turn.effect(SubmitOrders(group.account, tuple(placed)))
+
+
+def _attempt(turn: Turn, group: Group, wish: Wanted) -> int | None:
+    """Which try this is, None where it must wait (a timer is set) or the tries are used up."""
+    same = [order for order in turn.orders_of(group.id) if place_of(order) == wish.place]
+    last = max(same, key=lambda order: order.number, default=None)
+    if last is None or last.status not in _BACKED_OFF or last.time_in_force == "ioc" or last.retry_at is None:
+        return 1
+    if turn.now >= last.retry_at:
+        return last.attempt + 1
+    turn.wake(f"group/{group.id}", last.retry_at)
+    return None
+
+
+def _record(turn: Turn, group: Group, wish: Wanted, quantity: Decimal, attempt: int) -> Order:
+    address = OrderAddress(
+        turn.namespace, group.id, wish.place.pyramid, wish.place.leg, wish.place.role, group.next_number
+    )
+    order = Order(
+        client_order_id=client_order_id.encode(address),
+        account=group.account,
+        symbol=group.symbol,
+        group_id=group.id,
+        pyramid=wish.place.pyramid,
+        leg=wish.place.leg,
+        role=wish.place.role,
+        side=wish.side,
+        type=wish.type,
+        quantity=quantity,
+        price=wish.price,
+        trigger_price=wish.trigger_price,
+        reduce_only=wish.reduce_only,
+        time_in_force=wish.time_in_force,
+        number=group.next_number,
+        attempt=attempt,
+        status=OrderStatus.PENDING,
+        created_at=turn.now,
+        updated_at=turn.now,
+        expected_price=wish.expected_price,
+    )
+    turn.put_order(order)
+    group = replace(group, next_number=group.next_number + 1)
+    if wish.place.role is OrderRole.ENTRY and wish.place.pyramid is not None and wish.place.leg is not None:
+        leg = group.leg(wish.place.pyramid, wish.place.leg)
+        if leg.entry is EntryState.PLANNED:
+            group = group.with_leg(replace(leg, entry=EntryState.WORKING))
+    turn.keep_group(group)
+    return order
+
+
+def _amend(turn: Turn, amendment: Amendment) -> None:
+    order = replace(
+        amendment.order, amend_quantity=amendment.quantity, amend_price=amendment.price, updated_at=turn.now
+    )
+    turn.put_order(order)
+    turn.effect(AmendOrder(order.account, order.client_order_id))
+
+
+def _cancel(turn: Turn, order: Order) -> None:
+    if order.status is OrderStatus.PENDING:
+        turn.put_order(replace(order.moved(OrderStatus.ABANDONED, turn.now, "no longer wanted"), retry_at=None))
+        turn.touch(order.group_id)
+        return
+    if order.status not in RESTING or order.is_amending:
+        return
+    turn.put_order(
+        replace(
+            order.moved(OrderStatus.PENDING_CANCEL, turn.now), retry_at=turn.now + timedelta(seconds=CANCEL_RETRY_SEC)
+        )
+    )
+    turn.effect(CancelOrder(order.account, order.client_order_id))
+
+
+def _repeat_cancels(turn: Turn, group: Group) -> None:
+    """Cancels are idempotent: one that was not answered is sent again."""
+    for order in turn.live_orders(group.id):
+        if order.status is not OrderStatus.PENDING_CANCEL or ("cancel", order.client_order_id) in turn.state.in_flight:
+            continue
+        if order.retry_at is not None and turn.now < order.retry_at:
+            turn.wake(f"group/{group.id}", order.retry_at)
+            continue
+        turn.put_order(replace(order, retry_at=turn.now + timedelta(seconds=CANCEL_RETRY_SEC)))
+        turn.effect(CancelOrder(order.account, order.client_order_id))
+
+
+def _look_up_unknown(turn: Turn, group: Group) -> None:
+    for order in turn.live_orders(group.id):
+        if order.status is not OrderStatus.UNKNOWN or order.unknown_since is None:
+            continue
+        if ("look_up", order.client_order_id) in turn.state.in_flight:
+            continue
+        due = next_look_up(order)
+        if turn.now < due:
+            turn.wake(f"group/{group.id}", due)
+            continue
+        turn.put_order(replace(order, look_ups=order.look_ups + 1))
+        turn.effect(LookUpOrder(order.account, order.client_order_id))
+
+
+def next_look_up(order: Order) -> datetime:
+    """When an order of unknown outcome is asked for next."""
+    asked, since = order.look_ups, order.unknown_since
+    if since is None:
+        raise ValueError(f"{order.client_order_id} is not unknown")
+    if asked < len(LOOK_UP_DELAYS):
+        return since + timedelta(seconds=LOOK_UP_DELAYS[asked])
+    return since + timedelta(seconds=LOOK_UP_DELAYS[-1] + LOOK_UP_EVERY * (asked - len(LOOK_UP_DELAYS) + 1))
+
+
+# ---------------------------------------------------------------------------------------------- protection
+
+
+def _guard_protection(turn: Turn, group: Group, terrain: Terrain) -> None:
+    """Follow how long open quantity has been without its stop, and act when the grace has run out."""
+    if group.closing is not None or terrain.stop_type is None or not needs_stop(group):
+        if group.unprotected_since is not None:
+            turn.keep_group(replace(group, unprotected_since=None))
+        return
+    if _has_stop(turn, group):
+        if group.unprotected_since is not None:
+            turn.keep_group(replace(group, unprotected_since=None))
+            turn.emit("protection.restored", group=group)
+        return
+    if group.unprotected_since is None:
+        group = replace(group, unprotected_since=turn.now)
+        turn.keep_group(group)
+        turn.emit("protection.missing", group=group)
+    _when_grace_is_over(turn, group)
+
+
+def _has_stop(turn: Turn, group: Group) -> bool:
+    """An order on its way counts as present until its outcome is known."""
+    return any(order.role is OrderRole.STOP_LOSS for order in turn.live_orders(group.id))
+
+
+def _when_grace_is_over(turn: Turn, group: Group) -> None:
+    if group.unprotected_since is None:
+        return
+    over = group.unprotected_since + timedelta(seconds=turn.config.protection.grace_sec)
+    stops = [order for order in turn.orders_of(group.id) if order.role is OrderRole.STOP_LOSS]
+    spent = bool(stops) and stops[-1].attempt >= turn.config.protection.max_attempts
+    if turn.now < over and not spent:
+        turn.wake(f"group/{group.id}", over)
+        return
+    turn.emit("protection.failed", group=group, policy=turn.config.protection.on_failure)
+    turn.alert("critical", f"the stop of {group.symbol} {group.timeframe} could not be placed", group=group)
+    if turn.config.protection.on_failure == "close_position":
+        begin_close(turn, group, CloseReason.PROTECTION_FAILED)
+    else:
+        turn.wake(f"group/{group.id}", turn.now + timedelta(seconds=turn.config.protection.monitor_interval_sec))
+
+
+def _wake_for_holding(turn: Turn, group: Group) -> None:
+    if group.grid.max_holding_minutes is not None and group.closing is None:
+        turn.wake(f"group/{group.id}", group.opened_at + timedelta(minutes=group.grid.max_holding_minutes))
+    if group.closing_at is not None and group.open_quantity > 0:
+        waited = group.closing_at + timedelta(seconds=turn.config.order.timeout_sec)
+        if waited > turn.now:
+            turn.wake(f"group/{group.id}", waited)

@@ -1,0 +1,195 @@
+"""Which handler a message goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from app.domain.order import OrderStatus
+from app.domain.signal import Signal
+from app.engine import groups, operator, reconciling, reports, signals
+from app.engine.care import care_for
+from app.engine.inbox import (
+    AccountRead,
+    AccountUnreachable,
+    AmendAnswered,
+    CancelAnswered,
+    GroupLoaded,
+    LookUpAnswered,
+    MarketLoaded,
+    OrdersSent,
+    PriceTouched,
+    Recovered,
+    SubmitAnswered,
+    TimerDue,
+)
+from app.engine.queueing import promote
+from app.engine.state import Market
+from app.engine.turn import Turn
+from app.messages.commands import (
+    AcceptSignal,
+    ApplyConfig,
+    CancelEntries,
+    CloseGroup,
+    Pause,
+    PreviewSignal,
+    ReduceGroup,
+    Resume,
+)
+from app.messages.effects import LookUpOrder, SubmitOrders
+from app.messages.records import QueueReason
+from app.messages.reports import BalanceReport, ConnectionReport, FillReport, FundingReport, OrderReport, PositionReport
+
+MOST_CARE_ROUNDS = 20
+"""A group that is not at rest after so many rounds is a defect."""
+
+
+class Dispatcher:
+    """Runs one message's handler, then cares for every group it touched, then promotes from the queue."""
+
+    def __init__(self, read_payload: Callable[[str], Signal]) -> None:
+        self._read_payload = read_payload
+        self._handlers: dict[type, Callable[[Turn, Any], Any]] = {
+            AcceptSignal: signals.accept,
+            PreviewSignal: operator.preview,
+            CloseGroup: groups.close_group,
+            ReduceGroup: groups.reduce_by_hand,
+            CancelEntries: groups.cancel_entries,
+            Pause: operator.pause,
+            Resume: operator.resume,
+            ApplyConfig: operator.apply_config,
+            OrdersSent: reports.sent,
+            SubmitAnswered: reports.submit_answered,
+            CancelAnswered: reports.cancel_answered,
+            AmendAnswered: reports.amend_answered,
+            LookUpAnswered: reports.look_up_answered,
+            OrderReport: reports.apply_report,
+            FillReport: reports.apply_fill,
+            FundingReport: reconciling.book_funding,
+            BalanceReport: _balance,
+            PositionReport: _position,
+            ConnectionReport: operator.connection_changed,
+            AccountRead: reconciling.account_read,
+            AccountUnreachable: reconciling.account_unreachable,
+            MarketLoaded: _market_loaded,
+            GroupLoaded: _group_loaded,
+            PriceTouched: _price_touched,
+            TimerDue: self._timer,
+            Recovered: self._recovered,
+        }
+
+    def __call__(self, turn: Turn, message: Any) -> Any:
+        answer = self._handlers[type(message)](turn, message)
+        self._settle(turn)
+        return answer
+
+    def _settle(self, turn: Turn) -> None:
+        for _ in range(MOST_CARE_ROUNDS):
+            while turn.touched:
+                group_id = next(iter(turn.touched))
+                turn.touched.pop(group_id)
+                care_for(turn, group_id)
+            if not turn.wants_promotion:
+                return
+            turn.wants_promotion = False
+            promote(turn, self._read_payload)
+        raise RuntimeError("groups and queue did not come to rest")
+
+    def _timer(self, turn: Turn, message: TimerDue) -> None:
+        kind, _, key = message.key.partition("/")
+        match kind:
+            case "group":
+                if turn.groups.get(key) is not None:
+                    turn.touch(key)
+            case "send":
+                _send_again(turn, key)
+            case "lookup" | "stop":
+                _look_up(turn, key)
+            case "scan":
+                for group in turn.open_groups():
+                    turn.touch(group.id)
+            case "queue":
+                turn.wants_promotion = bool(turn.state.queue)
+
+    def _recovered(self, turn: Turn, _: Recovered) -> None:
+        """Act on what was recorded meanwhile: exits first, then entries, then the queue."""
+        turn.state.recovered = True
+        waiting = [(record, self._read_payload(record.payload)) for record in turn.state.pending_signals.values()]
+        for record, signal in sorted(waiting, key=lambda item: not signals.is_exit(item[1])):
+            signals.act_on_recorded(turn, record, signal)
+        for group in turn.open_groups():
+            turn.touch(group.id)
+        turn.wants_promotion = True
+        turn.emit("engine.started")
+
+
+def _balance(turn: Turn, report: BalanceReport) -> None:
+    turn.state.balances.setdefault(report.account, {})[report.asset] = (report.total, report.free)
+
+
+def _position(turn: Turn, report: PositionReport) -> None:
+    """Positions are compared when the account is read; fills tell the same sooner."""
+
+
+def _market_loaded(turn: Turn, message: MarketLoaded) -> None:
+    key = (message.account, message.symbol)
+    if message.report is None:
+        _market_missing(turn, message)
+        return
+    known = turn.state.markets.get(key)
+    quote = message.report.quote if known is None or known.quote is None else known.quote
+    turn.state.markets[key] = Market(message.report.rules, quote, turn.now)
+    if turn.state.recovered:
+        for group in turn.groups_on(message.account, message.symbol):
+            turn.touch(group.id)
+        turn.wants_promotion = True
+
+
+def _market_missing(turn: Turn, message: MarketLoaded) -> None:
+    """Refuse what waited for a market that the venue does not have, or whose rules cannot be fetched."""
+    if message.failure is not None:
+        turn.wake("queue", turn.now + timedelta(seconds=10))
+    detail = message.failure or f"{message.account} has no market {message.symbol}"
+    for entry in list(turn.queue.values()):
+        here = (entry.identity.account, entry.identity.symbol) == (message.account, message.symbol)
+        if here and entry.reason is QueueReason.MISSING_MARKET_RULES:
+            signals.refuse_queued(turn, entry, "missing_market_rules" if message.failure else "unknown_symbol", detail)
+
+
+def _group_loaded(turn: Turn, message: GroupLoaded) -> None:
+    """Bring an old group back into memory; the account is read again so that what came for it is booked."""
+    if message.stored is None or turn.groups.get(message.group_id) is not None:
+        return
+    turn.groups.put(message.group_id, message.stored.group)
+    for order in message.stored.orders:
+        turn.put_order(order)
+    for trade_id in message.stored.trade_ids:
+        turn.note_trade((message.stored.group.account, message.stored.group.symbol, trade_id))
+    operator.read_again(turn, message.stored.group.account)
+
+
+def _price_touched(turn: Turn, message: PriceTouched) -> None:
+    for group_id in message.group_ids:
+        group = turn.groups.get(group_id)
+        if group is not None and group.is_open:
+            turn.touch(group_id)
+
+
+def _send_again(turn: Turn, order_id: str) -> None:
+    """A request that never left goes again with the same id, if it is still wanted."""
+    order = turn.orders.get(order_id)
+    if order is None or order.status is not OrderStatus.PENDING or order.retry_at is None:
+        return
+    if turn.now < order.retry_at:
+        turn.wake(f"send/{order_id}", order.retry_at)
+        return
+    turn.put_order(replace(order, retry_at=None))
+    turn.effect(SubmitOrders(order.account, (order_id,)))
+
+
+def _look_up(turn: Turn, order_id: str) -> None:
+    order = turn.orders.get(order_id)
+    if order is not None and (order.is_live or order.is_unsettled):
+        turn.effect(LookUpOrder(order.account, order_id))

@@ -1,0 +1,279 @@
+"""The engine: decide, commit, apply, publish, then carry out. One task turns the mailbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from app.base.clock import Clock, Timer
+from app.base.config import Config
+from app.base.errors import AppError, InvariantBroken
+from app.base.ids import IdFactory
+from app.domain.client_order_id import Namespace
+from app.domain.signal import Signal
+from app.engine.dispatch import Dispatcher
+from app.engine.inbox import PriceTouched, TimerDue
+from app.engine.mailbox import Envelope, Mailbox
+from app.engine.recovery import Recovery
+from app.engine.state import NO_WATCH, AccountState, EngineState
+from app.engine.submitter import Submitter
+from app.engine.turn import Turn
+from app.engine.views import engine_view, group_view, queue_views
+from app.engine.watching import watch_of
+from app.messages.commands import AcceptSignal, CancelEntries, CloseGroup, Pause
+from app.messages.records import EventRecord
+from app.messages.reports import PriceReport
+from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport
+from app.ports.engine import CommandRefused, EngineUnavailable
+from app.ports.store import Store, StoreFailed
+from app.ports.venue import Venue
+
+log = structlog.get_logger("engine")
+_URGENT = (Pause, CloseGroup, CancelEntries)
+QUEUE_TICK_SEC = 10.0
+DISK_RETRY_SEC = 5.0
+
+
+class Engine:
+    """The port `app.ports.engine.Engine` over one store and the accounts' venues.
+
+    `open` makes it answer signals; `start` connects, reconciles and acts. `jitter` draws from [0, 1) to spread retries.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        venues: Mapping[str, Venue],
+        clock: Clock,
+        ids: IdFactory,
+        jitter: Callable[[], float],
+        read_payload: Callable[[str], Signal],
+    ) -> None:
+        self._store = store
+        self._venues = venues
+        self._clock = clock
+        self._ids = ids
+        self._jitter = jitter
+        self._mailbox = Mailbox()
+        self._dispatch = Dispatcher(read_payload)
+        self.state = EngineState(config)
+        for account_id, venue in venues.items():
+            self.state.accounts[account_id] = AccountState(account_id, venue.capabilities)
+        self._recovery = Recovery(self.state, venues, clock, self._mailbox.post)
+        self._submitter = Submitter(venues, self.state, store, clock, self._mailbox.post, self._recovery.read_soon)
+        self._namespace = Namespace("00000", 0)
+        self._listeners: list[Callable[[EventRecord], None]] = []
+        self._timers: dict[str, tuple[datetime, Timer]] = {}
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._ticks: list[Timer] = []
+        self._is_open = False
+
+    # ------------------------------------------------------------------ life
+
+    async def open(self) -> None:
+        """Load what is stored and begin to take messages: from now on signals are recorded and answered."""
+        self._namespace = await self._recovery.load(self._store, self._ids)
+        self._is_open = True
+        self._tasks.append(asyncio.get_running_loop().create_task(self._turn_mailbox()))
+
+    async def start(self) -> None:
+        """Connect every account, reconcile, then act on what was recorded meanwhile."""
+        await self._recovery.connect(self._deliver)
+        self._tick("scan", self.state.config.protection.monitor_interval_sec)
+        self._tick("queue", QUEUE_TICK_SEC)
+
+    async def stop(self, grace: float) -> None:
+        """Take nothing more, let requests under way finish within `grace` seconds, and end."""
+        self.state.stopping = True
+        await self._submitter.stop(grace)
+        self.kill()
+        for venue in self._venues.values():
+            await venue.close()
+
+    def kill(self) -> None:
+        """End at once, as a crash would; nothing is written."""
+        self._is_open = False
+        self._recovery.stop()
+        self._submitter.kill()
+        for _, timer in self._timers.values():
+            timer.cancel()
+        for tick in self._ticks:
+            tick.cancel()
+        for task in self._tasks:
+            task.cancel()
+        self._mailbox.fail_all(EngineUnavailable("the engine has stopped"))
+
+    def _tick(self, key: str, seconds: float) -> None:
+        def fire() -> None:
+            if self._is_open:
+                self._mailbox.post(TimerDue(key))
+                self._tick(key, seconds)
+
+        self._ticks = [*self._ticks[-8:], self._clock.call_later(seconds, fire)]
+
+    # ------------------------------------------------------------------ the port
+
+    async def ask(self, command: Any) -> Any:
+        if not self._is_open or self.state.stopping:
+            raise EngineUnavailable("the engine is starting or stopping")
+        if self.state.halted is not None and isinstance(command, AcceptSignal):
+            raise EngineUnavailable(self.state.halted)
+        return await self._mailbox.ask(command, urgent=isinstance(command, _URGENT))
+
+    async def reconcile(self) -> ReconcileReport:
+        if not self._is_open:
+            raise EngineUnavailable("the engine is starting or stopping")
+        return await self._recovery.read_all_now(self.subscribe)
+
+    def snapshot(self) -> EngineSnapshot:
+        return engine_view(self.state)
+
+    def open_groups(self) -> Sequence[GroupSnapshot]:
+        return [group_view(self.state, group) for group in self.state.groups.values() if group.is_open]
+
+    def all_groups(self) -> Sequence[GroupSnapshot]:
+        """Those closed recently too, in order of creation."""
+        return [group_view(self.state, group) for group in self.state.groups.values()]
+
+    def group(self, group_id: str) -> GroupSnapshot | None:
+        found = self.state.groups.get(group_id)
+        return None if found is None else group_view(self.state, found)
+
+    def queue(self) -> Sequence[QueueSnapshot]:
+        return queue_views(self.state)
+
+    def subscribe(self, listener: Callable[[EventRecord], None]) -> Callable[[], None]:
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    # ------------------------------------------------------------------ the mailbox's turn
+
+    async def _turn_mailbox(self) -> None:
+        while True:
+            batch = await self._mailbox.take()
+            try:
+                await self._turn(batch)
+            except InvariantBroken as error:
+                self._halt(f"an invariant is broken: {error}")
+                for envelope in batch:
+                    envelope.fail(EngineUnavailable(str(error)))
+
+    async def _turn(self, batch: Sequence[Envelope]) -> None:
+        turn = Turn(self.state, self._clock.now(), self._ids, self._jitter, self._namespace)
+        answers = self._decide(turn, batch)
+        changes = turn.changes()
+        if not changes.is_empty:
+            try:
+                await self._store.commit(changes)
+            except StoreFailed as error:
+                self._halt(str(error))
+                for envelope in batch:
+                    envelope.fail(EngineUnavailable(str(error)))
+                return
+        turn.apply()
+        for effect in turn.ledger.effects:
+            self._submitter.perform(effect)
+        for envelope, result, failure in answers:
+            if failure is None:
+                envelope.resolve(result)
+            else:
+                envelope.fail(failure)
+        self._after(turn)
+
+    def _decide(self, turn: Turn, batch: Sequence[Envelope]) -> list[tuple[Envelope, Any, Exception | None]]:
+        answers: list[tuple[Envelope, Any, Exception | None]] = []
+        for envelope in batch:
+            savepoint = turn.savepoint()
+            try:
+                answers.append((envelope, self._dispatch(turn, envelope.message), None))
+            except AppError as error:
+                turn.rollback(savepoint)
+                answers.append((envelope, None, error))
+            except InvariantBroken:
+                raise
+            except Exception as error:  # one message that breaks its handler must not stop the others
+                turn.rollback(savepoint)
+                log.exception("a handler broke", message=type(envelope.message).__name__)
+                answers.append((envelope, None, CommandRefused("internal_error", repr(error))))
+        return answers
+
+    def _after(self, turn: Turn) -> None:
+        for group_id in turn.groups.changes:
+            group = self.state.groups.get(group_id)
+            if group is not None and group.is_open:
+                self.state.watches[group_id] = watch_of(self.state, group)
+        for key, at in turn.ledger.wakes:
+            self._wake_at(key, at)
+        for event in turn.ledger.events:
+            for listener in list(self._listeners):
+                listener(event)
+        self._watch_prices(turn)
+
+    def _watch_prices(self, turn: Turn) -> None:
+        if not turn.groups.changes and not turn.queue.changes:
+            return
+        for account_id, venue in self._venues.items():
+            symbols = {
+                group.symbol for group in self.state.groups.values() if group.is_open and group.account == account_id
+            }
+            symbols |= {
+                entry.identity.symbol for entry in self.state.queue.values() if entry.identity.account == account_id
+            }
+            symbols |= {symbol for account, symbol in self.state.markets if account == account_id}
+            venue.watch_prices(frozenset(symbols))
+
+    def _wake_at(self, key: str, at: datetime) -> None:
+        armed = self._timers.get(key)
+        if armed is not None:
+            if self._clock.now() < armed[0] <= at:
+                return
+            armed[1].cancel()
+
+        def fire() -> None:
+            self._timers.pop(key, None)
+            self._mailbox.post(TimerDue(key))
+
+        pause = (at - self._clock.now()).total_seconds()
+        self._timers[key] = (at, self._clock.call_later(max(pause, 0.0), fire))
+
+    def _halt(self, reason: str) -> None:
+        """Trading stops; the disk is tried until it answers, then everything is read again."""
+        if self.state.halted is None:
+            log.error("trading is halted", reason=reason)
+        self.state.halted = reason
+        self._clock.call_later(DISK_RETRY_SEC, self._try_disk)
+
+    def _try_disk(self) -> None:
+        if self._is_open and self.state.halted is not None:
+            self._tasks.append(
+                asyncio.get_running_loop().create_task(self._recovery.after_halt(self._store, self._halt))
+            )
+
+    # ------------------------------------------------------------------ what streams in
+
+    def _deliver(self, report: Any) -> None:
+        if isinstance(report, PriceReport):
+            self._price(report)
+        else:
+            self._mailbox.post(report)
+
+    def _price(self, report: PriceReport) -> None:
+        """Held in memory, conflated; a message only where a group waits for this price."""
+        market = self.state.markets.get((report.account, report.symbol))
+        if market is None:
+            return
+        market.quote = quote = report.quote
+        lowest = min(quote.bid, quote.last, quote.mark)
+        highest = max(quote.ask, quote.last, quote.mark)
+        touched = []
+        for group_id in self.state.groups_of_market.get((report.account, report.symbol), ()):
+            watch = self.state.watches.get(group_id, NO_WATCH)
+            if (watch.low is not None and lowest <= watch.low) or (watch.high is not None and highest >= watch.high):
+                touched.append(group_id)
+        if touched:
+            self._mailbox.post(PriceTouched(tuple(touched)))

@@ -1,0 +1,90 @@
+"""What a person or a signal does to an open group: close, reduce, cancel its entries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from app.domain.group import Group, end_entry
+from app.domain.refusal import Refusal
+from app.domain.signal import Signal
+from app.domain.sizing import SizeType
+from app.domain.values import ONE, CloseReason
+from app.engine.care import begin_close
+from app.engine.turn import Turn
+from app.messages.commands import CancelEntries, CloseGroup, CommandResult, ReduceGroup
+from app.ports.engine import CommandRefused
+
+
+def close_group(turn: Turn, command: CloseGroup) -> CommandResult:
+    group = _open_group(turn, command.group_id)
+    if group.closing is not None:
+        return CommandResult("it is closing already", (group.id,))
+    begin_close(turn, group, command.reason)
+    return CommandResult(f"closing {group.open_quantity:f} {group.symbol} at market", (group.id,))
+
+
+def cancel_entries(turn: Turn, command: CancelEntries) -> CommandResult:
+    """A group with nothing open ends with its entries."""
+    group = _open_group(turn, command.group_id)
+    waiting = sum(leg.wants_entry for leg in group.legs)
+    if waiting == 0:
+        raise CommandRefused("nothing_to_cancel", f"no entry of {group.symbol} is waiting")
+    if group.open_quantity > 0:
+        turn.put_group(group.with_legs(end_entry))
+    else:
+        begin_close(turn, group, CloseReason.CANCELLED)
+    return CommandResult(f"cancelling {waiting} entries of {group.symbol}", (group.id,))
+
+
+def reduce_by_hand(turn: Turn, command: ReduceGroup) -> CommandResult:
+    group = _open_group(turn, command.group_id)
+    if group.closing is not None or group.open_quantity <= 0:
+        raise CommandRefused("nothing_to_reduce", f"nothing of {group.symbol} is open")
+    if (command.fraction is None) == (command.quantity is None):
+        raise CommandRefused("bad_request", "give a fraction or a quantity")
+    quantity = command.quantity if command.quantity is not None else group.open_quantity * (command.fraction or ONE)
+    refusal = _reduce(turn, group, quantity, CloseReason.MANUAL)
+    if refusal is not None:
+        raise CommandRefused(refusal.code, refusal.detail)
+    return CommandResult(f"selling {quantity:f} of {group.open_quantity:f} {group.symbol} at market", (group.id,))
+
+
+def reduce_group(
+    turn: Turn, group: Group, fraction: Decimal | None, size: Decimal | None, signal: Signal
+) -> Refusal | None:
+    """Sell a fraction of what is open, or `size` in the signal's unit."""
+    if fraction is not None:
+        quantity = group.open_quantity * fraction
+    elif size is not None:
+        in_base = size / signal.reference_price if signal.size_type is SizeType.QUOTE else size
+        quantity = in_base / group.contract_size
+    else:
+        return Refusal("nothing_to_reduce", "neither sizes nor an order size came")
+    return _reduce(turn, group, quantity, CloseReason.EXIT_SIGNAL)
+
+
+def _reduce(turn: Turn, group: Group, quantity: Decimal, reason: CloseReason) -> Refusal | None:
+    if quantity <= 0:
+        return Refusal("nothing_to_reduce", "there is nothing to sell in it")
+    market = turn.state.market(group.account, group.symbol)
+    if market is None or market.quote is None:
+        return Refusal("nothing_to_reduce", f"the rules of {group.symbol} are not known yet")
+    wanted = market.rules.quantize_quantity(min(quantity, group.open_quantity) + group.reduce_quantity)
+    rest = group.open_quantity - wanted
+    if wanted >= group.open_quantity or not market.rules.meets_minimum(market.quote.last, rest):
+        begin_close(turn, group, reason)
+        return None
+    if wanted < market.rules.min_qty:
+        return Refusal("nothing_to_reduce", f"{quantity:f} is less than the market's step {market.rules.step_size:f}")
+    turn.put_group(replace(group, reduce_quantity=wanted))
+    return None
+
+
+def _open_group(turn: Turn, group_id: str) -> Group:
+    group = turn.groups.get(group_id)
+    if group is None:
+        raise CommandRefused("unknown_group", f"there is no open group {group_id}")
+    if not group.is_open:
+        raise CommandRefused("group_closed", f"the group {group_id} is closed already")
+    return group

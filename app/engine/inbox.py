@@ -1,0 +1,106 @@
+"""What the engine's own tasks put into its mailbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.messages.records import StoredGroup
+from app.messages.reports import (
+    AmendOutcome,
+    BalanceReport,
+    CancelOutcome,
+    FillReport,
+    FundingReport,
+    LookUpOutcome,
+    MarketReport,
+    OrderReport,
+    PositionReport,
+    SubmitOutcome,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersSent:
+    """Requests are on their way; nobody waits for this mark."""
+
+    client_order_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitAnswered:
+    client_order_id: str
+    outcome: SubmitOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAnswered:
+    client_order_id: str
+    outcome: CancelOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class AmendAnswered:
+    client_order_id: str
+    outcome: AmendOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpAnswered:
+    client_order_id: str
+    outcome: LookUpOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class MarketLoaded:
+    """`report` is None where the venue does not have the market; `failure` where it could not be asked."""
+
+    account: str
+    symbol: str
+    report: MarketReport | None
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLoaded:
+    group_id: str
+    stored: StoredGroup | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimerDue:
+    """`key` is group/<id>, scan, queue or market/<account>/<symbol>."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTouched:
+    """The price of a market reached what groups on it watch for."""
+
+    group_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRead:
+    """Everything a reconciliation fetched from one account; reading began at `started_at` with `activity` actions."""
+
+    account: str
+    started_at: datetime
+    activity: int
+    open_orders: tuple[OrderReport, ...]
+    positions: tuple[PositionReport, ...]
+    balances: tuple[BalanceReport, ...]
+    fills: tuple[FillReport, ...]
+    funding: tuple[FundingReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountUnreachable:
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Every account has been read or found unreachable: recorded signals may be acted on."""

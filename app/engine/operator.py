@@ -1,0 +1,115 @@
+"""What people do to the engine as a whole, and what connections tell."""
+
+from __future__ import annotations
+
+from app.domain.take_profit import leg_plan_target
+from app.engine import signals
+from app.engine.turn import Turn
+from app.messages.commands import (
+    AcceptSignal,
+    ApplyConfig,
+    CommandResult,
+    Pause,
+    PreviewLeg,
+    PreviewSignal,
+    Resume,
+    SignalPreview,
+)
+from app.messages.effects import Reconcile
+from app.messages.records import SignalOutcome
+from app.messages.reports import ConnectionReport
+from app.ports.engine import CommandRefused
+
+
+def pause(turn: Turn, command: Pause) -> CommandResult:
+    """No entries until `resume`; exits, stops and reconciliation go on. It survives a restart."""
+    turn.facts.put("paused", command.reason or "paused by hand")
+    turn.emit("engine.paused", reason=command.reason)
+    return CommandResult("entries are refused until the engine is resumed")
+
+
+def resume(turn: Turn, _: Resume) -> CommandResult:
+    if turn.fact("paused") is None:
+        raise CommandRefused("not_paused", "the engine is not paused")
+    turn.facts.put("paused", "")
+    turn.wants_promotion = True
+    turn.emit("engine.resumed")
+    return CommandResult("entries are accepted again")
+
+
+def apply_config(turn: Turn, command: ApplyConfig) -> CommandResult:
+    """From now on; open groups keep the grid they were opened with."""
+    gone = {account.id for account in turn.config.accounts} - {account.id for account in command.config.accounts}
+    in_use = sorted({group.account for group in turn.open_groups()} & gone)
+    if in_use:
+        raise CommandRefused("account_in_use", f"open groups still trade on {', '.join(in_use)}")
+    turn.state.config = command.config
+    turn.wants_promotion = True
+    turn.emit("policy.updated")
+    return CommandResult("the configuration was applied")
+
+
+def connection_changed(turn: Turn, report: ConnectionReport) -> None:
+    """After a gap in the private stream the account is read again before it is trusted."""
+    account = turn.state.accounts[report.account]
+    if report.connected:
+        account.connected = True
+        turn.effect(Reconcile(report.account, 0))
+        return
+    account.connected, account.reconciled = False, False
+    account.stale_since = account.stale_since or turn.now
+    account.reason = report.reason
+    turn.emit("account.stale", account=report.account, detail=report.reason)
+
+
+def read_again(turn: Turn, account: str) -> None:
+    turn.effect(Reconcile(account, 0))
+
+
+def preview(turn: Turn, command: PreviewSignal) -> SignalPreview:
+    """Run the signal through the real handlers on a turn that is thrown away."""
+    savepoint = turn.savepoint()
+    accepted = AcceptSignal(
+        received_at=command.received_at,
+        source="preview",
+        payload="{}",
+        content_key="preview",
+        signal=command.signal,
+        grant=command.grant,
+        replay_of="preview",
+    )
+    last_signal_at = turn.state.last_signal_at
+    answer = signals.accept(turn, accepted)
+    record = turn.signals[answer.signal_id]
+    group = turn.groups.get(record.group_id) if record.group_id else None
+    legs = [leg for leg in group.legs if leg.pyramid == len(group.pyramids) - 1] if group else []
+    market = turn.state.market(group.account, group.symbol) if group else None
+    executed_entry = record.outcome is SignalOutcome.EXECUTED and record.intent in {"entry", "reverse"}
+    result = SignalPreview(
+        outcome=record.outcome.value,
+        reason=record.reason,
+        detail=record.detail,
+        account=record.account,
+        symbol=record.symbol,
+        timeframe=record.timeframe,
+        side=record.side,
+        intent=record.intent,
+        capital=group.pyramids[-1].capital if group and executed_entry else None,
+        legs=tuple(
+            PreviewLeg(
+                leg.pyramid,
+                leg.index,
+                leg.order_type.value,
+                leg.price,
+                leg.quantity,
+                leg_plan_target(leg, group, market.rules),
+            )
+            for leg in legs
+            if group is not None and market is not None and executed_entry
+        ),
+        checks=record.checks,
+        errors=answer.errors,
+    )
+    turn.rollback(savepoint)
+    turn.state.last_signal_at = last_signal_at
+    return result

@@ -1,0 +1,278 @@
+"""Start, crash, reconnect and waking from sleep are one path: load, connect, read, compare, go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from app.base.clock import Clock
+from app.base.errors import AppError, Retryable
+from app.base.ids import IdFactory
+from app.base.waiting import within
+from app.domain.client_order_id import Namespace
+from app.domain.order import Order, OrderStatus
+from app.engine.inbox import AccountRead, AccountUnreachable, MarketLoaded, Recovered
+from app.engine.reconciling import OVERLAP, watermark_fact
+from app.engine.state import REMEMBERED, EngineState
+from app.engine.turn import remember_signal
+from app.messages.records import Changes, EventRecord, Finding, StoredGroup
+from app.messages.reports import VenueReport
+from app.messages.snapshots import ReconcileReport
+from app.ports.store import Store, StoreFailed
+from app.ports.venue import Venue
+
+log = structlog.get_logger("system")
+READ_TIMEOUT_SEC = 30.0
+UNREACHABLE_RETRY_SEC = 5.0
+FIRST_WINDOW = timedelta(days=1)
+
+
+class Recovery:
+    """Loads the stored state and keeps it equal to the venues', one reading of an account at a time."""
+
+    def __init__(
+        self, state: EngineState, venues: Mapping[str, Venue], clock: Clock, post: Callable[[object], None]
+    ) -> None:
+        self._state = state
+        self._venues = venues
+        self._clock = clock
+        self._post = post
+        self._locks = {account: asyncio.Lock() for account in venues}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._due: dict[str, float] = {}
+        self._stopped = False
+
+    # ------------------------------------------------------------------ loading
+
+    async def load(self, store: Store, ids: IdFactory) -> Namespace:
+        """Fill the state from the database; what was on its way when the process ended is of unknown outcome now."""
+        now = self._clock.now()
+        stored = await store.load(now - REMEMBERED)
+        state = self._state
+        state.facts.update(stored.facts)
+        state.sequence = stored.last_sequence
+        for item in stored.groups:
+            self._restore_group(item, now)
+        state.queue = {entry.signal_id: entry for entry in stored.queue}
+        for record in stored.pending_signals:
+            remember_signal(state, record)
+        for seen in stored.seen_signals:
+            state.seen_content[seen.content_key] = seen
+            if seen.bar_key is not None:
+                state.seen_bars[seen.bar_key] = seen
+        state.last_exits.update(stored.last_exits)
+        state.funding_ids |= stored.funding_ids
+        return await self._namespace(store, ids)
+
+    def _restore_group(self, item: StoredGroup, now: datetime) -> None:
+        state, group = self._state, item.group
+        state.groups[group.id] = group
+        state.groups_of_market.setdefault(group.market_key, []).append(group.id)
+        state.trade_ids |= {(group.account, group.symbol, trade_id) for trade_id in item.trade_ids}
+        for order in item.orders:
+            state.orders[order.client_order_id] = _in_doubt(order, now)
+            state.orders_of.setdefault(group.id, []).append(order.client_order_id)
+
+    async def _namespace(self, store: Store, ids: IdFactory) -> Namespace:
+        facts = self._state.facts
+        if "instance_tag" not in facts:
+            made = {"instance_tag": ids.instance_tag(), "epoch": "0"}
+            await store.commit(Changes(facts=made))
+            facts.update(made)
+        return Namespace(facts["instance_tag"], int(facts["epoch"]))
+
+    # ------------------------------------------------------------------ connecting
+
+    async def connect(self, deliver: Callable[[VenueReport], None]) -> None:
+        """Connect and read every account once, side by side; then recorded signals are acted on."""
+        await asyncio.gather(*(self._bring_up(account, deliver) for account in self._venues))
+        self._post(Recovered())
+        for account in self._venues:
+            self._spawn(self._read_regularly(account))
+
+    async def _bring_up(self, account: str, deliver: Callable[[VenueReport], None]) -> None:
+        venue = self._venues[account]
+        try:
+            await within(self._clock, READ_TIMEOUT_SEC, venue.connect(deliver))
+        except (AppError, TimeoutError) as error:
+            self._post(AccountUnreachable(account, str(error) or "no answer"))
+            self._spawn(self._connect_again(account, deliver))
+            return
+        await self._load_markets(account)
+        await self._read(account)
+
+    async def _connect_again(self, account: str, deliver: Callable[[VenueReport], None]) -> None:
+        await self._clock.sleep(UNREACHABLE_RETRY_SEC)
+        await self._bring_up(account, deliver)
+
+    async def _load_markets(self, account: str) -> None:
+        """Rules of every market with an open group or a waiting signal, before anything is decided about them."""
+        wanted = {
+            group.symbol: group.average_entry or group.legs[0].price
+            for group in self._state.groups.values()
+            if group.account == account and group.is_open
+        }
+        for entry in self._state.queue.values():
+            if entry.identity.account == account:
+                wanted.setdefault(entry.identity.symbol, entry.entry_price)
+        for symbol, hint in wanted.items():
+            try:
+                report = await self._venues[account].load_market(symbol, hint)
+            except Retryable as error:
+                log.info("market rules could not be fetched", symbol=symbol, error=str(error))
+                continue
+            self._post(MarketLoaded(account, symbol, report))
+
+    # ------------------------------------------------------------------ reading
+
+    def read_soon(self, account: str, delay: float) -> None:
+        """Read an account after `delay` seconds; an earlier wish that still waits is enough."""
+        due = self._clock.monotonic() + delay
+        if account in self._due and self._due[account] <= due:
+            return
+        self._due[account] = due
+        self._spawn(self._read_later(account, delay, due))
+
+    async def _read_later(self, account: str, delay: float, due: float) -> None:
+        if delay > 0:
+            await self._clock.sleep(delay)
+        if self._due.get(account) == due:
+            del self._due[account]
+            await self._read(account)
+
+    async def _read_regularly(self, account: str) -> None:
+        while True:
+            known = self._state.accounts[account].reconciled
+            await self._clock.sleep(self._state.config.reconcile.interval_sec if known else UNREACHABLE_RETRY_SEC)
+            await self._read(account)
+
+    async def _read(self, account: str) -> None:
+        async with self._locks[account]:
+            try:
+                self._post(await within(self._clock, READ_TIMEOUT_SEC, self._fetch(account)))
+            except (AppError, TimeoutError) as error:
+                self._post(AccountUnreachable(account, str(error) or "no answer"))
+
+    async def _fetch(self, account: str) -> AccountRead:
+        venue = self._venues[account]
+        started_at, activity = self._clock.now(), self._state.accounts[account].activity
+        since = self._since(account, started_at)
+        open_orders, positions, balances, fills, funding = await asyncio.gather(
+            venue.fetch_open_orders(),
+            venue.fetch_positions(),
+            venue.fetch_balances(),
+            venue.fetch_fills(since),
+            venue.fetch_funding(since),
+        )
+        return AccountRead(
+            account,
+            started_at,
+            activity,
+            tuple(open_orders),
+            tuple(positions),
+            tuple(balances),
+            tuple(fills),
+            tuple(funding),
+        )
+
+    def _since(self, account: str, now: datetime) -> datetime:
+        mark = self._state.facts.get(watermark_fact(account))
+        return datetime.fromisoformat(mark) - OVERLAP if mark else now - FIRST_WINDOW
+
+    async def read_all_now(
+        self, subscribe: Callable[[Callable[[EventRecord], None]], Callable[[], None]]
+    ) -> ReconcileReport:
+        """Read every account and wait until its findings are in the books."""
+        waiting: dict[str, asyncio.Future[str | None]] = {
+            account: asyncio.get_running_loop().create_future() for account in self._venues
+        }
+        findings: list[Finding] = []
+
+        def listen(event: EventRecord) -> None:
+            if event.type == "reconcile.finding":
+                findings.append(_finding(event))
+            future = waiting.get(event.account or "")
+            if future is None or future.done():
+                return
+            if event.type == "reconcile.finished":
+                future.set_result(None)
+
+        end = subscribe(listen)
+        try:
+            await asyncio.gather(*(self._read(account) for account in self._venues))
+            failed = {
+                account: self._state.accounts[account].reason or "no answer"
+                for account in self._venues
+                if not await self._settled(account, waiting[account])
+            }
+        finally:
+            end()
+        return ReconcileReport(tuple(self._venues), failed, tuple(findings), self._clock.now())
+
+    async def _settled(self, account: str, finished: asyncio.Future[str | None]) -> bool:
+        try:
+            await within(self._clock, READ_TIMEOUT_SEC if self._state.accounts[account].reconciled else 1.0, finished)
+        except TimeoutError:
+            return False
+        return True
+
+    # ------------------------------------------------------------------ after a failed disk
+
+    async def after_halt(self, store: Store, halt: Callable[[str], None]) -> None:
+        """Go on once the disk takes a write again: what was missed meanwhile is read from the venues."""
+        try:
+            await store.commit(Changes(facts={"disk": self._clock.now().isoformat()}))
+        except StoreFailed as error:
+            halt(str(error))
+            return
+        self._state.halted = None
+        self._state.in_flight.clear()
+        for order_id, order in list(self._state.orders.items()):
+            self._state.orders[order_id] = _in_doubt(order, self._clock.now())
+        for account in self._venues:
+            await self._read(account)
+
+    def _spawn(self, work: Any) -> None:
+        if self._stopped:
+            work.close()
+            return
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def stop(self) -> None:
+        self._stopped = True
+        for task in list(self._tasks):
+            task.cancel()
+
+
+def _in_doubt(order: Order, now: datetime) -> Order:
+    """An order that was being sent, amended or cancelled: only the venue knows."""
+    if order.status in {OrderStatus.PENDING, OrderStatus.SUBMITTED}:
+        return replace(order, status=OrderStatus.UNKNOWN, unknown_since=now, look_ups=0, retry_at=None)
+    if order.status is OrderStatus.UNKNOWN:
+        return replace(order, unknown_since=now, look_ups=0)
+    if order.status is OrderStatus.PENDING_CANCEL:
+        return replace(order, retry_at=None)
+    if order.is_amending:
+        return replace(order, amend_price=None, amend_quantity=None)
+    return order
+
+
+def _finding(event: EventRecord) -> Finding:
+    data = event.data
+    return Finding(
+        account=event.account or "",
+        symbol=event.symbol,
+        kind=str(data.get("kind", "")),
+        before=str(data.get("before", "")),
+        after=str(data.get("after", "")),
+        action=str(data.get("action", "")),
+        at=event.at,
+        group_id=event.group_id,
+    )

@@ -1,0 +1,504 @@
+"""What venues tell: answers, order reports and fills. They may come twice, late, or in any order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from app.domain import client_order_id
+from app.domain.fill import Fill
+from app.domain.group import EntryState, Group, book_entry, book_exit, end_entry
+from app.domain.order import Order, OrderStatus, may_become
+from app.domain.values import ZERO, CloseReason, Liquidity, OrderRole, OrderType
+from app.engine.care import LOOK_UP_DELAYS, begin_close
+from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, OrdersSent, SubmitAnswered
+from app.engine.turn import Turn
+from app.messages.effects import LoadGroup, LookUpOrder, Reconcile
+from app.messages.reports import (
+    Accepted,
+    FillReport,
+    Found,
+    NotFound,
+    NotSent,
+    OrderReport,
+    OutcomeUnknown,
+    RefusalCode,
+    Refused,
+)
+
+EXIT_BACKOFF_SEC = 0.5
+SEND_BACKOFF_SEC = 0.5
+MOST_BACKOFF_SEC = 30.0
+GIVEN_UP = frozenset({OrderStatus.REJECTED, OrderStatus.LOST})
+
+
+# ---------------------------------------------------------------------------------------------- answers to requests
+
+
+def sent(turn: Turn, message: OrdersSent) -> None:
+    for order_id in message.client_order_ids:
+        order = turn.orders.get(order_id)
+        if order is not None and order.status is OrderStatus.PENDING:
+            turn.put_order(order.moved(OrderStatus.SUBMITTED, turn.now))
+            group = turn.group(order.group_id)
+            if not group.sent:
+                turn.groups.put(group.id, replace(group, sent=True))
+
+
+def submit_answered(turn: Turn, message: SubmitAnswered) -> None:
+    order = turn.orders.get(message.client_order_id)
+    if order is None:
+        return
+    _mark_sent(turn, order)
+    match message.outcome:
+        case Accepted(report):
+            apply_report(turn, report)
+            if order.role is OrderRole.STOP_LOSS:
+                turn.wake(f"stop/{order.client_order_id}", turn.now + timedelta(seconds=1))
+        case Refused(RefusalCode.DUPLICATE_ID, detail):
+            # the venue knows the id: an earlier request landed, so it is looked up and adopted (hazard 2)
+            _become_unknown(turn, order, detail)
+        case Refused(code, detail):
+            _refused(turn, order, code, detail)
+        case OutcomeUnknown(detail):
+            _become_unknown(turn, order, detail)
+        case NotSent(detail, retry_after):
+            _not_sent(turn, order, detail, retry_after)
+    turn.touch(order.group_id)
+
+
+def _mark_sent(turn: Turn, order: Order) -> None:
+    group = turn.groups.get(order.group_id)
+    if group is not None and not group.sent:
+        turn.groups.put(group.id, replace(group, sent=True))
+
+
+def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
+    if not may_become(order.status, OrderStatus.REJECTED):
+        return
+    reason = f"{code.value}: {detail}"
+    rejected = replace(order.moved(OrderStatus.REJECTED, turn.now, reason), retry_at=_exit_retry_at(turn, order))
+    turn.emit("order.rejected", order=rejected, role=order.role, reason=code.value, detail=detail)
+    group = turn.group(order.group_id)
+    if order.role is OrderRole.ENTRY:
+        turn.put_order(replace(rejected, retry_at=None))
+        _end_leg(turn, rejected)
+        turn.alert("warning", f"an entry of {order.symbol} was refused: {detail}", group=group)
+        return
+    if code is RefusalCode.WOULD_TRIGGER and order.role is OrderRole.STOP_LOSS:
+        begin_close(turn, group, CloseReason.STOP_LOSS)
+    if code is RefusalCode.REDUCE_ONLY:
+        # the position is gone or smaller than thought: read it, do not try again before (exchanges.md)
+        wait = timedelta(seconds=turn.config.protection.monitor_interval_sec)
+        rejected = replace(rejected, retry_at=turn.now + wait)
+        turn.effect(Reconcile(order.account, 0))
+    turn.put_order(rejected)
+
+
+def _exit_retry_at(turn: Turn, order: Order) -> datetime:
+    if order.attempt >= turn.config.protection.max_attempts:
+        return turn.now + timedelta(seconds=turn.config.protection.monitor_interval_sec)
+    pause = EXIT_BACKOFF_SEC * 2 ** (order.attempt - 1)
+    return turn.now + timedelta(seconds=pause * (1 + turn.jitter() / 10))
+
+
+def _become_unknown(turn: Turn, order: Order, detail: str) -> None:
+    if not may_become(order.status, OrderStatus.UNKNOWN) or order.status is OrderStatus.UNKNOWN:
+        return
+    unknown = replace(order.moved(OrderStatus.UNKNOWN, turn.now, detail), unknown_since=turn.now, look_ups=0)
+    turn.put_order(unknown)
+    turn.emit("order.unknown", order=unknown, role=order.role, detail=detail)
+
+
+def _not_sent(turn: Turn, order: Order, detail: str, retry_after: float | None) -> None:
+    """It never left, so the same id may go again after a pause."""
+    if order.status not in {OrderStatus.PENDING, OrderStatus.SUBMITTED}:
+        return
+    pause = retry_after or min(SEND_BACKOFF_SEC * 2**order.look_ups, MOST_BACKOFF_SEC) * (1 + turn.jitter() / 10)
+    at = turn.now + timedelta(seconds=pause)
+    waiting = replace(
+        order, status=OrderStatus.PENDING, updated_at=turn.now, retry_at=at, look_ups=order.look_ups + 1, reason=detail
+    )
+    turn.put_order(waiting)
+    turn.wake(f"send/{order.client_order_id}", at)
+
+
+def cancel_answered(turn: Turn, message: CancelAnswered) -> None:
+    turn.state.in_flight.discard(("cancel", message.client_order_id))
+    order = turn.orders.get(message.client_order_id)
+    if order is None:
+        return
+    match message.outcome:
+        case Accepted(report):
+            apply_report(turn, report)
+        case Refused(RefusalCode.NOT_FOUND):
+            # filled, cancelled or never there: the order itself tells (hazard 5)
+            turn.effect(LookUpOrder(order.account, order.client_order_id))
+        case Refused() | OutcomeUnknown() | NotSent():
+            pass  # repeated by care_for
+    turn.touch(order.group_id)
+
+
+def amend_answered(turn: Turn, message: AmendAnswered) -> None:
+    turn.state.in_flight.discard(("amend", message.client_order_id))
+    order = turn.orders.get(message.client_order_id)
+    if order is None:
+        return
+    match message.outcome:
+        case Accepted(report):
+            turn.put_order(_amended(order, report))
+            apply_report(turn, report)
+        case NotSent():
+            turn.put_order(_without_amendment(order))
+        case Refused() | OutcomeUnknown():
+            # it filled meanwhile, or nobody knows: what the venue has now decides
+            turn.effect(LookUpOrder(order.account, order.client_order_id))
+    turn.touch(order.group_id)
+
+
+def _without_amendment(order: Order) -> Order:
+    return replace(order, amend_price=None, amend_quantity=None)
+
+
+def _amended(order: Order, report: OrderReport) -> Order:
+    """The order with the price and quantity that the venue has."""
+    return replace(
+        _without_amendment(order),
+        quantity=report.quantity,
+        price=report.price if order.price is not None else None,
+        trigger_price=report.trigger_price if order.trigger_price is not None else None,
+    )
+
+
+def look_up_answered(turn: Turn, message: LookUpAnswered) -> None:
+    turn.state.in_flight.discard(("look_up", message.client_order_id))
+    order = turn.orders.get(message.client_order_id)
+    if order is None:
+        return
+    match message.outcome:
+        case Found(report):
+            if order.is_amending:
+                turn.put_order(_amended(order, report))
+            if order.status in {OrderStatus.UNKNOWN, OrderStatus.LOST}:
+                turn.emit("order.adopted", order=order, status=report.status)
+            apply_report(turn, report, looked_up=True)
+        case NotFound():
+            _not_found(turn, order)
+        case OutcomeUnknown() | NotSent():
+            # only an answer of the venue counts (hazard 4): the look-up is repeated
+            current = turn.orders.get(order.client_order_id) or order
+            if current.status is OrderStatus.UNKNOWN:
+                turn.put_order(replace(current, look_ups=max(current.look_ups - 1, 0)))
+                turn.wake(f"group/{order.group_id}", turn.now + timedelta(seconds=1))
+            elif current.is_amending:
+                turn.wake(f"lookup/{order.client_order_id}", turn.now + timedelta(seconds=1))
+    turn.touch(order.group_id)
+
+
+def _not_found(turn: Turn, order: Order) -> None:
+    if order.status is OrderStatus.PENDING_CANCEL:
+        _end(turn, order, OrderStatus.LOST, "the venue has never seen it")
+        return
+    if order.status is not OrderStatus.UNKNOWN or order.unknown_since is None:
+        if order.is_live and order.status not in {OrderStatus.PENDING, OrderStatus.SUBMITTED}:
+            # a resting order that the venue has forgotten; once more before it is believed (hazard 3)
+            unknown = replace(order, status=OrderStatus.UNKNOWN, unknown_since=turn.now, look_ups=1)
+            turn.put_order(_without_amendment(unknown))
+        return
+    waited = (turn.now - order.unknown_since).total_seconds()
+    asked_enough = order.reduce_only and order.look_ups >= len(LOOK_UP_DELAYS)
+    if not asked_enough and waited < turn.config.order.unknown_grace_sec:
+        return
+    _end(turn, order, OrderStatus.LOST, "the venue has never seen it")
+    turn.emit("order.lost", order=order, role=order.role)
+
+
+# ---------------------------------------------------------------------------------------------- order reports
+
+
+def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) -> None:
+    """Bring an order to what the venue tells, booking the fills it carries first."""
+    if report.client_order_id is None:
+        return
+    order = turn.orders.get(report.client_order_id)
+    if order is None:
+        _recall(turn, report.client_order_id)
+        return
+    for fill in report.fills:
+        apply_fill(turn, fill)
+    order = turn.orders.get(report.client_order_id) or order
+    if report.filled > order.filled:
+        order = _owed(turn, order, report, looked_up=looked_up)
+    order = replace(order, venue_order_id=report.venue_order_id or order.venue_order_id)
+    turn.put_order(order)
+    _move(turn, order, report)
+    turn.touch(order.group_id)
+
+
+def _owed(turn: Turn, order: Order, report: OrderReport, *, looked_up: bool) -> Order:
+    """The venue counts more than was booked: ask for the fills, or book the difference where it gives none."""
+    order = replace(order, seen_filled=max(order.seen_filled, report.filled))
+    if not looked_up:
+        turn.put_order(order)
+        turn.wake(f"lookup/{order.client_order_id}", turn.now + timedelta(milliseconds=500))
+        return order
+    missing = report.filled - order.filled
+    value = (report.average or order.price or order.expected_price or ZERO) * report.filled - order.filled_value
+    turn.put_order(order)
+    apply_fill(
+        turn,
+        FillReport(
+            account=order.account,
+            symbol=order.symbol,
+            trade_id=f"sum:{order.client_order_id}:{report.filled:f}",
+            client_order_id=order.client_order_id,
+            side=order.side,
+            price=value / missing,
+            quantity=missing,
+            fee=ZERO,
+            fee_asset="",
+            liquidity=Liquidity.UNKNOWN,
+            at=report.at,
+        ),
+    )
+    return turn.orders.get(order.client_order_id) or order
+
+
+_ENDED = {
+    OrderStatus.CANCELLED: "order.cancelled",
+    OrderStatus.EXPIRED: "order.cancelled",
+    OrderStatus.REJECTED: "order.rejected",
+    OrderStatus.FILLED: None,
+}
+
+
+def _move(turn: Turn, order: Order, report: OrderReport) -> None:
+    status = report.status
+    if status is OrderStatus.FILLED and order.filled < order.quantity:
+        return  # it counts as filled when its fills are booked
+    if status is order.status or not may_become(order.status, status):
+        return  # stale: a late `open` after `filled`, and the like
+    if order.status is OrderStatus.PENDING_CANCEL and status in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}:
+        return  # told before our cancel arrived; the cancel's own answer decides
+    if status in _ENDED:
+        _end(turn, order, status, report.reason)
+        return
+    turn.put_order(replace(order.moved(status, turn.now), unknown_since=None, look_ups=0, retry_at=None))
+    if status is OrderStatus.OPEN:
+        turn.emit("order.placed", order=order, role=order.role, price=order.price, quantity=order.quantity)
+
+
+def _end(turn: Turn, order: Order, status: OrderStatus, reason: str | None) -> None:
+    """An order over: its leg's entry may be over with it, an exit is placed again by what is still wanted."""
+    was = order.status
+    over = replace(_without_amendment(order.moved(status, turn.now, reason)), unknown_since=None, retry_at=None)
+    if order.role is not OrderRole.ENTRY and status is not OrderStatus.FILLED:
+        over = replace(over, retry_at=_next_exit_at(turn, order, was))
+    turn.put_order(over)
+    name = _ENDED.get(status)
+    if name is not None:
+        turn.emit(name, order=over, role=order.role, reason=reason, filled=order.filled)
+    if order.role is OrderRole.ENTRY:
+        _end_leg(turn, over)
+    turn.touch(order.group_id)
+
+
+def _next_exit_at(turn: Turn, order: Order, was: OrderStatus) -> datetime | None:
+    """None where our own cancel or amendment ended it; else the first time at once, then with pauses."""
+    if was is OrderStatus.PENDING_CANCEL or order.filled > 0:
+        return None
+    if order.attempt == 1:
+        return turn.now
+    return _exit_retry_at(turn, order)
+
+
+def _end_leg(turn: Turn, order: Order) -> None:
+    """End a leg's entry with its order; a lost one is tried again while tries are left."""
+    group = turn.group(order.group_id)
+    if order.pyramid is None or order.leg is None or not group.is_open:
+        return
+    leg = group.leg(order.pyramid, order.leg)
+    siblings = [
+        other
+        for other in turn.orders_of(group.id)
+        if other.role is OrderRole.ENTRY
+        and (other.pyramid, other.leg) == leg.key
+        and other.is_live
+        and other.client_order_id != order.client_order_id
+    ]
+    if siblings or not leg.wants_entry:
+        return
+    if order.status is OrderStatus.LOST and order.attempt < turn.config.order.max_attempts and group.closing is None:
+        turn.put_order(replace(order, retry_at=turn.now))
+        turn.put_group(group.with_leg(replace(leg, entry=EntryState.PLANNED)))
+        return
+    if order.status is not OrderStatus.FILLED or leg.is_whole:
+        turn.put_group(group.with_leg(end_entry(leg)))
+
+
+def _recall(turn: Turn, order_id: str) -> bool:
+    """Have a group loaded that an order of ours belongs to and that is no longer in memory."""
+    address = client_order_id.decode(order_id)
+    if address is None or address.namespace.tag != turn.namespace.tag or turn.groups.get(address.group_id) is not None:
+        return False
+    turn.effect(LoadGroup(address.group_id))
+    return True
+
+
+# ---------------------------------------------------------------------------------------------- fills
+
+
+def apply_fill(turn: Turn, report: FillReport) -> None:
+    """Book a fill once, whatever way and however often it is told."""
+    key = (report.account, report.symbol, report.trade_id)
+    if turn.has_trade(key):
+        return
+    order = turn.orders.get(report.client_order_id) if report.client_order_id else None
+    if order is None:
+        if report.client_order_id is None or not _recall(turn, report.client_order_id):
+            _external(turn, report, key)
+        return
+    quantity = min(report.quantity, _most(order) - order.filled)
+    if quantity <= 0:
+        turn.note_trade(key)  # a sum booked before covers it
+        return
+    account = turn.state.accounts.get(order.account)
+    if account is not None:
+        account.activity += 1
+    group = turn.group(order.group_id)
+    base_fee, fee_quote = _fees(group, report)
+    turn.put_fill(_fill_of(report, order, quantity, fee_quote))
+    _book(turn, order, group, report, quantity, base_fee if order.role is OrderRole.ENTRY else ZERO, fee_quote)
+
+
+def _most(order: Order) -> Decimal:
+    """How much the order may fill at the most: an amendment under way may have reached the venue already."""
+    return max(order.quantity, order.amend_quantity or ZERO)
+
+
+def _fees(group: Group, report: FillReport) -> tuple[Decimal, Decimal]:
+    """(fee taken from the bought quantity, fee in quote at the fill's price)."""
+    if report.fee_asset == group.base:
+        return report.fee, report.fee * report.price
+    return ZERO, report.fee
+
+
+def _fill_of(report: FillReport, order: Order, quantity: Decimal, fee_quote: Decimal) -> Fill:
+    return Fill(
+        account=report.account,
+        symbol=report.symbol,
+        trade_id=report.trade_id,
+        client_order_id=order.client_order_id,
+        group_id=order.group_id,
+        side=report.side,
+        price=report.price,
+        quantity=quantity,
+        fee=report.fee,
+        fee_asset=report.fee_asset,
+        fee_quote=fee_quote,
+        liquidity=report.liquidity,
+        at=report.at,
+    )
+
+
+def _book(
+    turn: Turn,
+    order: Order,
+    group: Group,
+    report: FillReport,
+    quantity: Decimal,
+    base_fee: Decimal,
+    fee_quote: Decimal,
+) -> None:
+    filled = order.filled + quantity
+    status = OrderStatus.FILLED if filled >= _most(order) else OrderStatus.PARTIALLY_FILLED
+    if not may_become(order.status, status) or (
+        status is OrderStatus.PARTIALLY_FILLED and order.status is OrderStatus.PENDING_CANCEL
+    ):
+        status = order.status
+    booked = replace(
+        order,
+        filled=filled,
+        filled_value=order.filled_value + report.price * quantity,
+        seen_filled=max(order.seen_filled, filled),
+        status=status,
+        updated_at=turn.now,
+        unknown_since=None if status is not OrderStatus.UNKNOWN else order.unknown_since,
+        retry_at=None if status is not OrderStatus.PENDING_CANCEL else order.retry_at,
+    )
+    if status is OrderStatus.FILLED:
+        booked = _without_amendment(booked)
+    turn.put_order(booked)
+    if order.role is OrderRole.ENTRY:
+        group = _book_entry(turn, order, group, report, quantity, base_fee, fee_quote)
+    else:
+        group = _book_exit(turn, order, group, report, quantity, fee_quote)
+    turn.put_group(group)
+    turn.emit(
+        "order.filled" if status is OrderStatus.FILLED else "order.partially_filled",
+        order=booked,
+        role=order.role,
+        price=report.price,
+        quantity=quantity,
+        fee=fee_quote,
+    )
+
+
+def _book_entry(
+    turn: Turn,
+    order: Order,
+    group: Group,
+    report: FillReport,
+    quantity: Decimal,
+    base_fee: Decimal,
+    fee_quote: Decimal,
+) -> Group:
+    if order.pyramid is None or order.leg is None:
+        raise ValueError(f"the entry {order.client_order_id} has no leg")
+    first = not group.was_filled
+    grown = book_entry(group, (order.pyramid, order.leg), report.price, quantity, fee_quote, base_fee, report.at)
+    if not group.is_open:
+        # it filled after the group was closed: sold again, in the same group (orders.md)
+        turn.alert("error", f"a late fill of {group.symbol} opened a closed group again", group=group)
+        reopened = replace(grown, closed_at=None, close_reason=None, failed=False, forced=True)
+        return replace(reopened, closing=group.closing or CloseReason.MANUAL, closing_at=turn.now)
+    if first:
+        turn.emit("trade.opened", group=grown, side=group.side, timeframe=group.timeframe)
+    return grown
+
+
+def _book_exit(
+    turn: Turn, order: Order, group: Group, report: FillReport, quantity: Decimal, fee_quote: Decimal
+) -> Group:
+    shrunk, excess = book_exit(group, order.pyramid, order.leg, report.price, quantity, fee_quote)
+    if excess > 0:
+        turn.alert("error", f"{excess:f} {group.symbol} more was sold than was open", group=group)
+        turn.effect(Reconcile(order.account, turn.config.reconcile.confirm_after_sec))
+    if order.role is OrderRole.CLOSE and shrunk.reduce_quantity > 0:
+        shrunk = replace(shrunk, reduce_quantity=max(shrunk.reduce_quantity - quantity, ZERO))
+    if order.type is OrderType.MARKET and order.expected_price is not None:
+        _judge_slippage(turn, order, shrunk, report.price)
+    return shrunk
+
+
+def _judge_slippage(turn: Turn, order: Order, group: Group, price: Decimal) -> None:
+    if order.expected_price is None or order.expected_price <= 0:
+        return
+    worse = -group.side.gain(order.expected_price, price) * 100 / order.expected_price
+    if worse > turn.config.risk.max_slippage_percent:
+        turn.alert(
+            "warning",
+            f"an exit of {group.symbol} at {price:f} was {worse:.2f} % worse than {order.expected_price:f}",
+            group=group,
+        )
+
+
+def _external(turn: Turn, report: FillReport, key: tuple[str, str, str]) -> None:
+    """A fill that no order of ours made; the next reading of the account explains itself by it."""
+    if key in turn.state.external_ids:
+        return
+    turn.state.external_ids.add(key)
+    turn.state.external_fills.setdefault((report.account, report.symbol), []).append(report)
+    if turn.groups_on(report.account, report.symbol):
+        turn.effect(Reconcile(report.account, 0))

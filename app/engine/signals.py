@@ -1,0 +1,425 @@
+"""Signals: recorded, read, routed (signals.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from app.domain.alert import FieldError, bar_key
+from app.domain.refusal import Refusal
+from app.domain.signal import Intent, Signal, WhatIsWanted, interpret
+from app.domain.sizing import pyramid_capital
+from app.domain.values import CloseReason, Identity, Side
+from app.engine.care import begin_close
+from app.engine.entries import Entry, enter, equity_of
+from app.engine.groups import reduce_group
+from app.engine.turn import Turn
+from app.messages.commands import AcceptSignal, KeyGrant, SignalAnswer
+from app.messages.records import QueueEntry, QueueReason, SignalOutcome, SignalRecord
+
+AHEAD = timedelta(seconds=30)
+"""How far in the future a signal's time stamp may lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A signal whose account is known."""
+
+    signal: Signal
+    wanted: WhatIsWanted
+    identity: Identity
+
+
+def accept(turn: Turn, command: AcceptSignal) -> SignalAnswer:
+    """Record a message and, once the engine is up, act on it in the same unit of work."""
+    turn.state.last_signal_at = turn.now
+    reading = read(turn, command.signal, command.grant) if command.signal is not None else list(command.errors)
+    key = _bar_key(turn, reading) if isinstance(reading, Reading) else None
+    if command.replay_of is None:
+        seen = turn.seen(command.content_key, key)
+        if seen is not None:
+            return SignalAnswer(200, seen.signal_id, "duplicate")
+    record = _record(turn, command, reading, key)
+    turn.signals[record.id] = record
+    turn.emit("signal.received", signal=record.id, account=record.account, symbol=record.symbol, intent=record.intent)
+    if isinstance(reading, list):
+        reason = "invalid" if command.signal is None else reading[0].reason
+        code = "invalid" if command.signal is None else _refusal_code(reading)
+        _reject(turn, record, code, "; ".join(f"{error.field}: {error.reason}" for error in reading) or reason)
+        return SignalAnswer(422, record.id, "rejected", tuple(reading))
+    refusal = None if command.replay_of is not None else _stale(turn, reading)
+    if refusal is not None:
+        _reject(turn, record, refusal.code, refusal.detail)
+        return SignalAnswer(422, record.id, "rejected", (FieldError("timestamp", refusal.detail),))
+    if turn.state.recovered:
+        act(turn, record, reading)
+    return SignalAnswer(202, record.id, "accepted")
+
+
+def act_on_recorded(turn: Turn, record: SignalRecord, signal: Signal) -> None:
+    """Act on a signal that was recorded before the engine was ready; entries too old by now are dropped."""
+    reading = read(turn, signal, None)
+    if isinstance(reading, list):
+        _reject(turn, record, "invalid", "; ".join(error.reason for error in reading))
+        return
+    is_entry = reading.wanted.intent in {Intent.ENTRY, Intent.REVERSE}
+    if is_entry and turn.now - signal.timestamp > timedelta(seconds=turn.config.webhook.max_age_sec):
+        if reading.wanted.intent is Intent.ENTRY:
+            _reject(turn, record, "abandoned", "the engine was away until the signal was too old to enter")
+            return
+        reading = replace(
+            reading, wanted=replace(reading.wanted, intent=Intent.EXIT, side=reading.wanted.side.opposite)
+        )
+        reading = replace(reading, identity=reading.identity.opposite)
+    act(turn, record, reading)
+
+
+def is_exit(signal: Signal) -> bool:
+    return interpret(signal).intent in {Intent.EXIT, Intent.REDUCE}
+
+
+def read(turn: Turn, signal: Signal, grant: KeyGrant | None) -> Reading | list[FieldError]:
+    """The signal with its account, or the fields that do not fit."""
+    account = _account(turn, signal)
+    if isinstance(account, FieldError):
+        return [account]
+    wanted = interpret(signal)
+    refused = _not_granted(grant, account, signal, wanted) or _above_grant(turn, grant, account, signal, wanted)
+    if refused is not None:
+        return [refused]
+    side = wanted.side
+    return Reading(signal, wanted, signal.identity(account, side))
+
+
+def _account(turn: Turn, signal: Signal) -> str | FieldError:
+    accounts = turn.config.accounts
+    if signal.account is not None:
+        named = next((item for item in accounts if item.id == signal.account), None)
+        if named is None:
+            return FieldError("account", f"there is no account {signal.account}")
+        if named.market_type != signal.market_type:
+            return FieldError("account", f"{named.id} trades {named.market_type}, the symbol is {signal.market_type}")
+        return named.id
+    fitting = [item for item in accounts if item.market_type == signal.market_type]
+    own = [item for item in fitting if item.venue == signal.exchange.lower()]
+    choice = own or [item for item in fitting if item.venue == "paper"]
+    if len(choice) == 1:
+        return choice[0].id
+    how_many = "no account" if not choice else "more than one account"
+    return FieldError("account", f"{how_many} for {signal.exchange} {signal.market_type}; name one")
+
+
+def _not_granted(grant: KeyGrant | None, account: str, signal: Signal, wanted: WhatIsWanted) -> FieldError | None:
+    if grant is None:
+        return None
+    if grant.accounts and account not in grant.accounts:
+        return FieldError("account", f"this key may not trade on {account}")
+    if grant.symbols and signal.symbol not in grant.symbols:
+        return FieldError("tv.symbol", f"this key may not trade {signal.symbol}")
+    intents = {wanted.intent.value, signal.intent_type}
+    if grant.intents and not intents & set(grant.intents):
+        return FieldError("execution_intent.type", f"this key may not send {signal.intent_type}")
+    return None
+
+
+def _above_grant(
+    turn: Turn, grant: KeyGrant | None, account: str, signal: Signal, wanted: WhatIsWanted
+) -> FieldError | None:
+    if grant is None or grant.max_quote is None or wanted.intent not in {Intent.ENTRY, Intent.REVERSE}:
+        return None
+    settings = turn.config.grid.resolve(account, signal.symbol, signal.timeframe)
+    price = signal.reference_price
+    capital = pyramid_capital(
+        settings, wanted.size, signal.size_type, price, equity_of(turn, account), wanted.side, 0, signal.stop_loss
+    )
+    if isinstance(capital, Refusal) or capital <= grant.max_quote:
+        return None
+    return FieldError("tv.order_size", f"this key may not spend {capital:f}, at most {grant.max_quote:f}")
+
+
+def _refusal_code(errors: list[FieldError]) -> str:
+    if errors and "this key may not" in errors[0].reason:
+        return "key_not_allowed"
+    return "unknown_account" if errors and errors[0].field == "account" else "invalid"
+
+
+def _bar_key(turn: Turn, reading: Reading) -> str | None:
+    if not turn.config.webhook.one_per_bar:
+        return None
+    return bar_key(reading.signal, reading.identity.account, reading.identity.side)
+
+
+def _record(turn: Turn, command: AcceptSignal, reading: Reading | list[FieldError], key: str | None) -> SignalRecord:
+    signal = command.signal
+    return SignalRecord(
+        id=turn.ids.signal_id(),
+        received_at=command.received_at,
+        source=command.source,
+        key_name=command.grant.name if command.grant else None,
+        payload=command.payload,
+        content_key=command.content_key,
+        bar_key=key,
+        http_status=202,
+        outcome=SignalOutcome.PENDING,
+        account=reading.identity.account if isinstance(reading, Reading) else None,
+        symbol=signal.symbol if signal else None,
+        timeframe=signal.timeframe if signal else None,
+        side=reading.wanted.side.value if isinstance(reading, Reading) else None,
+        strategy_id=signal.strategy_id if signal else "",
+        intent=reading.wanted.intent.value if isinstance(reading, Reading) else None,
+        price=signal.reference_price if signal else None,
+        size=signal.order_size if signal else None,
+        signal_at=signal.timestamp if signal else None,
+        replay_of=command.replay_of,
+    )
+
+
+def _stale(turn: Turn, reading: Reading) -> Refusal | None:
+    age = turn.now - reading.signal.timestamp
+    if age < -AHEAD:
+        return Refusal("stale", f"the time stamp lies {-age.total_seconds():.0f} s in the future")
+    webhook = turn.config.webhook
+    leaving = reading.wanted.intent in {Intent.EXIT, Intent.REDUCE}
+    bound = webhook.exit_max_age_sec if leaving else webhook.max_age_sec
+    if age > timedelta(seconds=bound):
+        return Refusal("stale", f"the signal is {age.total_seconds():.0f} s old, at most {bound:.0f} s are taken")
+    return None
+
+
+# ---------------------------------------------------------------------------------------------- outcomes
+
+
+def settle(turn: Turn, record: SignalRecord, outcome: SignalOutcome, **changes: object) -> None:
+    """Write what became of a signal, and say it on the event stream."""
+    done = replace(record, outcome=outcome, decided_at=turn.now, **changes)  # type: ignore[arg-type]  # names are checked by replace
+    turn.signals[record.id] = done
+    turn.emit(
+        f"signal.{outcome.value}",
+        signal=done.id,
+        account=done.account,
+        symbol=done.symbol,
+        intent=done.intent,
+        reason=done.reason,
+        detail=done.detail,
+    )
+
+
+def _reject(turn: Turn, record: SignalRecord, code: str, detail: str) -> None:
+    status = 422 if code in {"invalid", "stale", "unknown_account", "key_not_allowed"} else record.http_status
+    settle(turn, replace(record, http_status=status), SignalOutcome.REJECTED, reason=code, detail=detail)
+
+
+def _ignore(turn: Turn, record: SignalRecord, code: str, detail: str) -> None:
+    settle(turn, record, SignalOutcome.IGNORED, reason=code, detail=detail)
+
+
+# ---------------------------------------------------------------------------------------------- routing
+
+
+def act(turn: Turn, record: SignalRecord, reading: Reading) -> None:
+    """Route by intent and by what is found."""
+    _check_drift(turn, reading)
+    match reading.wanted.intent:
+        case Intent.ENTRY:
+            _enter(turn, record, reading)
+        case Intent.EXIT:
+            _exit(turn, record, reading)
+        case Intent.REDUCE:
+            _reduce(turn, record, reading)
+        case Intent.REVERSE:
+            _reverse(turn, record, reading)
+
+
+def _enter(turn: Turn, record: SignalRecord, reading: Reading, reserved_group: str | None = None) -> None:
+    identity = reading.identity
+    account = turn.config.account(identity.account)
+    if account is not None and account.market_type == "spot" and identity.side is Side.SHORT:
+        _reject(turn, record, "spot_cannot_short", "a spot account can only sell what it holds")
+        return
+    left = turn.last_exits.get(identity)
+    if left is not None and reading.signal.timestamp < left:
+        _reject(turn, record, "superseded_by_exit", "a later exit of the same position came first")
+        return
+    _supersede_opposite(turn, identity)
+    queued = queued_of(turn, identity)
+    is_lost_addon = reading.wanted.is_addon and turn.group_of(identity) is None and queued is None
+    if is_lost_addon and turn.config.webhook.on_addon_without_group == "ignore":
+        _ignore(turn, record, "addon_without_group", "it adds to a position that is not open here")
+        return
+    entry = Entry(
+        record=record,
+        signal=reading.signal,
+        identity=identity,
+        size=reading.wanted.size,
+        is_reverse=reserved_group is not None,
+    )
+    if reserved_group is not None:
+        _queue(turn, record, reading, QueueReason.OPPOSITE_SIDE_OPEN, queued, reserved_group)
+        return
+    result = enter(turn, entry)
+    match result:
+        case QueueReason():
+            _queue(turn, record, reading, result, queued, None)
+        case _ if queued is not None:
+            _take_out(turn, queued, "replaced", SignalOutcome.IGNORED)
+
+
+def _supersede_opposite(turn: Turn, identity: Identity) -> None:
+    for entry in list(turn.queue.values()):
+        other = entry.identity
+        same_pair = (other.account, other.symbol, other.timeframe) == (
+            identity.account,
+            identity.symbol,
+            identity.timeframe,
+        )
+        if same_pair and other.side is identity.side.opposite and other.strategy_id == identity.strategy_id:
+            _take_out(turn, entry, "superseded", SignalOutcome.IGNORED)
+
+
+def queued_of(turn: Turn, identity: Identity) -> QueueEntry | None:
+    return next((entry for entry in turn.queue.values() if entry.identity == identity), None)
+
+
+def _take_out(turn: Turn, entry: QueueEntry, reason: str, outcome: SignalOutcome) -> None:
+    """Remove an entry from the queue and give its signal its end."""
+    turn.queue.remove(entry.signal_id)
+    turn.emit(
+        "queue.removed",
+        signal=entry.signal_id,
+        account=entry.identity.account,
+        symbol=entry.identity.symbol,
+        reason=reason,
+    )
+    waiting = signal_record(turn, entry)
+    settle(turn, waiting, outcome, reason=reason)
+
+
+def signal_record(turn: Turn, entry: QueueEntry) -> SignalRecord:
+    """The record of a queued signal, rebuilt from what the queue keeps of it."""
+    known = turn.signals.get(entry.signal_id) or turn.state.queued_signals.get(entry.signal_id)
+    if known is None:
+        raise KeyError(entry.signal_id)
+    return known
+
+
+def _queue(
+    turn: Turn,
+    record: SignalRecord,
+    reading: Reading,
+    reason: QueueReason,
+    queued: QueueEntry | None,
+    reserved_group: str | None,
+) -> None:
+    if queued is not None and not turn.config.queue.replace_same_identity:
+        _ignore(turn, record, "already_queued", "a signal of the same position already waits")
+        return
+    if queued is None and len(list(turn.queue.values())) >= turn.config.queue.max_size:
+        _reject(turn, record, "queue_full", f"{turn.config.queue.max_size} signals wait already")
+        return
+    if queued is not None:
+        _take_out(turn, queued, "replaced", SignalOutcome.IGNORED)
+    entry = QueueEntry(
+        signal_id=record.id,
+        identity=reading.identity,
+        entry_price=reading.signal.reference_price,
+        payload=record.payload,
+        reason=reason,
+        first_queued_at=queued.first_queued_at if queued else turn.now,
+        last_replaced_at=turn.now,
+        replacement_count=queued.replacement_count + 1 if queued else 0,
+        reserved_group=reserved_group or (queued.reserved_group if queued else None),
+    )
+    turn.queue.put(entry.signal_id, entry)
+    current = turn.signals.get(record.id, record)
+    settle(turn, current, SignalOutcome.QUEUED, reason=reason.value)
+    if queued is not None:
+        turn.emit("signal.replaced", signal=record.id, account=entry.identity.account, symbol=entry.identity.symbol)
+
+
+def _exit(turn: Turn, record: SignalRecord, reading: Reading) -> None:
+    identity = reading.identity
+    _note_exit(turn, identity, reading.signal)
+    queued = queued_of(turn, identity)
+    if queued is not None:
+        _take_out(turn, queued, "cancelled_by_exit", SignalOutcome.IGNORED)
+    group = turn.group_of(identity)
+    if group is not None:
+        begin_close(turn, group, CloseReason.EXIT_SIGNAL)
+        settle(turn, record, SignalOutcome.EXECUTED, group_id=group.id)
+    elif queued is not None:
+        settle(turn, record, SignalOutcome.EXECUTED, detail="the waiting entry was taken out of the queue")
+    else:
+        others = sorted({item.timeframe for item in turn.groups_on(identity.account, identity.symbol)})
+        detail = f"no {identity.side} of {identity.symbol} {identity.timeframe} is open"
+        if others:
+            detail += f"; open on other timeframes: {', '.join(others)}"
+            turn.alert("warning", detail)
+        _ignore(turn, record, "nothing_to_exit", detail)
+
+
+def _note_exit(turn: Turn, identity: Identity, signal: Signal) -> None:
+    before = turn.last_exits.get(identity)
+    if before is None or signal.timestamp > before:
+        turn.last_exits.put(identity, signal.timestamp)
+
+
+def _reduce(turn: Turn, record: SignalRecord, reading: Reading) -> None:
+    group = turn.group_of(reading.identity)
+    if group is None or group.open_quantity <= 0 or group.closing is not None:
+        _ignore(turn, record, "nothing_to_reduce", f"nothing of {reading.identity.symbol} is open")
+        return
+    refusal = reduce_group(turn, group, reading.wanted.fraction, reading.wanted.size, reading.signal)
+    if refusal is not None:
+        _ignore(turn, record, refusal.code, refusal.detail)
+        return
+    settle(turn, record, SignalOutcome.EXECUTED, group_id=group.id)
+
+
+def _reverse(turn: Turn, record: SignalRecord, reading: Reading) -> None:
+    opposite = reading.identity.opposite
+    _note_exit(turn, opposite, reading.signal)
+    queued = queued_of(turn, opposite)
+    if queued is not None:
+        _take_out(turn, queued, "cancelled_by_exit", SignalOutcome.IGNORED)
+    group = turn.group_of(opposite)
+    if group is None:
+        _enter(turn, record, reading)
+        return
+    begin_close(turn, group, CloseReason.REVERSE)
+    if turn.state.paused is not None:
+        settle(turn, record, SignalOutcome.REJECTED, reason="paused", group_id=group.id, detail="exited, not reversed")
+        return
+    _enter(turn, replace(record, group_id=group.id), reading, reserved_group=group.id)
+
+
+def _check_drift(turn: Turn, reading: Reading) -> None:
+    """Compare the position that the strategy had with ours."""
+    wanted, identity = reading.wanted, reading.identity
+    action = turn.config.webhook.drift_action
+    if not wanted.told_previous or action == "ignore":
+        return
+    sides = (identity, identity.opposite)
+    held = [
+        group for group in map(turn.group_of, sides) if group is not None and group.was_filled and not group.closing
+    ]
+    ours = {group.side for group in held}
+    told = {wanted.previous_side} if wanted.previous_side is not None else set()
+    if ours == told:
+        return
+    turn.emit(
+        "signal.drift",
+        account=identity.account,
+        symbol=identity.symbol,
+        told=wanted.previous_side.value if wanted.previous_side else "flat",
+        ours=",".join(sorted(ours)) or "flat",
+    )
+    if action == "close":
+        for group in held:
+            if group.side not in told:
+                begin_close(turn, group, CloseReason.EXIT_SIGNAL)
+
+
+def refuse_queued(turn: Turn, entry: QueueEntry, code: str, detail: str) -> None:
+    """End a queued signal with a refusal."""
+    turn.queue.remove(entry.signal_id)
+    _reject(turn, signal_record(turn, entry), code, detail)

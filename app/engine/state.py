@@ -1,0 +1,137 @@
+"""What the engine holds in memory. Trading truth is written by the mailbox alone, the disk first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from app.base.config import Config
+from app.domain.group import Group
+from app.domain.market import MarketRules, Quote
+from app.domain.order import Order
+from app.domain.values import Identity, MarketType, PositionMode, Side
+from app.messages.records import QueueEntry, SeenSignal, SignalRecord
+from app.messages.reports import FillReport
+from app.ports.venue import Capabilities
+
+REMEMBERED = timedelta(hours=24)
+"""How long duplicates are known, and closed groups kept in memory for fills that come late."""
+
+MarketKey = tuple[str, str]
+BookKey = tuple[str, str, Side]
+
+
+@dataclass(slots=True)
+class AccountState:
+    """What is known of an account now; nothing of it outlives the process."""
+
+    id: str
+    capabilities: Capabilities
+    connected: bool = False
+    reconciled: bool = False
+    stale_since: datetime | None = None
+    reason: str | None = None
+    last_reconciled_at: datetime | None = None
+    hold: str | None = None
+    """Why entries are held though the account is reachable: a mass difference, another instance's orders."""
+    activity: int = 0
+    """Counts fills and sent orders, so that a snapshot older than one is recognised."""
+
+    @property
+    def ready(self) -> bool:
+        return self.connected and self.reconciled and self.hold is None
+
+    @property
+    def market_type(self) -> MarketType:
+        return self.capabilities.market_type
+
+    @property
+    def one_way(self) -> bool:
+        return self.capabilities.position_mode is PositionMode.ONE_WAY
+
+
+@dataclass(slots=True)
+class Market:
+    """Rules and prices of one market on one account."""
+
+    rules: MarketRules
+    quote: Quote | None
+    loaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A first read that nothing explains; a second one that agrees makes it true."""
+
+    quantity: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Prices at or beyond which a group needs care; None where nothing waits on that side."""
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
+NO_WATCH = Watch()
+
+
+@dataclass(slots=True)
+class EngineState:
+    """Persistent truth first, then what is only known while the process runs."""
+
+    config: Config
+    groups: dict[str, Group] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+    orders_of: dict[str, list[str]] = field(default_factory=dict)
+    trade_ids: set[tuple[str, str, str]] = field(default_factory=set)
+    queue: dict[str, QueueEntry] = field(default_factory=dict)
+    pending_signals: dict[str, SignalRecord] = field(default_factory=dict)
+    queued_signals: dict[str, SignalRecord] = field(default_factory=dict)
+    seen_content: dict[str, SeenSignal] = field(default_factory=dict)
+    seen_bars: dict[str, SeenSignal] = field(default_factory=dict)
+    last_exits: dict[Identity, datetime] = field(default_factory=dict)
+    funding_ids: set[tuple[str, str, str]] = field(default_factory=set)
+    facts: dict[str, str] = field(default_factory=dict)
+    sequence: int = 0
+
+    accounts: dict[str, AccountState] = field(default_factory=dict)
+    markets: dict[MarketKey, Market] = field(default_factory=dict)
+    markets_missing: dict[MarketKey, str] = field(default_factory=dict)
+    balances: dict[str, dict[str, tuple[Decimal, Decimal]]] = field(default_factory=dict)
+    """Account → asset → (total, free)."""
+    groups_of_market: dict[MarketKey, list[str]] = field(default_factory=dict)
+    watches: dict[str, Watch] = field(default_factory=dict)
+    suspicions: dict[BookKey, Suspicion] = field(default_factory=dict)
+    external_fills: dict[MarketKey, list[FillReport]] = field(default_factory=dict)
+    external_ids: set[tuple[str, str, str]] = field(default_factory=set)
+    in_flight: set[tuple[str, str]] = field(default_factory=set)
+    """(kind, client order id) of cancels, amends and look-ups that have not been answered."""
+    halted: str | None = None
+    recovered: bool = False
+    stopping: bool = False
+    last_signal_at: datetime | None = None
+    revision: int = 0
+
+    @property
+    def paused(self) -> str | None:
+        return self.facts.get("paused") or None
+
+    def market(self, account: str, symbol: str) -> Market | None:
+        return self.markets.get((account, symbol))
+
+    def quote(self, account: str, symbol: str) -> Quote | None:
+        market = self.markets.get((account, symbol))
+        return None if market is None else market.quote
+
+    def external(self, book: BookKey) -> Decimal:
+        """Position quantity in a book that is not ours."""
+        return Decimal(self.facts.get(external_fact(book), "0") or "0")
+
+
+def external_fact(book: BookKey) -> str:
+    account, symbol, side = book
+    return f"external/{account}/{symbol}/{side}"

@@ -1,0 +1,257 @@
+"""Carries out effects through the venues; every answer goes back into the mailbox as a report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+import structlog
+
+from app.base.clock import Clock
+from app.base.errors import AppError, Retryable
+from app.base.waiting import within
+from app.domain.order import Order, OrderStatus
+from app.domain.values import MarketType, OrderRole, OrderType, Side
+from app.engine.inbox import (
+    AmendAnswered,
+    CancelAnswered,
+    GroupLoaded,
+    LookUpAnswered,
+    MarketLoaded,
+    OrdersSent,
+    SubmitAnswered,
+)
+from app.engine.state import EngineState
+from app.messages.effects import (
+    AmendOrder,
+    CancelForeign,
+    CancelOrder,
+    Effect,
+    LoadGroup,
+    LoadMarket,
+    LookUpOrder,
+    Reconcile,
+    SubmitOrders,
+)
+from app.messages.reports import NotSent, OutcomeUnknown, SubmitOutcome
+from app.ports.store import Store
+from app.ports.venue import OrderRef, OrderRequest, Venue
+
+log = structlog.get_logger("order")
+
+
+class Post(Protocol):
+    """Puts a message into the mailbox; a lazy one waits for the next that is not."""
+
+    def __call__(self, message: object, *, lazy: bool = False) -> None: ...
+
+
+class Submitter:
+    """One task a request. It decides nothing: what to do about an answer is the handlers' business."""
+
+    def __init__(
+        self,
+        venues: Mapping[str, Venue],
+        state: EngineState,
+        store: Store,
+        clock: Clock,
+        post: Post,
+        read_account: Callable[[str, float], None],
+    ) -> None:
+        self._venues = venues
+        self._state = state
+        self._store = store
+        self._clock = clock
+        self._post = post
+        self._read_account = read_account
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._leverage: dict[tuple[str, str], tuple[Any, str]] = {}
+        self._loading: set[tuple[str, str]] = set()
+
+    def perform(self, effect: Effect) -> None:
+        """Start carrying out an effect whose turn is on disk."""
+        match effect:
+            case SubmitOrders():
+                self._spawn(self._submit(effect))
+            case CancelOrder(account, order_id):
+                self._request("cancel", order_id, self._cancel(account, order_id))
+            case AmendOrder(account, order_id):
+                self._request("amend", order_id, self._amend(account, order_id))
+            case LookUpOrder(account, order_id):
+                self._request("look_up", order_id, self._look_up(account, order_id))
+            case CancelForeign():
+                self._spawn(self._cancel_foreign(effect))
+            case LoadMarket():
+                self._load_market(effect)
+            case LoadGroup(group_id):
+                self._spawn(self._load_group(group_id))
+            case Reconcile(account, delay):
+                self._read_account(account, delay)
+
+    async def stop(self, grace: float) -> None:
+        """Wait for requests under way, at most `grace` seconds; what is dropped then is looked up at the next start."""
+        if not self._tasks:
+            return
+        pending = set(self._tasks)
+        try:
+            await within(self._clock, grace, asyncio.wait(pending))
+        except TimeoutError:
+            for task in pending:
+                task.cancel()
+
+    def kill(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an effect broke", error=repr(error))
+
+    def _request(self, kind: str, order_id: str, work: Coroutine[Any, Any, None]) -> None:
+        """At most one request of a kind is under way for an order."""
+        if (kind, order_id) in self._state.in_flight:
+            work.close()
+            return
+        self._state.in_flight.add((kind, order_id))
+        self._spawn(work)
+
+    # ------------------------------------------------------------------ submitting
+
+    async def _submit(self, effect: SubmitOrders) -> None:
+        venue = self._venues[effect.account]
+        orders = [self._state.orders[order_id] for order_id in effect.client_order_ids]
+        orders = [order for order in orders if order.status is OrderStatus.PENDING]
+        if not orders:
+            return
+        self._post(OrdersSent(tuple(order.client_order_id for order in orders)), lazy=True)
+        refused = await self._set_leverage(venue, orders)
+        if refused is not None:
+            self._answer(orders, [refused] * len(orders))
+            return
+        if len(orders) > 1 and venue.capabilities.batch_orders:
+            self._answer(orders, await self._create_batch(venue, orders))
+            return
+        await asyncio.gather(*(self._create_one(venue, order) for order in orders))
+
+    async def _set_leverage(self, venue: Venue, orders: list[Order]) -> SubmitOutcome | None:
+        """Once a market before its first entry; the outcome to give the orders where it fails."""
+        entry = next((order for order in orders if order.role is OrderRole.ENTRY), None)
+        if entry is None or venue.capabilities.market_type is not MarketType.LINEAR:
+            return None
+        group = self._state.groups[entry.group_id]
+        key, wanted = (group.account, group.symbol), (group.leverage, group.margin_mode)
+        if self._leverage.get(key) == wanted:
+            return None
+        try:
+            await within(self._clock, self._timeout, venue.set_leverage(group.symbol, *wanted))
+        except (AppError, TimeoutError) as error:
+            return NotSent(f"the leverage could not be set: {error}")
+        self._leverage[key] = wanted
+        return None
+
+    @property
+    def _timeout(self) -> float:
+        return self._state.config.order.timeout_sec
+
+    async def _create_batch(self, venue: Venue, orders: list[Order]) -> list[SubmitOutcome]:
+        requests = [self._order_request(order) for order in orders]
+        try:
+            return list(await within(self._clock, self._timeout, venue.create_orders(requests)))
+        except TimeoutError:
+            return [OutcomeUnknown(f"no answer within {self._timeout:g} s")] * len(orders)
+
+    async def _create_one(self, venue: Venue, order: Order) -> None:
+        try:
+            outcome = await within(self._clock, self._timeout, venue.create_order(self._order_request(order)))
+        except TimeoutError:
+            outcome = OutcomeUnknown(f"no answer within {self._timeout:g} s")
+        self._post(SubmitAnswered(order.client_order_id, outcome))
+
+    def _answer(self, orders: list[Order], outcomes: list[SubmitOutcome]) -> None:
+        for order, outcome in zip(orders, outcomes, strict=True):
+            self._post(SubmitAnswered(order.client_order_id, outcome))
+
+    def _order_request(self, order: Order) -> OrderRequest:
+        group = self._state.groups[order.group_id]
+        return OrderRequest(
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            side=order.side,
+            position_side=Side(group.side),
+            type=order.type,
+            quantity=order.quantity,
+            price=order.price,
+            trigger_price=order.trigger_price,
+            reduce_only=order.reduce_only,
+            time_in_force=order.time_in_force,
+        )
+
+    # ------------------------------------------------------------------ the rest
+
+    def _ref(self, order_id: str) -> OrderRef:
+        order = self._state.orders[order_id]
+        return OrderRef(order_id, order.venue_order_id, order.symbol, order.type)
+
+    async def _cancel(self, account: str, order_id: str) -> None:
+        try:
+            outcome = await within(self._clock, self._timeout, self._venues[account].cancel_order(self._ref(order_id)))
+        except TimeoutError:
+            outcome = OutcomeUnknown(f"no answer within {self._timeout:g} s")
+        self._post(CancelAnswered(order_id, outcome))
+
+    async def _amend(self, account: str, order_id: str) -> None:
+        order = self._state.orders[order_id]
+        if order.amend_quantity is None:
+            self._state.in_flight.discard(("amend", order_id))
+            return
+        venue = self._venues[account]
+        try:
+            outcome = await within(
+                self._clock,
+                self._timeout,
+                venue.amend_order(self._ref(order_id), order.amend_quantity, order.amend_price),
+            )
+        except TimeoutError:
+            outcome = OutcomeUnknown(f"no answer within {self._timeout:g} s")
+        self._post(AmendAnswered(order_id, outcome))
+
+    async def _look_up(self, account: str, order_id: str) -> None:
+        try:
+            outcome = await within(self._clock, self._timeout, self._venues[account].look_up(self._ref(order_id)))
+        except TimeoutError:
+            outcome = OutcomeUnknown(f"no answer within {self._timeout:g} s")
+        self._post(LookUpAnswered(order_id, outcome))
+
+    async def _cancel_foreign(self, effect: CancelForeign) -> None:
+        ref = OrderRef(effect.client_order_id, effect.venue_order_id, effect.symbol, OrderType.LIMIT)
+        try:
+            await within(self._clock, self._timeout, self._venues[effect.account].cancel_order(ref))
+        except TimeoutError:
+            log.info("an orphan order was not cancelled in time", order=effect.client_order_id)
+
+    def _load_market(self, effect: LoadMarket) -> None:
+        key = (effect.account, effect.symbol)
+        if key not in self._loading:
+            self._loading.add(key)
+            self._spawn(self._fetch_market(effect))
+
+    async def _fetch_market(self, effect: LoadMarket) -> None:
+        key = (effect.account, effect.symbol)
+        try:
+            report = await self._venues[effect.account].load_market(effect.symbol, effect.hint)
+        except Retryable as error:
+            self._post(MarketLoaded(effect.account, effect.symbol, None, failure=str(error)))
+        else:
+            self._post(MarketLoaded(effect.account, effect.symbol, report))
+        finally:
+            self._loading.discard(key)
+
+    async def _load_group(self, group_id: str) -> None:
+        self._post(GroupLoaded(group_id, await self._store.load_group(group_id)))

@@ -1,0 +1,370 @@
+"""One turn of the mailbox: what its messages changed, laid over the state until the disk has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from app.base.config import Config
+from app.base.ids import IdFactory
+from app.domain.client_order_id import Namespace
+from app.domain.fill import Fill
+from app.domain.group import Group
+from app.domain.order import Order
+from app.domain.values import Identity
+from app.engine.state import EngineState
+from app.messages.effects import Effect
+from app.messages.records import (
+    Changes,
+    EventRecord,
+    Finding,
+    FundingPayment,
+    GroupChange,
+    Json,
+    QueueEntry,
+    SeenSignal,
+    SignalRecord,
+)
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Layer(Generic[K, V]):
+    """A mapping with changes over one that stays as it is; a change to None removes."""
+
+    __slots__ = ("base", "changes")
+
+    def __init__(self, base: Mapping[K, V]) -> None:
+        self.base = base
+        self.changes: dict[K, V | None] = {}
+
+    def get(self, key: K) -> V | None:
+        if key in self.changes:
+            return self.changes[key]
+        return self.base.get(key)
+
+    def put(self, key: K, value: V) -> None:
+        self.changes[key] = value
+
+    def remove(self, key: K) -> None:
+        self.changes[key] = None
+
+    def values(self) -> Iterator[V]:
+        for key, value in self.base.items():
+            current = self.changes.get(key, value) if key in self.changes else value
+            if current is not None:
+                yield current
+        for key, changed in self.changes.items():
+            if changed is not None and key not in self.base:
+                yield changed
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What is only ever appended in a turn."""
+
+    fills: list[Fill] = field(default_factory=list)
+    funding: list[FundingPayment] = field(default_factory=list)
+    events: list[EventRecord] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    wakes: list[tuple[str, datetime]] = field(default_factory=list)
+
+    def copy(self) -> Ledger:
+        return Ledger(
+            list(self.fills),
+            list(self.funding),
+            list(self.events),
+            list(self.findings),
+            list(self.effects),
+            list(self.wakes),
+        )
+
+
+class Turn:
+    """Reads see the turn's own writes; nothing reaches the state before `commit` has succeeded.
+
+    `jitter` draws from [0, 1) to spread retries. `namespace` marks our client order ids.
+    """
+
+    def __init__(
+        self, state: EngineState, now: datetime, ids: IdFactory, jitter: Callable[[], float], namespace: Namespace
+    ) -> None:
+        self.state = state
+        self.now = now
+        self.ids = ids
+        self.jitter = jitter
+        self.namespace = namespace
+        self.groups: Layer[str, Group] = Layer(state.groups)
+        self.orders: Layer[str, Order] = Layer(state.orders)
+        self.queue: Layer[str, QueueEntry] = Layer(state.queue)
+        self.signals: dict[str, SignalRecord] = {}
+        self.last_exits: Layer[Identity, datetime] = Layer(state.last_exits)
+        self.facts: Layer[str, str] = Layer(state.facts)
+        self.new_orders_of: dict[str, list[str]] = {}
+        self.trade_ids: set[tuple[str, str, str]] = set()
+        self.ledger = Ledger()
+        self.touched: dict[str, None] = {}
+        self.wants_promotion = False
+
+    @property
+    def config(self) -> Config:
+        return self.state.config
+
+    # ------------------------------------------------------------------ reading
+
+    def group(self, group_id: str) -> Group:
+        found = self.groups.get(group_id)
+        if found is None:
+            raise KeyError(group_id)
+        return found
+
+    def open_groups(self) -> list[Group]:
+        return [group for group in self.groups.values() if group.is_open]
+
+    def group_of(self, identity: Identity) -> Group | None:
+        """The open group of this identity."""
+        for group_id in self._groups_on((identity.account, identity.symbol)):
+            group = self.groups.get(group_id)
+            if group is not None and group.is_open and group.identity == identity:
+                return group
+        return None
+
+    def groups_on(self, account: str, symbol: str) -> list[Group]:
+        """Open groups on one market, in order of creation."""
+        found = (self.groups.get(group_id) for group_id in self._groups_on((account, symbol)))
+        return [group for group in found if group is not None and group.is_open]
+
+    def _groups_on(self, key: tuple[str, str]) -> list[str]:
+        known = self.state.groups_of_market.get(key, [])
+        new = [item.id for item in self.groups.changes.values() if item is not None and item.market_key == key]
+        return [*known, *(group_id for group_id in new if group_id not in known)]
+
+    def orders_of(self, group_id: str) -> list[Order]:
+        """All orders of a group, in order of creation."""
+        ids = [*self.state.orders_of.get(group_id, ()), *self.new_orders_of.get(group_id, ())]
+        found = (self.orders.get(client_order_id) for client_order_id in ids)
+        return [order for order in found if order is not None]
+
+    def live_orders(self, group_id: str) -> list[Order]:
+        return [order for order in self.orders_of(group_id) if order.is_live]
+
+    def seen(self, content_key: str, bar_key: str | None) -> SeenSignal | None:
+        """The signal of the last 24 hours that this one repeats."""
+        for record in self.signals.values():
+            if record.content_key == content_key or (bar_key is not None and record.bar_key == bar_key):
+                return SeenSignal(record.id, record.received_at, record.content_key, record.bar_key)
+        found = self.state.seen_content.get(content_key)
+        if found is None and bar_key is not None:
+            found = self.state.seen_bars.get(bar_key)
+        if found is None or self.now - found.received_at > timedelta(hours=24):
+            return None
+        return found
+
+    def has_trade(self, key: tuple[str, str, str]) -> bool:
+        return key in self.trade_ids or key in self.state.trade_ids
+
+    def fact(self, name: str) -> str | None:
+        return self.facts.get(name) or None
+
+    # ------------------------------------------------------------------ writing
+
+    def put_group(self, group: Group) -> None:
+        self.groups.put(group.id, group)
+        self.touched[group.id] = None
+
+    def keep_group(self, group: Group) -> None:
+        """As `put_group`, by those who care for the group anyway."""
+        self.groups.put(group.id, group)
+
+    def put_order(self, order: Order) -> None:
+        if self.orders.get(order.client_order_id) is None:
+            self.new_orders_of.setdefault(order.group_id, []).append(order.client_order_id)
+        self.orders.put(order.client_order_id, order)
+
+    def put_fill(self, fill: Fill) -> None:
+        self.ledger.fills.append(fill)
+        self.trade_ids.add((fill.account, fill.symbol, fill.trade_id))
+
+    def note_trade(self, key: tuple[str, str, str]) -> None:
+        self.trade_ids.add(key)
+
+    def touch(self, group_id: str) -> None:
+        """Have the group cared for before the turn ends."""
+        self.touched[group_id] = None
+
+    def effect(self, effect: Effect) -> None:
+        self.ledger.effects.append(effect)
+
+    def wake(self, key: str, at: datetime) -> None:
+        """Have the timer handler called with `key` at `at`; a later wish for the same key replaces the earlier."""
+        self.ledger.wakes.append((key, at))
+
+    def emit(
+        self,
+        type_: str,
+        *,
+        group: Group | None = None,
+        order: Order | None = None,
+        signal: str | None = None,
+        account: str | None = None,
+        symbol: str | None = None,
+        **data: Any,
+    ) -> None:
+        """Add a fact to the event stream; values are made JSON, Decimals as strings."""
+        owner = group or order
+        group_id = group.id if group is not None else order.group_id if order is not None else None
+        self.ledger.events.append(
+            EventRecord(
+                sequence=self.state.sequence + len(self.ledger.events) + 1,
+                at=self.now,
+                type=type_,
+                account=owner.account if owner is not None else account,
+                symbol=owner.symbol if owner is not None else symbol,
+                group_id=group_id,
+                signal_id=signal,
+                order_id=order.client_order_id if order is not None else None,
+                data={name: to_json(value) for name, value in data.items() if value is not None},
+            )
+        )
+
+    def find(self, finding: Finding) -> None:
+        self.ledger.findings.append(finding)
+        self.emit(
+            "reconcile.finding",
+            account=finding.account,
+            symbol=finding.symbol,
+            kind=finding.kind,
+            before=finding.before,
+            after=finding.after,
+            action=finding.action,
+            group=self.groups.get(finding.group_id) if finding.group_id else None,
+        )
+
+    def alert(self, severity: str, sentence: str, *, group: Group | None = None, **data: Any) -> None:
+        self.emit("alert.raised", group=group, severity=severity, detail=sentence, **data)
+
+    # ------------------------------------------------------------------ the unit of work
+
+    def savepoint(self) -> tuple[Any, ...]:
+        """What `rollback` needs to undo everything since."""
+        return (
+            dict(self.groups.changes),
+            dict(self.orders.changes),
+            dict(self.queue.changes),
+            dict(self.signals),
+            dict(self.last_exits.changes),
+            dict(self.facts.changes),
+            {key: list(value) for key, value in self.new_orders_of.items()},
+            set(self.trade_ids),
+            self.ledger.copy(),
+            self.wants_promotion,
+        )
+
+    def rollback(self, savepoint: tuple[Any, ...]) -> None:
+        (
+            self.groups.changes,
+            self.orders.changes,
+            self.queue.changes,
+            self.signals,
+            self.last_exits.changes,
+            self.facts.changes,
+            self.new_orders_of,
+            self.trade_ids,
+            self.ledger,
+            self.wants_promotion,
+        ) = savepoint
+        self.touched.clear()
+
+    def changes(self) -> Changes:
+        """Everything to be written."""
+        ledger = self.ledger
+        return Changes(
+            signals=tuple(self.signals.values()),
+            groups=tuple(self._group_changes()),
+            orders=tuple(order for order in self.orders.changes.values() if order is not None),
+            fills=tuple(ledger.fills),
+            funding=tuple(ledger.funding),
+            queue_put=tuple(entry for entry in self.queue.changes.values() if entry is not None),
+            queue_removed=tuple(key for key, entry in self.queue.changes.items() if entry is None),
+            last_exits=tuple((key, at) for key, at in self.last_exits.changes.items() if at is not None),
+            events=tuple(ledger.events),
+            findings=tuple(ledger.findings),
+            facts={key: value or "" for key, value in self.facts.changes.items()},
+        )
+
+    def _group_changes(self) -> Iterator[GroupChange]:
+        for group in self.groups.changes.values():
+            if group is None:
+                continue
+            old = self.state.groups.get(group.id)
+            if old is group:
+                continue
+            old_legs = {id(leg) for leg in old.legs} if old else set()
+            old_pyramids = {id(pyramid) for pyramid in old.pyramids} if old else set()
+            yield GroupChange(
+                group,
+                tuple(leg for leg in group.legs if id(leg) not in old_legs),
+                tuple(pyramid for pyramid in group.pyramids if id(pyramid) not in old_pyramids),
+            )
+
+    def apply(self) -> None:
+        """Lay the changes into the state; the disk has them."""
+        state = self.state
+        for group in self.groups.changes.values():
+            if group is not None:
+                _index_group(state, group)
+        state.orders.update({key: order for key, order in self.orders.changes.items() if order is not None})
+        for group_id, new in self.new_orders_of.items():
+            state.orders_of.setdefault(group_id, []).extend(new)
+        for signal_id, entry in self.queue.changes.items():
+            if entry is None:
+                state.queue.pop(signal_id, None)
+            else:
+                state.queue[signal_id] = entry
+        for record in self.signals.values():
+            remember_signal(state, record)
+        state.last_exits.update({key: at for key, at in self.last_exits.changes.items() if at is not None})
+        state.facts.update({key: value or "" for key, value in self.facts.changes.items()})
+        state.trade_ids |= self.trade_ids
+        state.funding_ids |= {(item.account, item.payment_id, item.group_id) for item in self.ledger.funding}
+        state.sequence += len(self.ledger.events)
+        state.revision += 1
+
+
+def _index_group(state: EngineState, group: Group) -> None:
+    if group.id not in state.groups:
+        state.groups_of_market.setdefault(group.market_key, []).append(group.id)
+    elif not group.is_open and state.groups[group.id].is_open:
+        state.watches.pop(group.id, None)
+    state.groups[group.id] = group
+
+
+def remember_signal(state: EngineState, record: SignalRecord) -> None:
+    """Make a written signal known to the duplicate check and to those that still wait to be acted on."""
+    seen = SeenSignal(record.id, record.received_at, record.content_key, record.bar_key)
+    if record.replay_of is None:
+        state.seen_content[record.content_key] = seen
+        if record.bar_key is not None:
+            state.seen_bars[record.bar_key] = seen
+    for outcome, waiting in (("pending", state.pending_signals), ("queued", state.queued_signals)):
+        if record.outcome == outcome:
+            waiting[record.id] = record
+        else:
+            waiting.pop(record.id, None)
+
+
+def to_json(value: Any) -> Json:
+    """Plain JSON: numbers that are money as strings, everything unknown as its text."""
+    if value is None or isinstance(value, bool | int | str):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return f"{value:f}" if hasattr(value, "as_tuple") else str(value)

@@ -1,0 +1,55 @@
+"""Between which prices a group can be left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from app.base.config.grid import TakeProfitMode
+from app.domain.group import Group
+from app.domain.market import MarketRules
+from app.domain.stop_loss import current_stop, needs_stop
+from app.domain.take_profit import group_target, leg_target
+from app.domain.values import HUNDRED, ZERO, OrderRole
+from app.domain.wanted import beyond_last_leg
+from app.engine.state import EngineState, Watch
+
+
+def watch_of(state: EngineState, group: Group) -> Watch:
+    """The nearest prices, on either side, that decide something the engine must do itself."""
+    market = state.market(group.account, group.symbol)
+    account = state.accounts.get(group.account)
+    if market is None or account is None or group.closing is not None:
+        return Watch()
+    against = [price for price in _against(state, group, market.rules) if price is not None]
+    favour = [price for price in _in_favour(group, market.rules, account.capabilities.reduce_only) if price is not None]
+    down, up = (against, favour) if group.side.sign > 0 else (favour, against)
+    return Watch(low=max(down, default=None), high=min(up, default=None))
+
+
+def _against(state: EngineState, group: Group, rules: MarketRules) -> Iterator[Decimal | None]:
+    if group.wants_entries:
+        yield beyond_last_leg(group)
+    if needs_stop(group) and not _stop_rests(state, group):
+        yield current_stop(group, rules, ZERO)
+
+
+def _stop_rests(state: EngineState, group: Group) -> bool:
+    orders = (state.orders[order_id] for order_id in state.orders_of.get(group.id, ()))
+    return any(order.role is OrderRole.STOP_LOSS and order.is_live for order in orders)
+
+
+def _in_favour(group: Group, rules: MarketRules, reduce_only: bool) -> Iterator[Decimal | None]:
+    if group.grid.tp_mode is TakeProfitMode.HYBRID and not group.hybrid_active:
+        yield group_target(group, rules)
+    if not reduce_only:
+        yield from (leg_target(leg, group, rules) for leg in group.legs if leg.open_quantity > 0)
+    yield _trailing_from(group)
+
+
+def _trailing_from(group: Group) -> Decimal | None:
+    stop_loss, average = group.grid.stop_loss, group.average_entry
+    if stop_loss is None or stop_loss.trailing is None or average is None or group.best_price is None:
+        return None
+    activation = average * (HUNDRED + stop_loss.trailing.activation_percent * group.side.sign) / HUNDRED
+    return max(activation, group.best_price) if group.side.sign > 0 else min(activation, group.best_price)

@@ -1,0 +1,1 @@
+"""The exchanges: adapters of `app.ports.venue.Venue`."""

@@ -1,0 +1,1 @@
+"""What travels between the rooms: frozen, so that nobody can change what another has read."""

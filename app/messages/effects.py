@@ -1,0 +1,69 @@
+"""What a turn wants done in the world after its commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOrders:
+    """Send these pending orders, all of one group, concurrently or as one batch."""
+
+    account: str
+    client_order_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    account: str
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AmendOrder:
+    account: str
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpOrder:
+    account: str
+    client_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelForeign:
+    """Cancel an order that bears our tag and belongs to no open group."""
+
+    account: str
+    symbol: str
+    client_order_id: str
+    venue_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMarket:
+    """Fetch the rules and price of a market."""
+
+    account: str
+    symbol: str
+    hint: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadGroup:
+    """Bring a group back from the database, because something arrived for it."""
+
+    group_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Read the account again, after `delay` seconds."""
+
+    account: str
+    delay: float
+
+
+Effect = SubmitOrders | CancelOrder | AmendOrder | LookUpOrder | CancelForeign | LoadMarket | LoadGroup | Reconcile

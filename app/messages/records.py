@@ -1,0 +1,203 @@
+"""What is kept: signals, the queue, events, findings, and the unit of work that writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from app.domain.fill import Fill
+from app.domain.group import Group, Leg, Pyramid
+from app.domain.order import Order
+from app.domain.values import Identity
+
+Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
+
+
+class SignalOutcome(StrEnum):
+    PENDING = "pending"
+    """Recorded, not acted on yet."""
+    EXECUTED = "executed"
+    QUEUED = "queued"
+    IGNORED = "ignored"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One step of a signal's decision trace; `result` is passed, failed, adjusted or not_reached."""
+
+    check: str
+    result: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRecord:
+    """A validated webhook with what became of it. `payload` is its canonical JSON without the secret."""
+
+    id: str
+    received_at: datetime
+    source: str
+    key_name: str | None
+    payload: str
+    content_key: str
+    bar_key: str | None
+    http_status: int
+    outcome: SignalOutcome
+    account: str | None = None
+    symbol: str | None = None
+    timeframe: str | None = None
+    side: str | None = None
+    strategy_id: str = ""
+    intent: str | None = None
+    price: Decimal | None = None
+    size: Decimal | None = None
+    signal_at: datetime | None = None
+    reason: str | None = None
+    detail: str | None = None
+    group_id: str | None = None
+    decided_at: datetime | None = None
+    checks: tuple[CheckResult, ...] = ()
+    replay_of: str | None = None
+
+
+class QueueReason(StrEnum):
+    POOL_FULL = "pool_full"
+    OPPOSITE_SIDE_OPEN = "opposite_side_open"
+    MISSING_MARKET_RULES = "missing_market_rules"
+    ACCOUNT_STALE = "account_stale"
+    GROUP_CLOSING = "group_closing"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntry:
+    """A signal that waits for a slot, or for what `reason` names.
+
+    `reserved_group` is the group whose slot is kept for this entry (a reverse waiting for the exit to finish).
+    """
+
+    signal_id: str
+    identity: Identity
+    entry_price: Decimal
+    payload: str
+    reason: QueueReason
+    first_queued_at: datetime
+    last_replaced_at: datetime
+    replacement_count: int = 0
+    reserved_group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """A fact for the event stream; `sequence` counts all events of a data directory from 1."""
+
+    sequence: int
+    at: datetime
+    type: str
+    account: str | None
+    symbol: str | None
+    group_id: str | None
+    signal_id: str | None
+    order_id: str | None
+    data: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class FundingPayment:
+    """A group's share of a funding payment; unique by (account, payment_id, group_id)."""
+
+    account: str
+    symbol: str
+    payment_id: str
+    group_id: str
+    amount: Decimal
+    rate: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A difference that a reconciliation found, and what was done about it."""
+
+    account: str
+    symbol: str | None
+    kind: str
+    before: str
+    after: str
+    action: str
+    at: datetime
+    group_id: str | None = None
+    order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """A group to be written with those of its legs and pyramids that changed."""
+
+    group: Group
+    legs: tuple[Leg, ...]
+    pyramids: tuple[Pyramid, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """One unit of work: written whole in one transaction, or not at all."""
+
+    signals: tuple[SignalRecord, ...] = ()
+    groups: tuple[GroupChange, ...] = ()
+    orders: tuple[Order, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    funding: tuple[FundingPayment, ...] = ()
+    queue_put: tuple[QueueEntry, ...] = ()
+    queue_removed: tuple[str, ...] = ()
+    """Signal ids of the entries that left the queue."""
+    last_exits: tuple[tuple[Identity, datetime], ...] = ()
+    events: tuple[EventRecord, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Named single values: instance tag, epoch, paused, watermarks."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(
+            (self.signals, self.groups, self.orders, self.fills, self.funding, self.queue_put, self.queue_removed)
+        ) and not any((self.last_exits, self.events, self.findings, self.facts))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGroup:
+    """A group with everything that hangs on it."""
+
+    group: Group
+    orders: tuple[Order, ...]
+    trade_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSignal:
+    """What the duplicate check remembers of a signal received in the last 24 hours."""
+
+    signal_id: str
+    received_at: datetime
+    content_key: str
+    bar_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """Everything that the engine needs to go on after a start."""
+
+    groups: tuple[StoredGroup, ...]
+    """Open groups, and those closed within the last 24 hours."""
+    queue: tuple[QueueEntry, ...]
+    pending_signals: tuple[SignalRecord, ...]
+    """Those whose outcome is pending or queued, in order of arrival."""
+    seen_signals: tuple[SeenSignal, ...]
+    last_exits: Mapping[Identity, datetime]
+    funding_ids: frozenset[tuple[str, str, str]]
+    """(account, payment_id, group_id) of the payments booked in the last 24 hours."""
+    facts: Mapping[str, str]
+    last_sequence: int

@@ -1,0 +1,160 @@
+"""The engine's state as others may read it: frozen, with the names of the API and of replay.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from app.messages.records import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class LegSnapshot:
+    pyramid: int
+    index: int
+    gap_percent: Decimal
+    weight_percent: Decimal
+    tp_percent: Decimal
+    type: str
+    price: Decimal
+    quantity: Decimal
+    status: str
+    filled: Decimal
+    average_fill: Decimal | None
+    open_quantity: Decimal
+    tp_price: Decimal | None
+    exit_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PyramidSnapshot:
+    index: int
+    signal_id: str
+    entry_price: Decimal
+    capital: Decimal
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSnapshot:
+    client_order_id: str
+    group: str
+    account: str
+    symbol: str
+    pyramid: int | None
+    leg: int | None
+    role: str
+    side: str
+    type: str
+    price: Decimal | None
+    trigger_price: Decimal | None
+    quantity: Decimal
+    filled: Decimal
+    average: Decimal | None
+    status: str
+    reduce_only: bool
+    attempts: int
+    reason: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSnapshot:
+    """A group; P&L in quote. `unrealized_pnl`, `mark` are None without a price; `stop_price` is the stop wanted now."""
+
+    id: str
+    account: str
+    symbol: str
+    timeframe: str
+    side: str
+    strategy_id: str
+    status: str
+    close_reason: str | None
+    pyramids: int
+    max_pyramids: int
+    legs_total: int
+    legs_filled: int
+    open_quantity: Decimal
+    average_entry: Decimal | None
+    invested: Decimal
+    realized_pnl: Decimal
+    unrealized_pnl: Decimal | None
+    fees: Decimal
+    funding: Decimal
+    dust: Decimal
+    mark: Decimal | None
+    quote_currency: str
+    leverage: Decimal
+    tp_mode: str
+    stop_price: Decimal | None
+    protected: bool | None
+    """None where no stop is configured."""
+    unprotected_since: datetime | None
+    estimated: bool
+    opened_at: datetime
+    closed_at: datetime | None
+    legs: tuple[LegSnapshot, ...]
+    entries: tuple[PyramidSnapshot, ...]
+    orders: tuple[OrderSnapshot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    signal_id: str
+    account: str
+    symbol: str
+    side: str
+    timeframe: str
+    strategy_id: str
+    entry_price: Decimal
+    replacement_count: int
+    rank: int
+    reason: str
+    first_queued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSnapshot:
+    id: str
+    venue: str
+    market_type: str
+    environment: str
+    connected: bool
+    stale: bool
+    stale_since: datetime | None
+    reason: str | None
+    last_reconciled_at: datetime | None
+    balances: Mapping[str, Decimal]
+    external: Mapping[str, Decimal]
+    """Position quantity that is not ours, by symbol, signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSnapshot:
+    """`state` is starting, running, paused, halted or stopping."""
+
+    revision: int
+    state: str
+    paused_reason: str | None
+    halted_reason: str | None
+    open_groups: int
+    max_open_groups: int
+    queued: int
+    last_signal_at: datetime | None
+    last_reconciled_at: datetime | None
+    unknown_orders: int
+    last_sequence: int
+    accounts: tuple[AccountSnapshot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileReport:
+    """What one reconciliation of the named accounts found; `failed` holds the accounts that could not be reached."""
+
+    accounts: tuple[str, ...]
+    failed: Mapping[str, str]
+    findings: tuple[Finding, ...]
+    finished_at: datetime

@@ -1,0 +1,1 @@
+"""The database: one writer, read-only queries, migrations. The only room that speaks SQL."""

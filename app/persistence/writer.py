@@ -1,0 +1,131 @@
+"""The one writer: every job has a transaction of its own, one after the other, on one held connection."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Protocol, TypeVar
+
+from app.persistence.failures import plain
+from app.ports.store import StoreFailed
+
+Result = TypeVar("Result")
+Job = Callable[[sqlite3.Connection], Result]
+
+
+class Writer(Protocol):
+    """Runs jobs in the order of the calls, each between BEGIN IMMEDIATE and COMMIT.
+
+    What a job raises rolls its transaction back and reaches the caller; sqlite3's errors become StoreFailed. A job
+    that was handed over runs to its end even where its caller no longer waits.
+    """
+
+    async def run(self, job: Job[Result]) -> Result: ...
+
+    async def close(self) -> None:
+        """Finish what waits, then close the connection. Later jobs are a StoreFailed."""
+        ...
+
+
+def transact(connection: sqlite3.Connection, job: Job[Result]) -> Result:
+    """What `job` answers, committed; on any exception everything is rolled back."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        result = job(connection)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        _roll_back(connection)
+        raise plain(error) from error
+    except BaseException:
+        _roll_back(connection)
+        raise
+    return result
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    with suppress(sqlite3.Error):  # the first error is the one to tell; SQLite rolls back at closing if not here
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _closed() -> StoreFailed:
+    return StoreFailed("The database is closed.")
+
+
+class InlineWriter:
+    """Runs each job in its caller, at once: for replays and tests, where order must be the same every time."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection: sqlite3.Connection | None = connection
+
+    async def run(self, job: Job[Result]) -> Result:
+        if self._connection is None:
+            raise _closed()
+        return transact(self._connection, job)
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class ThreadWriter:
+    """Runs the jobs in one thread of its own, so that the loop goes on while the disk syncs.
+
+    `connection` must be usable from another thread (`check_same_thread=False`); it belongs to the writer from now on.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._jobs: SimpleQueue[tuple[Job[Any], asyncio.Future[Any]] | None] = SimpleQueue()
+        self._closing: asyncio.Future[None] | None = None
+        self._thread = Thread(target=self._work, name="database-writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, job: Job[Result]) -> Result:
+        if self._closing is not None:
+            raise _closed()
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._jobs.put((job, answer))
+        return await answer
+
+    async def close(self) -> None:
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_future()
+            self._jobs.put(None)
+        await asyncio.shield(self._closing)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (handed := self._jobs.get()) is not None:
+            job, answer = handed
+            try:
+                result = transact(self._connection, job)
+            except BaseException as error:  # noqa: BLE001 - it is raised again where the job came from
+                _tell(answer, _fail, error)
+            else:
+                _tell(answer, _answer, result)
+            del handed, job, answer
+        with suppress(sqlite3.Error):
+            self._connection.close()
+        if self._closing is not None:
+            _tell(self._closing, _answer, None)
+
+
+def _tell(answer: asyncio.Future[Any], how: Callable[[asyncio.Future[Any], Any], None], what: object) -> None:
+    with suppress(RuntimeError):  # the loop is closed, nobody waits any more
+        answer.get_loop().call_soon_threadsafe(how, answer, what)
+
+
+def _answer(answer: asyncio.Future[Any], result: object) -> None:
+    if not answer.done():
+        answer.set_result(result)
+
+
+def _fail(answer: asyncio.Future[Any], error: BaseException) -> None:
+    if not answer.done():
+        answer.set_exception(error)

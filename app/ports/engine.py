@@ -1,0 +1,71 @@
+"""The engine as the API, the window and the command line see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, overload
+
+from app.base.errors import AppError
+from app.messages.commands import (
+    AcceptSignal,
+    ApplyConfig,
+    CancelEntries,
+    CloseGroup,
+    CommandResult,
+    Pause,
+    PreviewSignal,
+    ReduceGroup,
+    Resume,
+    SignalAnswer,
+    SignalPreview,
+)
+from app.messages.records import EventRecord
+from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport
+
+
+class CommandRefused(AppError):
+    """The engine will not do it; `code` is stable, the text says why."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class EngineUnavailable(AppError):
+    """The engine is starting before its database is ready, stopping, or unable to write to disk (503)."""
+
+
+class Engine(Protocol):
+    """Every answer comes after its commit. `ask` raises CommandRefused or EngineUnavailable."""
+
+    @overload
+    async def ask(self, command: AcceptSignal) -> SignalAnswer: ...
+    @overload
+    async def ask(self, command: PreviewSignal) -> SignalPreview: ...
+    @overload
+    async def ask(
+        self, command: CloseGroup | ReduceGroup | CancelEntries | Pause | Resume | ApplyConfig
+    ) -> CommandResult: ...
+
+    async def reconcile(self) -> ReconcileReport:
+        """Reconcile every account now and wait for the result."""
+        ...
+
+    def snapshot(self) -> EngineSnapshot: ...
+
+    def open_groups(self) -> Sequence[GroupSnapshot]:
+        """Open groups with their orders, in order of creation."""
+        ...
+
+    def group(self, group_id: str) -> GroupSnapshot | None:
+        """A group that is open or was closed recently."""
+        ...
+
+    def queue(self) -> Sequence[QueueSnapshot]:
+        """By rank, from 1."""
+        ...
+
+    def subscribe(self, listener: Callable[[EventRecord], None]) -> Callable[[], None]:
+        """Call `listener` for every event after its commit, in order; the answer ends the subscription."""
+        ...

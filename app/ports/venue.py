@@ -1,0 +1,152 @@
+"""What an exchange looks like to the engine. One port, several adapters; a difference is a capability or a mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from app.domain.values import MarketType, OrderSide, OrderType, PositionMode, Side, TimeInForce
+from app.messages.reports import (
+    AmendOutcome,
+    BalanceReport,
+    CancelOutcome,
+    Candle,
+    FillReport,
+    FundingReport,
+    LookUpOutcome,
+    MarketReport,
+    OrderReport,
+    PositionReport,
+    SubmitOutcome,
+    VenueReport,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the venue can do for one account."""
+
+    market_type: MarketType
+    position_mode: PositionMode
+    reduce_only: bool
+    """Exits can be bound to the position, so that they never exceed it."""
+    exits_below_minimum: bool
+    """Reduce-only orders may be under the minimum notional."""
+    stop_market: bool
+    stop_limit: bool
+    take_profit_market: bool
+    amend: bool
+    batch_orders: bool
+    fees: tuple[Decimal, Decimal]
+    """Maker and taker fee as fractions of the notional."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """An order to be created. `position_side` tells which position it opens or reduces, for hedge mode."""
+
+    client_order_id: str
+    symbol: str
+    side: OrderSide
+    position_side: Side
+    type: OrderType
+    quantity: Decimal
+    price: Decimal | None
+    trigger_price: Decimal | None
+    reduce_only: bool
+    time_in_force: TimeInForce
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRef:
+    """Names an order at the venue."""
+
+    client_order_id: str
+    venue_order_id: str | None
+    symbol: str
+    type: OrderType
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    connected: bool
+    since: datetime | None
+    detail: str | None
+
+
+class Venue(Protocol):
+    """One account at one exchange.
+
+    Requests that change something return an outcome and never raise for what the wire does. Reads raise
+    `app.base.errors.Retryable` when the venue cannot be reached; a failed read is never an empty answer.
+    """
+
+    @property
+    def account(self) -> str: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def connect(self, deliver: Callable[[VenueReport], None]) -> None:
+        """Open the session and the streams; every stream report goes to `deliver`, in the order it came."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def load_market(self, symbol: str, hint: Decimal | None) -> MarketReport | None:
+        """Rules and price of a market, None where the venue does not have it.
+
+        `hint` is a recent price of the market, for a venue that knows none of its own (paper).
+        """
+        ...
+
+    def watch_prices(self, symbols: frozenset[str]) -> None:
+        """From now on stream the prices of exactly these markets."""
+        ...
+
+    async def set_leverage(self, symbol: str, leverage: Decimal, margin_mode: str) -> None:
+        """Set both for a market; "no need to change" is success. Raises OperatorActionNeeded where refused."""
+        ...
+
+    async def create_orders(self, requests: Sequence[OrderRequest]) -> Sequence[SubmitOutcome]:
+        """Create all, in one request where the venue has batches; one outcome for each, in order."""
+        ...
+
+    async def create_order(self, request: OrderRequest) -> SubmitOutcome: ...
+
+    async def cancel_order(self, order: OrderRef) -> CancelOutcome:
+        """Cancel; Refused(NOT_FOUND) means that the venue has no such live order, filled or never there."""
+        ...
+
+    async def amend_order(self, order: OrderRef, quantity: Decimal, price: Decimal | None) -> AmendOutcome:
+        """Change a live order to a total `quantity`, what has filled included, and `price` (a stop's trigger)."""
+        ...
+
+    async def look_up(self, order: OrderRef) -> LookUpOutcome:
+        """Ask for one order by its client id, with its fills where the venue gives them."""
+        ...
+
+    async def fetch_open_orders(self) -> Sequence[OrderReport]:
+        """All live orders of the account, conditional ones too."""
+        ...
+
+    async def fetch_positions(self) -> Sequence[PositionReport]:
+        """All positions that are not flat; empty on spot."""
+        ...
+
+    async def fetch_balances(self) -> Sequence[BalanceReport]: ...
+
+    async def fetch_fills(self, since: datetime) -> Sequence[FillReport]: ...
+
+    async def fetch_funding(self, since: datetime) -> Sequence[FundingReport]: ...
+
+    async def fetch_candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
+        """The last bars, oldest first, the running one included."""
+        ...
+
+    async def server_time(self) -> datetime: ...
+
+    def health(self) -> Health: ...

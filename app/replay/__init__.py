@@ -1,0 +1,1 @@
+"""The real engine under virtual time: scenarios, their runner, their report."""
