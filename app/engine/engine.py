@@ -25,6 +25,7 @@ from app.engine.turn import Turn
 from app.engine.views import engine_view, group_view, queue_views
 from app.engine.watching import watch_of
 from app.messages.commands import AcceptSignal, CancelEntries, CloseGroup, Pause
+from app.messages.effects import LoadMarket
 from app.messages.records import EventRecord
 from app.messages.reports import PriceReport
 from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport
@@ -129,6 +130,10 @@ class Engine:
         if not self._is_open:
             raise EngineUnavailable("the engine is starting or stopping")
         return await self._recovery.read_all_now(self.subscribe)
+
+    def load_market(self, wish: LoadMarket) -> None:
+        """Fetch a market's rules and price ahead of its first signal."""
+        self._submitter.perform(wish)
 
     def snapshot(self) -> EngineSnapshot:
         return engine_view(self.state)

@@ -65,7 +65,10 @@ class Codec(Generic[Item]):
 
     def decode(self, row: Row, **more: Any) -> Item:
         """The item that `row` was made of; `more` are the fields that the row does not hold."""
-        decoded = self._decoded(row)
+        return self.build(self._decoded(row), **more)
+
+    def build(self, decoded: Row, **more: Any) -> Item:
+        """As `decode`, from values that SQLAlchemy has decoded already."""
         return self._kind(**{name: decoded[at] for name, at in self._places}, **more)
 
     def _decoded(self, row: Row) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.persistence.tables import keeping, trading
+from app.persistence.tables import keeping, paper, trading
 from app.persistence.tables.base import metadata
 
-__all__ = ["keeping", "metadata", "trading"]
+__all__ = ["keeping", "metadata", "paper", "trading"]

@@ -1,0 +1,81 @@
+"""README.md's invariants, held against the paper exchange's own books after every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from app.domain.order import OrderStatus
+from app.domain.values import ZERO, MarketType, OrderRole, Side
+from app.engine.state import EngineState
+from app.exchange.paper.venue import PaperVenue
+
+
+def violations(state: EngineState, venues: Mapping[str, PaperVenue]) -> Iterator[str]:
+    """What does not hold now. Books are compared only where nothing is in doubt or on its way."""
+    yield from _exits_exceed(state)
+    yield from _slots(state)
+    for account, venue in venues.items():
+        if state.recovered and state.accounts[account].ready and not _in_doubt(state, account):
+            yield from _orders_differ(state, account, venue)
+
+
+def _in_doubt(state: EngineState, account: str) -> bool:
+    doubtful = {OrderStatus.PENDING, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN, OrderStatus.PENDING_CANCEL}
+    return any(
+        order.account == account and (order.status in doubtful or order.is_unsettled or order.is_amending)
+        for order in state.orders.values()
+    )
+
+
+def _exits_exceed(state: EngineState) -> Iterator[str]:
+    for group in state.groups.values():
+        if not group.is_open:
+            continue
+        live = ZERO
+        for order_id in state.orders_of.get(group.id, ()):
+            order = state.orders[order_id]
+            if order.role is not OrderRole.ENTRY and order.is_live and not order.reduce_only:
+                live += order.remaining
+        if live > group.open_quantity:
+            yield f"exits of {group.id} sell {live:f}, {group.open_quantity:f} are open"
+
+
+def _slots(state: EngineState) -> Iterator[str]:
+    counted = [group for group in state.groups.values() if group.is_open and not group.forced]
+    if len(counted) > state.config.pool.max_open_groups:
+        yield f"{len(counted)} groups hold {state.config.pool.max_open_groups} slots"
+
+
+def _orders_differ(state: EngineState, account: str, venue: PaperVenue) -> Iterator[str]:
+    ours = {order.client_order_id for order in state.orders.values() if order.account == account and order.is_live}
+    theirs = {
+        order.client_order_id
+        for book in venue.ledger.resting.values()
+        for order in book.values()
+        if order.client_order_id is not None and order.client_order_id.startswith("zg")
+    }
+    for missing in sorted(theirs - ours):
+        yield f"{missing} is live at {account} and not here"
+
+
+def books_differ(state: EngineState, venues: Mapping[str, PaperVenue]) -> Iterator[str]:
+    """Invariant 1 for quantities; only meaningful after a reconciliation that had nothing in doubt."""
+    for account, venue in venues.items():
+        if state.accounts[account].market_type is not MarketType.LINEAR:
+            continue
+        symbols = {symbol for symbol, _ in venue.ledger.positions} | {group.symbol for group in state.groups.values()}
+        for symbol in sorted(symbols):
+            for side in Side:
+                held = venue.ledger.positions.get((symbol, side))
+                ours = sum(
+                    (
+                        group.open_quantity
+                        for group in state.groups.values()
+                        if (group.account, group.symbol, group.side) == (account, symbol, side)
+                    ),
+                    ZERO,
+                )
+                theirs = (held.quantity if held else Decimal(0)) - state.external((account, symbol, side))
+                if ours != theirs:
+                    yield f"{symbol} {side} on {account}: {ours:f} here, {theirs:f} at the venue"

@@ -1,0 +1,138 @@
+"""The replayed world: a paper exchange that lives on, and an engine that can crash and start again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from decimal import Decimal
+from typing import Any
+
+from app.base.config import Config, parse_config
+from app.base.config.tree import deep_merged
+from app.base.errors import AppError
+from app.base.ids import CountedIds
+from app.domain.alert import FieldError, InvalidFields, content_key, parse_body, stored_payload, validate
+from app.domain.market import Quote
+from app.domain.signal import Signal
+from app.engine.engine import Engine
+from app.exchange.paper.board import PriceBoard
+from app.exchange.paper.memory_store import MemoryPaperStore
+from app.exchange.paper.rules import RuleBook
+from app.exchange.paper.venue import PaperVenue
+from app.messages.commands import AcceptSignal
+from app.messages.effects import LoadMarket
+from app.messages.records import Changes, EventRecord, Finding, SignalRecord
+from app.persistence.database import open_database
+from app.ports.engine import EngineUnavailable
+from app.ports.store import Store
+from app.replay.model import Scenario
+from app.replay.trap import Trap, TrappedStore, TrappedVenue
+from app.replay.virtual_loop import VirtualLoop, virtual_clock
+
+
+def read_payload(payload: str) -> Signal:
+    return validate(parse_body(payload.encode()))
+
+
+class World:
+    """Everything of one replay. What the engine commits is collected for the output, across crashes."""
+
+    def __init__(self, scenario: Scenario, loop: VirtualLoop, store: Store) -> None:
+        self.scenario = scenario
+        self.loop = loop
+        self.clock = virtual_clock(scenario.start, loop)
+        self.document = deep_merged(
+            {"accounts": [account.model_dump() for account in scenario.accounts]}, scenario.config
+        )
+        self.config: Config = parse_config(self.document)
+        self.signals: dict[str, SignalRecord] = {}
+        self.findings: list[Finding] = []
+        self.events: list[EventRecord] = []
+        self.trap = Trap(self.crash)
+        self._store = TrappedStore(store, self.trap, self._collect)
+        self._ids = CountedIds()
+        self._random = random.Random(scenario.seed)
+        self.board = PriceBoard(
+            self.clock, RuleBook({symbol: market.rules(symbol) for symbol, market in scenario.markets.items()})
+        )
+        for symbol, market in scenario.markets.items():
+            self.board.quotes[symbol] = Quote.flat(market.price, self.clock.now())
+        paper_store = MemoryPaperStore()
+        self.venues = {
+            account.id: PaperVenue(account, self.board, self.clock, paper_store, self.config.paper.latency_ms)
+            for account in self.config.accounts
+        }
+        self.engine = self._new_engine()
+        self._booting: asyncio.Task[None] | None = None
+
+    def _new_engine(self) -> Engine:
+        venues: dict[str, Any] = {account: TrappedVenue(venue, self.trap) for account, venue in self.venues.items()}
+        return Engine(
+            self.config, self._store, venues, self.clock, self._ids, self._random.random, read_payload
+        )
+
+    def _collect(self, changes: Changes) -> None:
+        self.signals.update({record.id: record for record in changes.signals})
+        self.findings.extend(changes.findings)
+        self.events.extend(changes.events)
+
+    async def boot(self) -> None:
+        """Start the engine the way every start goes; the scenario's markets are known to it at once."""
+        engine = self.engine
+        await engine.open()
+        for account in self.config.accounts:
+            for symbol, market in self.scenario.markets.items():
+                if (":" in symbol) == (account.market_type == "linear"):
+                    await self.venues[account.id].open()
+                    engine.load_market(LoadMarket(account.id, symbol, market.price))
+        await engine.start()
+
+    def crash(self) -> None:
+        """Drop the engine at once, and start another from the database."""
+        self.engine.kill()
+        for venue in self.venues.values():
+            venue.drop()
+        self.engine = self._new_engine()
+        self._booting = self.loop.create_task(self.boot())
+
+    async def send(self, body: dict[str, Any]) -> int:
+        """Post a signal as the webhook would; the status it would have answered."""
+        signal: Signal | None = None
+        errors: tuple[FieldError, ...] = ()
+        document = body
+        try:
+            signal = validate(body)
+        except InvalidFields as error:
+            errors, document = error.errors, dict(error.document or {})
+        command = AcceptSignal(
+            received_at=self.clock.now(),
+            source="replay",
+            payload=stored_payload(document),
+            content_key=content_key(document),
+            signal=signal,
+            errors=errors,
+        )
+        try:
+            answer = await self.engine.ask(command)
+        except EngineUnavailable:
+            return 503
+        return int(answer.http_status)
+
+    async def ask(self, command: Any) -> str | None:
+        """Have the engine do something; the refusal, if it refuses."""
+        try:
+            await self.engine.ask(command)
+        except AppError as error:
+            return str(error)
+        return None
+
+    def set_quote(
+        self, symbol: str, last: Decimal, bid: Decimal | None, ask: Decimal | None, mark: Decimal | None
+    ) -> None:
+        at = self.clock.now()
+        self.board.publish(symbol, Quote(bid or last, ask or last, last, mark or last, at))
+
+
+def new_store() -> Store:
+    """A database in memory."""
+    return open_database(None).store
