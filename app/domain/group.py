@@ -12,6 +12,9 @@ from app.base.config.grid import GridSettings
 from app.domain.values import ZERO, CloseReason, Identity, OrderType, Side
 
 
+_VALUE_UNIT = Decimal("1e-16")
+
+
 class GroupStatus(StrEnum):
     WAITING = "waiting"
     LIVE = "live"
@@ -334,6 +337,14 @@ def shrink(group: Group, quantity: Decimal, price: Decimal) -> Group:
     )
 
 
+def share_of_value(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """The value of `part` of a `whole` worth `value`, to 16 digits behind the point.
+
+    The rounding leaves room in Decimal's 28 digits, so that the shares of a whole taken bit by bit sum up exactly.
+    """
+    return value if part == whole else (value * part / whole).quantize(_VALUE_UNIT)
+
+
 def write_off_dust(group: Group) -> Group:
     """The group with what is open booked as dust: it stays in the account and no longer belongs to the trade."""
     dust = group.open_quantity
@@ -362,12 +373,11 @@ def _in_proportion(legs: Iterable[Leg], quantity: Decimal, step: Decimal) -> dic
 def _take(leg: Leg, quantity: Decimal, price: Decimal, side: Side) -> tuple[Leg, Decimal]:
     if quantity <= 0:
         return leg, ZERO
-    whole = quantity == leg.open_quantity
-    cost = leg.open_value if whole else leg.open_value * quantity / leg.open_quantity
+    cost = share_of_value(leg.open_value, quantity, leg.open_quantity)
     changed = replace(
         leg,
         open_quantity=leg.open_quantity - quantity,
-        open_value=ZERO if whole else leg.open_value - cost,
+        open_value=leg.open_value - cost,
         exited=leg.exited + quantity,
         exit_value=leg.exit_value + price * quantity,
     )

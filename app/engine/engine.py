@@ -73,6 +73,8 @@ class Engine:
         self._tasks: list[asyncio.Task[Any]] = []
         self._ticks: list[Timer] = []
         self._is_open = False
+        self.defects: list[str] = []
+        """Messages whose handler broke: each is a fault of the program, and none must ever be here."""
 
     # ------------------------------------------------------------------ life
 
@@ -204,6 +206,7 @@ class Engine:
             except Exception as error:  # one message that breaks its handler must not stop the others
                 turn.rollback(savepoint)
                 log.exception("a handler broke", message=type(envelope.message).__name__)
+                self.defects.append(f"{type(envelope.message).__name__}: {error!r}")
                 answers.append((envelope, None, CommandRefused("internal_error", repr(error))))
         return answers
 

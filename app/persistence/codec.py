@@ -30,7 +30,8 @@ class Codec(Generic[Item]):
         if names[: len(owners)] != list(owners):
             raise ValueError(f"{table.name} does not begin with {owners}")
         self.names = tuple(names)
-        self._kind = kind
+        self.kind = kind
+        self.table = table
         self._owners = len(owners)
         self._read: Callable[[Any], tuple[Any, ...]] = attrgetter(
             *((paths or {}).get(name, name) for name in names[len(owners) :])
@@ -69,7 +70,7 @@ class Codec(Generic[Item]):
 
     def build(self, decoded: Row, **more: Any) -> Item:
         """As `decode`, from values that SQLAlchemy has decoded already."""
-        return self._kind(**{name: decoded[at] for name, at in self._places}, **more)
+        return self.kind(**{name: decoded[at] for name, at in self._places}, **more)
 
     def _decoded(self, row: Row) -> list[Any]:
         decoded = list(row)

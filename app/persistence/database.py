@@ -42,8 +42,8 @@ class Database:
 def open_database(data_dir: Path | None) -> Database:
     """The database of `data_dir`, brought to this version's schema after a backup; or a new one in memory.
 
-    The one in memory writes in the caller's own turn, so that a replay is the same every time. Blocks; the caller holds the
-    directory's lock. StoreFailed where the file is damaged, cannot be used, or is of a later version.
+    The one in memory writes in the caller's own turn, so that a replay is the same every time. Blocks; the caller holds
+    the directory's lock. StoreFailed where the file is damaged, cannot be used, or is of a later version.
     """
     if data_dir is None:
         memory = InlineWriter(connect_memory())

@@ -83,7 +83,7 @@ def _queue(connection: sqlite3.Connection) -> tuple[QueueEntry, ...]:
 
 
 def _pending(connection: sqlite3.Connection) -> tuple[SignalRecord, ...]:
-    rest = "WHERE outcome = 'pending' ORDER BY signals.rowid"
+    rest = "WHERE outcome IN ('pending', 'queued') ORDER BY signals.rowid"
     return tuple(map(rows.SIGNAL.decode, connection.execute(select_sql(trading.signals, rest)).fetchall()))
 
 

@@ -1,4 +1,4 @@
-"""The schema's versions: forward, back, and how things stand. Every change of an existing file is preceded by a backup."""
+"""The schema's versions: forward, back, and how things stand. A backup precedes every change of an existing file."""
 
 from __future__ import annotations
 

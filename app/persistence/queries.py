@@ -71,7 +71,7 @@ _SIGNALS = _Listing(trading.signals, ("received_at", "id"), status="outcome")
 
 
 class SqliteQueries:
-    """`app.ports.queries.Queries` on a file. StoreFailed where it cannot be read, Retryable where all readers are busy."""
+    """`app.ports.queries.Queries` on a file. StoreFailed where it cannot be read, Retryable where readers are busy."""
 
     def __init__(self, file: Path) -> None:
         self._engine = create_async_engine(

@@ -1,7 +1,7 @@
 """API tokens, made once, shown once, kept hashed.
 
-The hash is a plain SHA-256: salt and slowness protect guessable secrets, a token is 32 random bytes; and `verify` stands
-on the path of every request.
+The hash is a plain SHA-256: salt and slowness protect guessable secrets, a token is 32 random bytes; and `verify`
+stands on the path of every request.
 """
 
 from __future__ import annotations

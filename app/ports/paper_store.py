@@ -59,13 +59,17 @@ class PaperFill:
 
 @dataclass(frozen=True, slots=True)
 class PaperPosition:
-    """Unique by (account, symbol, side); `quantity` is never negative, `entry_price` its average."""
+    """Unique by (account, symbol, side); `quantity` is never negative, `entry_value` is Σ price × quantity of it."""
 
     account: str
     symbol: str
     side: Side
     quantity: Decimal
-    entry_price: Decimal
+    entry_value: Decimal
+
+    @property
+    def entry_price(self) -> Decimal:
+        return self.entry_value / self.quantity
 
 
 @dataclass(frozen=True, slots=True)

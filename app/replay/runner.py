@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import random
 from collections.abc import Callable, Coroutine, Iterator
@@ -113,7 +114,7 @@ class Runner:
         self._failed: list[str] = []
         self._violations: list[str] = []
         self._checked_revision = -1
-        self._symbols = sorted(scenario.markets)
+        self._started: list[asyncio.Task[Any]] = []
 
     async def run(self, moments: list[Moment]) -> Replay:
         await self._world.boot()
@@ -125,6 +126,8 @@ class Runner:
             self._hold_invariants(moment)
         document = self._document(with_events=True)
         await self._world.engine.stop(0)
+        for task in self._started:
+            task.cancel()
         return Replay(document, tuple(self._timeline()))
 
     async def _do(self, moment: Moment) -> None:
@@ -143,7 +146,7 @@ class Runner:
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> None:
         """What may never be answered, because a crash comes first, is not waited for."""
-        self._loop.create_task(work)
+        self._started.append(self._loop.create_task(work))
 
     async def _do_price(self, step: Step) -> None:
         for symbol, price in (step.price or {}).items():
@@ -211,6 +214,8 @@ class Runner:
 
     def _hold_invariants(self, moment: Moment) -> None:
         state = self._world.engine.state
+        while self._world.engine.defects:
+            self._violations.append(f"after step {moment.number + 1}: {self._world.engine.defects.pop(0)}")
         if state.revision == self._checked_revision:
             return
         self._checked_revision = state.revision

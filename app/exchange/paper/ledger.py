@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.base.config.groups import AccountConfig
+from app.domain.group import share_of_value
 from app.domain.market import MarketRules, Quote, Rounding
 from app.domain.order import RESTING, OrderStatus
 from app.domain.values import ONE, ZERO, Liquidity, OrderSide, OrderType, Side
@@ -233,9 +234,11 @@ class Ledger:
         held = self.positions.get((fill.symbol, against)) if closes else None
         if held is not None:
             part = min(rest, held.quantity)
-            gain = against.gain(held.entry_price, fill.price) * part * rules.contract_size
-            self._add_balance(rules.quote, gain)
-            self._set_position(replace(held, quantity=held.quantity - part))
+            cost = share_of_value(held.entry_value, part, held.quantity)
+            self._add_balance(rules.quote, against.gain(cost, fill.price * part) * rules.contract_size)
+            self._set_position(
+                replace(held, quantity=held.quantity - part, entry_value=held.entry_value - cost)
+            )
             rest -= part
         if rest > 0 and not (self.is_hedged and closes):
             self._grow(fill.symbol, opening, rest, fill.price)
@@ -243,11 +246,11 @@ class Ledger:
     def _grow(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> None:
         held = self.positions.get((symbol, side))
         if held is None:
-            self._set_position(PaperPosition(self.account, symbol, side, quantity, price))
+            self._set_position(PaperPosition(self.account, symbol, side, quantity, price * quantity))
             return
-        total = held.quantity + quantity
-        average = (held.entry_price * held.quantity + price * quantity) / total
-        self._set_position(replace(held, quantity=total, entry_price=average))
+        self._set_position(
+            replace(held, quantity=held.quantity + quantity, entry_value=held.entry_value + price * quantity)
+        )
 
     def force_close(
         self, position: PaperPosition, quantity: Decimal, price: Decimal, kind: FillKind, at: datetime

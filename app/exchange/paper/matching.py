@@ -55,6 +55,13 @@ class Matcher:
             return ledger.end(order, OrderStatus.EXPIRED, at, "immediate-or-cancel")
         return order
 
+    def on_amendment(self, order: PaperOrder, at: datetime) -> PaperOrder:
+        """A changed order that now crosses the price fills as a new one would; no other order is touched."""
+        quote = self.ledger.quotes[order.symbol]
+        if order.type is OrderType.LIMIT and _is_crossed(order, quote):
+            return self._take(order, quote.executable(order.side), at)
+        return order
+
     def _fill_resting(self, order: PaperOrder, quote: Quote, at: datetime) -> PaperOrder:
         if order.type is OrderType.LIMIT or (order.type is OrderType.STOP_LIMIT and order.triggered):
             return self._fill(order, order.price or quote.last, Liquidity.MAKER, at)

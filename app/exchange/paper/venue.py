@@ -329,12 +329,8 @@ class PaperVenue:
         if refused is not None:
             return refused
         self._ledger.put(changed)
-        quote = self._ledger.quotes[found.symbol]
-        orders = [changed]
-        if self._matcher.touches(found.symbol, quote):
-            orders += self._matcher.on_price(found.symbol, self._clock.now())
         try:
-            await self._commit(orders)
+            await self._commit([self._matcher.on_amendment(changed, self._clock.now())])
         except StoreFailed as error:
             return NotSent(str(error))
         return self._accepted(found.number)

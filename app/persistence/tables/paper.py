@@ -59,7 +59,7 @@ paper_positions = Table(
     text("symbol", key=True),
     word("side", Side, key=True),
     decimal("quantity"),
-    decimal("entry_price"),
+    decimal("entry_value"),
 )
 
 paper_leverages = Table(

@@ -274,7 +274,7 @@ def _create_paper() -> None:
     )
     op.create_table(
         "paper_positions",
-        *_texts("account symbol side quantity entry_price"),
+        *_texts("account symbol side quantity entry_value"),
         _key("paper_positions", "account symbol side"),
     )
     op.create_table(

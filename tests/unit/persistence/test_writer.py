@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from threading import Event, current_thread
+
+import pytest
+
+from app.persistence.writer import InlineWriter, ThreadWriter, Writer
+from app.ports.store import StoreFailed
+
+
+def connection() -> sqlite3.Connection:
+    made = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    made.execute("CREATE TABLE numbers (value INTEGER PRIMARY KEY)")
+    return made
+
+
+@pytest.fixture(params=[InlineWriter, ThreadWriter])
+async def writer(request: pytest.FixtureRequest) -> AsyncIterator[Writer]:
+    made: Writer = request.param(connection())
+    yield made
+    await made.close()
+
+
+def add(value: int) -> Callable[[sqlite3.Connection], None]:
+    def job(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO numbers VALUES (?)", (value,))
+
+    return job
+
+
+def read(connection: sqlite3.Connection) -> list[int]:
+    return [row[0] for row in connection.execute("SELECT value FROM numbers ORDER BY rowid")]
+
+
+async def test_a_job_answers_and_is_kept(writer: Writer) -> None:
+    await writer.run(add(1))
+    assert await writer.run(read) == [1]
+
+
+async def test_jobs_run_in_the_order_they_were_handed_over(writer: Writer) -> None:
+    seen: list[int] = []
+    await asyncio.gather(*(writer.run(lambda _, number=number: seen.append(number)) for number in range(200)))
+    assert seen == list(range(200))
+
+
+async def test_every_job_has_a_transaction_of_its_own(writer: Writer) -> None:
+    assert await writer.run(lambda connection: connection.in_transaction)
+    await writer.run(add(1))
+    with pytest.raises(StoreFailed):
+        await writer.run(add(1))
+    await writer.run(add(2))
+    assert await writer.run(read) == [1, 2]
+
+
+async def test_what_a_job_raises_reaches_its_caller_and_nothing_of_it_is_kept(writer: Writer) -> None:
+    def job(connection: sqlite3.Connection) -> None:
+        add(1)(connection)
+        raise LookupError("no such thing")
+
+    with pytest.raises(LookupError, match="no such thing"):
+        await writer.run(job)
+    assert await writer.run(read) == []
+
+
+async def test_what_sqlite_raises_is_a_sentence(writer: Writer) -> None:
+    await writer.run(add(1))
+    with pytest.raises(StoreFailed, match="contradicts what it holds"):
+        await writer.run(add(1))
+
+
+async def test_a_closed_writer_refuses(writer: Writer) -> None:
+    await writer.close()
+    await writer.close()
+    with pytest.raises(StoreFailed, match="closed"):
+        await writer.run(read)
+
+
+async def test_the_loop_goes_on_while_the_thread_works() -> None:
+    writer = ThreadWriter(connection())
+    go = Event()
+    waiting = asyncio.ensure_future(writer.run(lambda _: (go.wait(10), current_thread().name)))
+    await asyncio.sleep(0)
+    go.set()
+    assert await waiting == (True, "database-writer")
+    await writer.close()
+
+
+async def test_closing_finishes_what_waits() -> None:
+    writer = ThreadWriter(connection())
+    go = Event()
+    first = asyncio.ensure_future(writer.run(lambda _: go.wait(10)))
+    last = asyncio.ensure_future(writer.run(read))
+    await asyncio.sleep(0)
+    closing = asyncio.ensure_future(writer.close())
+    go.set()
+    await closing
+    assert (await first, await last) == (True, [])
+
+
+async def test_a_job_whose_caller_gave_up_is_done_all_the_same() -> None:
+    writer = ThreadWriter(connection())
+    go = Event()
+    waiting = asyncio.ensure_future(writer.run(lambda _: go.wait(10)))
+    given_up = asyncio.ensure_future(writer.run(add(7)))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    go.set()
+    await waiting
+    assert await writer.run(read) == [7]
+    await writer.close()
+
+
+def test_a_loop_that_ended_does_not_stop_the_thread() -> None:
+    go = Event()
+    started = Event()
+
+    async def leave() -> ThreadWriter:
+        writer = ThreadWriter(connection())
+        task = asyncio.ensure_future(writer.run(lambda _: (started.set(), go.wait(10))))
+        await asyncio.to_thread(started.wait, 10)
+        task.cancel()
+        return writer
+
+    writer = asyncio.run(leave())
+    go.set()
+
+    async def come_back() -> list[int]:
+        found = await writer.run(read)
+        await writer.close()
+        return found
+
+    assert asyncio.run(come_back()) == []
