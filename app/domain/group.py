@@ -11,7 +11,6 @@ from enum import StrEnum
 from app.base.config.grid import GridSettings
 from app.domain.values import ZERO, CloseReason, Identity, OrderType, Side
 
-
 _VALUE_UNIT = Decimal("1e-16")
 
 

@@ -67,9 +67,7 @@ class World:
 
     def _new_engine(self) -> Engine:
         venues: dict[str, Any] = {account: TrappedVenue(venue, self.trap) for account, venue in self.venues.items()}
-        return Engine(
-            self.config, self._store, venues, self.clock, self._ids, self._random.random, read_payload
-        )
+        return Engine(self.config, self._store, venues, self.clock, self._ids, self._random.random, read_payload)
 
     def _collect(self, changes: Changes) -> None:
         self.signals.update({record.id: record for record in changes.signals})

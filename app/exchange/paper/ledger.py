@@ -236,9 +236,7 @@ class Ledger:
             part = min(rest, held.quantity)
             cost = share_of_value(held.entry_value, part, held.quantity)
             self._add_balance(rules.quote, against.gain(cost, fill.price * part) * rules.contract_size)
-            self._set_position(
-                replace(held, quantity=held.quantity - part, entry_value=held.entry_value - cost)
-            )
+            self._set_position(replace(held, quantity=held.quantity - part, entry_value=held.entry_value - cost))
             rest -= part
         if rest > 0 and not (self.is_hedged and closes):
             self._grow(fill.symbol, opening, rest, fill.price)

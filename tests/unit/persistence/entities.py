@@ -37,7 +37,7 @@ decimals = st.one_of(
     st.sampled_from([Decimal(text) for text in ("1E+2", "0.10", "0E-8", "-0", "1.2300E-7", "9" * 40)]),
     st.decimals(allow_nan=False, allow_infinity=False),
 )
-moments = st.datetimes(timezones=st.just(UTC))
+moments = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.replace(fold=0))  # UTC never folds
 numbers = st.integers(-(2**63), 2**63 - 1)
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -1,0 +1,1 @@
+"""The two listeners: the public one for webhooks, the private API."""

@@ -1,0 +1,118 @@
+"""The event stream: what was missed from the database, then live, without a gap or a double."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from contextlib import suppress
+from typing import Any
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from app.api.access import verified
+from app.base.clock import iso
+from app.messages.records import EventRecord
+
+router = APIRouter()
+MOST_WAITING = 1_000
+CATCH_UP_AT_ONCE = 500
+TOO_SLOW = 4008
+UNAUTHORIZED = 1008
+
+
+def document(event: EventRecord) -> dict[str, Any]:
+    return {
+        "sequence": event.sequence,
+        "at": iso(event.at),
+        "type": event.type,
+        "account": event.account,
+        "symbol": event.symbol,
+        "group_id": event.group_id,
+        "signal_id": event.signal_id,
+        "order_id": event.order_id,
+        "data": event.data,
+    }
+
+
+class Reader:
+    """One reader's backlog; it overflows when the reader is too slow."""
+
+    def __init__(self, types: frozenset[str] | None) -> None:
+        self._types = types
+        self._waiting: deque[EventRecord] = deque()
+        self._ready = asyncio.Event()
+        self.overflowed = False
+
+    def __call__(self, event: EventRecord) -> None:
+        if self._types is not None and event.type not in self._types:
+            return
+        if len(self._waiting) >= MOST_WAITING:
+            self.overflowed = True
+        else:
+            self._waiting.append(event)
+        self._ready.set()
+
+    async def take(self) -> list[EventRecord]:
+        await self._ready.wait()
+        self._ready.clear()
+        taken = list(self._waiting)
+        self._waiting.clear()
+        return taken
+
+
+@router.websocket("/api/execution/events")
+async def events(socket: WebSocket, since: int | None = None, types: str | None = None) -> None:
+    """`since` replays what came after that sequence; `types` is a comma-separated filter."""
+    state = socket.app.state
+    if verified(state.tokens, socket.headers.get("authorization")) is None:
+        await socket.close(UNAUTHORIZED, "a valid token is needed")
+        return
+    wanted = frozenset(types.split(",")) if types else None
+    reader = Reader(wanted)
+    end = state.engine.subscribe(reader)
+    try:
+        await socket.accept()
+        last = state.engine.snapshot().last_sequence if since is None else await _catch_up(socket, since, wanted)
+        await _go_on(socket, reader, last)
+    except (WebSocketDisconnect, RuntimeError):
+        pass  # the reader has gone
+    finally:
+        end()
+
+
+async def _catch_up(socket: WebSocket, since: int, types: frozenset[str] | None) -> int:
+    last = since
+    while True:
+        missed = await socket.app.state.queries.events(last, types, CATCH_UP_AT_ONCE)
+        for event in missed:
+            await socket.send_text(json.dumps(document(event)))
+            last = event.sequence
+        if len(missed) < CATCH_UP_AT_ONCE:
+            return last
+
+
+async def _go_on(socket: WebSocket, reader: Reader, last: int) -> None:
+    listening = asyncio.create_task(_until_gone(socket))
+    try:
+        while not listening.done():
+            taking = asyncio.create_task(reader.take())
+            await asyncio.wait({taking, listening}, return_when=asyncio.FIRST_COMPLETED)
+            if not taking.done():
+                taking.cancel()
+                return
+            for event in taking.result():
+                if event.sequence > last:
+                    await socket.send_text(json.dumps(document(event)))
+                    last = event.sequence
+            if reader.overflowed:
+                await socket.close(TOO_SLOW, f"too slow; catch up with since={last}")
+                return
+    finally:
+        listening.cancel()
+
+
+async def _until_gone(socket: WebSocket) -> None:
+    with suppress(WebSocketDisconnect, RuntimeError):
+        while True:
+            await socket.receive_text()

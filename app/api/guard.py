@@ -1,0 +1,78 @@
+"""What every request to the private API passes before it reaches a route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from app.api.webhook import Receive, Scope, Send, respond
+from app.base.clock import Clock
+
+log = structlog.get_logger("system")
+_REFUSED = frozenset(
+    {b"origin", b"sec-fetch-site", b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"}
+)
+_NAMES = ("127.0.0.1", "localhost", "[::1]")
+WEBHOOK_PATH = "/webhook/tradingview"
+
+
+class Guard:
+    """Refuses what a web page or a proxy could have sent: foreign host names, origins, forwarding headers."""
+
+    def __init__(self, app: Any, clock: Clock, port: Callable[[], int], extra_host: str | None = None) -> None:
+        self._app = app
+        self._clock = clock
+        self._port = port
+        self._extra_host = extra_host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await self._refuse(scope, send, *refusal)
+            return
+        await self._timed(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
+        headers = dict(scope["headers"])
+        host = headers.get(b"host", b"").decode("latin-1").lower()
+        names = (*_NAMES, self._extra_host) if self._extra_host else _NAMES
+        if host not in {f"{name}:{self._port()}" for name in names}:
+            return 403, "wrong_host", "the API answers to this machine's own name and port only"
+        if _REFUSED & headers.keys():
+            return 403, "not_local", "requests of web pages and proxies are refused"
+        if scope["type"] == "http" and scope["path"] != WEBHOOK_PATH and not _is_json(headers):
+            return 415, "not_json", "bodies are application/json"
+        return None
+
+    async def _refuse(self, scope: Scope, send: Send, status: int, code: str, detail: str) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": code})
+            return
+        await respond(send, status, {"error": code, "detail": detail, "fields": []})
+
+    async def _timed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, status = self._clock.monotonic(), 0
+
+        async def noting(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        await self._app(scope, receive, noting)
+        if scope["type"] == "http" and scope["path"] != WEBHOOK_PATH:
+            route = getattr(scope.get("route"), "path", "unknown")
+            ms = round((self._clock.monotonic() - started) * 1000, 2)
+            log.info("request", method=scope["method"], route=route, status=status, ms=ms)
+
+
+def _is_json(headers: dict[bytes, bytes]) -> bool:
+    has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+    if not has_body:
+        return True
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == b"application/json"

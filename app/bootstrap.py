@@ -1,0 +1,301 @@
+"""The composition root: builds every object once, and orders start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import getpass
+import json
+import os
+import random
+import secrets
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import structlog
+
+from app import __version__
+from app.api.server import Listeners, build_listeners
+from app.base.clock import LoopClock, iso, system_clock
+from app.base.config import Config, ConfigError, parse_config
+from app.base.config.tree import deep_merged
+from app.base.errors import OperatorActionNeeded
+from app.base.ids import RandomIds
+from app.base.log import set_up
+from app.domain.alert import parse_body, validate
+from app.domain.signal import Signal
+from app.engine.engine import Engine
+from app.engine.supervisor import LoopWatch
+from app.exchange.paper.board import PriceBoard, RandomWalk, RecordedFile
+from app.exchange.paper.rules import RuleBook
+from app.exchange.paper.venue import PaperVenue
+from app.persistence.database import Database, open_database
+from app.persistence.lock import SingleInstance
+from app.persistence.paper_store import SqlitePaperStore
+from app.persistence.queries import SqliteQueries
+from app.persistence.tokens import SqliteTokens
+from app.ports.engine import CommandRefused
+from app.ports.secrets import SecretStore
+from app.ports.tokens import Role
+from app.vault.open import open_vault
+from app.vault.webhook_keys import WebhookKeyring
+
+log = structlog.get_logger("system")
+CONFIG_FILE = "config.json"
+FEED_VARIABLE = "ZIGGURAT_PAPER_FEED"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one process runs with. `config` is the file's, with the command line's changes."""
+
+    data_dir: Path
+    config: Config
+    log_level: str
+    paper_feed: str
+    environ: Mapping[str, str]
+
+
+def default_data_dir() -> Path:
+    return Path(platformdirs.user_data_dir("ziggurat", appauthor=False))
+
+
+def read_settings(
+    *,
+    data_dir: Path,
+    config_file: Path | None = None,
+    log_level: str | None = None,
+    api_port: int | None = None,
+    webhook_port: int | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """The configuration file, what the command line changes, and the environment. ConfigError names what is wrong."""
+    given = os.environ if environ is None else environ
+    document = _document(config_file or data_dir / CONFIG_FILE, must_exist=config_file is not None)
+    changes: dict[str, Any] = {}
+    if api_port is not None:
+        changes["api"] = {"port": api_port}
+    if webhook_port is not None:
+        changes["webhook"] = {"port": webhook_port}
+    config = parse_config(deep_merged(document, changes))
+    feed = given.get(FEED_VARIABLE) or config.paper.feed
+    return Settings(data_dir, config, log_level or config.logging.level, feed, given)
+
+
+def _document(file: Path, *, must_exist: bool) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"), parse_float=str)
+    except FileNotFoundError:
+        if must_exist:
+            raise ConfigError(f"there is no configuration file {file}") from None
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{file}, line {error.lineno}: {error.msg}") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{file}: a configuration is a JSON object")
+    return document
+
+
+def read_payload(payload: str) -> Signal:
+    """A recorded signal, read again."""
+    return validate(parse_body(payload.encode()))
+
+
+class Administration:
+    """Tokens and keys, for the command line: beside a running instance or alone."""
+
+    def __init__(self, tokens: SqliteTokens, keys: WebhookKeyring, listeners: Listeners | None) -> None:
+        self._tokens = tokens
+        self._keys = keys
+        self._listeners = listeners
+
+    async def create_token(self, name: str, role: str) -> str:
+        try:
+            return await self._tokens.create(name, Role(role))
+        except ValueError as error:
+            raise CommandRefused("bad_token", str(error)) from error
+
+    async def list_tokens(self) -> list[dict[str, str | None]]:
+        return [
+            {
+                "name": item.name,
+                "role": item.role.value,
+                "created_at": iso(item.created_at),
+                "last_used_at": iso(item.last_used_at) if item.last_used_at else None,
+            }
+            for item in await self._tokens.list()
+        ]
+
+    async def revoke_token(self, name: str) -> str:
+        return f"{name} was revoked" if await self._tokens.revoke(name) else f"there was no token {name}"
+
+    async def show_secret(self, name: str | None, *, path_token: bool) -> str:
+        key, token = await asyncio.to_thread(self._keys.ensure_first)
+        if path_token:
+            return token.reveal()
+        if name is not None:
+            found = self._keys.by_name(name)
+            if found is None:
+                raise CommandRefused("unknown_key", f"there is no webhook key {name}")
+            key = found
+        return key.secret.reveal()
+
+    async def rotate_secret(self, name: str | None, *, path_token: bool, grace_hours: float) -> str:
+        grace = timedelta(hours=grace_hours)
+        if path_token:
+            return (await asyncio.to_thread(self._keys.rotate_path_token, grace)).reveal()
+        first, _ = await asyncio.to_thread(self._keys.ensure_first)
+        try:
+            key = await asyncio.to_thread(self._keys.rotate, name or first.name, grace)
+        except LookupError as error:
+            raise CommandRefused("unknown_key", f"there is no webhook key {name}") from error
+        return key.secret.reveal()
+
+    async def ports(self) -> dict[str, int]:
+        if self._listeners is None:
+            raise CommandRefused("not_running", "no instance runs")
+        return {"api": self._listeners.api_port, "webhook": self._listeners.webhook_port}
+
+
+@asynccontextmanager
+async def administer(settings: Settings) -> AsyncIterator[Administration]:
+    """Tokens and keys of a data directory that no instance runs on; it is locked meanwhile."""
+    with SingleInstance(settings.data_dir):
+        clock = system_clock()
+        database = open_database(settings.data_dir)
+        try:
+            tokens = SqliteTokens(database.writer, clock, secrets.token_urlsafe)
+            await tokens.load()
+            vault = await asyncio.to_thread(open_vault, settings.data_dir, settings.environ, _passphrase_asker())
+            yield Administration(tokens, await _open_keys(vault, clock), None)
+            await tokens.flush()
+        finally:
+            await database.close()
+
+
+async def _open_keys(vault: SecretStore, clock: LoopClock) -> WebhookKeyring:
+    keys = await asyncio.to_thread(WebhookKeyring, vault, clock.now, secrets.token_urlsafe)
+    await asyncio.to_thread(keys.ensure_first)
+    return keys
+
+
+def _passphrase_asker() -> Any:
+    return getpass.getpass if sys.stdin is not None and sys.stdin.isatty() else None
+
+
+class Application:
+    """One running instance: lock, database, vault, paper exchange, engine, listeners."""
+
+    def __init__(
+        self, settings: Settings, lock: SingleInstance, database: Database, vault: SecretStore, keys: WebhookKeyring
+    ) -> None:
+        self.settings = settings
+        self.version = __version__
+        self._lock = lock
+        self._database = database
+        self._vault = vault
+        self._clock = system_clock()
+        self._tokens = SqliteTokens(database.writer, self._clock, secrets.token_urlsafe)
+        self._queries = SqliteQueries(_file_of(database))
+        config = settings.config
+        self.board = PriceBoard(self._clock, RuleBook())
+        paper_store = SqlitePaperStore(database.writer)
+        self.venues = {
+            account.id: PaperVenue(account, self.board, self._clock, paper_store, config.paper.latency_ms)
+            for account in config.accounts
+        }
+        self._feed = self._make_feed()
+        self._watch = LoopWatch(self._clock)
+        self.engine = Engine(
+            config, database.store, self.venues, self._clock, RandomIds(), random.SystemRandom().random, read_payload
+        )
+        self._listeners = build_listeners(
+            engine=self.engine,
+            queries=self._queries,
+            tokens=self._tokens,
+            keys=keys,
+            paper=self.board,
+            config=lambda: self.config,
+            clock=self._clock,
+            version=__version__,
+            loop_lag_ms=self._watch.lag_ms,
+        )
+        self.administration = Administration(self._tokens, keys, self._listeners)
+
+    @property
+    def config(self) -> Config:
+        return self.engine.state.config
+
+    @classmethod
+    async def open(cls, settings: Settings) -> Application:
+        """Lock the data directory, open and migrate the database, unlock the vault. OperatorActionNeeded says why not."""
+        set_up(settings.log_level, settings.data_dir / "logs", settings.config.logging.keep_days)
+        lock = SingleInstance(settings.data_dir)
+        lock.acquire()
+        try:
+            database = open_database(settings.data_dir)
+            vault = await asyncio.to_thread(open_vault, settings.data_dir, settings.environ, _passphrase_asker())
+            return cls(settings, lock, database, vault, await _open_keys(vault, system_clock()))
+        except BaseException:
+            lock.release()
+            raise
+
+    def _make_feed(self) -> RandomWalk | RecordedFile | None:
+        paper = self.settings.config.paper
+        match self.settings.paper_feed:
+            case "file":
+                if paper.feed_file is None:
+                    raise ConfigError("paper.feed_file names the prices for the feed `file`")
+                return RecordedFile(self.board, self._clock, Path(paper.feed_file))
+            case "manual" | "script":
+                return None
+            case "auto" | "random_walk":
+                return RandomWalk(
+                    self.board,
+                    self._clock,
+                    seed=paper.seed,
+                    interval_sec=paper.interval_sec,
+                    volatility_percent=paper.volatility_percent,
+                )
+            case other:
+                raise OperatorActionNeeded(f"{FEED_VARIABLE}={other} is no feed: random_walk, file, manual or auto")
+
+    async def start(self) -> tuple[int, int]:
+        """Listen first, so that signals are recorded at once; then connect, reconcile and act. (API port, webhook port)."""
+        await self._tokens.load()
+        await self.engine.open()
+        ports = await self._listeners.start()
+        await self.engine.start()
+        if self._feed is not None:
+            self._feed.start()
+        self._watch.start()
+        gc.collect()
+        gc.freeze()  # what was loaded at start is never garbage: full collections over it would stop the loop
+        log.info("started", api_port=ports[0], webhook_port=ports[1], vault=self._vault.kind)
+        return ports
+
+    async def stop(self, grace: float) -> None:
+        """Listeners first, then the engine, the disk last."""
+        self._watch.stop()
+        if self._feed is not None:
+            self._feed.stop()
+        await self._listeners.stop(grace)
+        await self.engine.stop(grace)
+        await self._tokens.flush()
+        await self._queries.close()
+        await self._database.close()
+        self._lock.release()
+
+
+def _file_of(database: Database) -> Path:
+    if database.file is None:
+        raise ValueError("an application keeps its database on disk")
+    return database.file
