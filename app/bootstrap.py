@@ -37,8 +37,6 @@ from app.exchange.paper.rules import RuleBook
 from app.exchange.paper.venue import PaperVenue
 from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
-from app.persistence.paper_store import SqlitePaperStore
-from app.persistence.queries import SqliteQueries
 from app.persistence.tokens import SqliteTokens
 from app.ports.engine import CommandRefused
 from app.ports.secrets import SecretStore
@@ -204,12 +202,12 @@ class Application:
         self._vault = vault
         self._clock = system_clock()
         self._tokens = SqliteTokens(database.writer, self._clock, secrets.token_urlsafe)
-        self._queries = SqliteQueries(_file_of(database))
+        if database.queries is None:
+            raise ValueError("an application keeps its database on disk")
         config = settings.config
         self.board = PriceBoard(self._clock, RuleBook())
-        paper_store = SqlitePaperStore(database.writer)
         self.venues = {
-            account.id: PaperVenue(account, self.board, self._clock, paper_store, config.paper.latency_ms)
+            account.id: PaperVenue(account, self.board, self._clock, database.paper, config.paper.latency_ms)
             for account in config.accounts
         }
         self._feed = self._make_feed()
@@ -219,7 +217,7 @@ class Application:
         )
         self._listeners = build_listeners(
             engine=self.engine,
-            queries=self._queries,
+            queries=database.queries,
             tokens=self._tokens,
             keys=keys,
             paper=self.board,
@@ -236,7 +234,7 @@ class Application:
 
     @classmethod
     async def open(cls, settings: Settings) -> Application:
-        """Lock the data directory, open and migrate the database, unlock the vault. OperatorActionNeeded says why not."""
+        """Lock the data directory, open the database, unlock the vault. OperatorActionNeeded says why not."""
         set_up(settings.log_level, settings.data_dir / "logs", settings.config.logging.keep_days)
         lock = SingleInstance(settings.data_dir)
         lock.acquire()
@@ -269,7 +267,7 @@ class Application:
                 raise OperatorActionNeeded(f"{FEED_VARIABLE}={other} is no feed: random_walk, file, manual or auto")
 
     async def start(self) -> tuple[int, int]:
-        """Listen first, so that signals are recorded at once; then connect, reconcile and act. (API port, webhook port)."""
+        """Listen first, so that signals are recorded at once; then connect and act. (API port, webhook port)."""
         await self._tokens.load()
         await self.engine.open()
         ports = await self._listeners.start()
@@ -290,12 +288,5 @@ class Application:
         await self._listeners.stop(grace)
         await self.engine.stop(grace)
         await self._tokens.flush()
-        await self._queries.close()
         await self._database.close()
         self._lock.release()
-
-
-def _file_of(database: Database) -> Path:
-    if database.file is None:
-        raise ValueError("an application keeps its database on disk")
-    return database.file

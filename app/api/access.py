@@ -32,7 +32,7 @@ def verified(tokens: Tokens, authorization: str | None) -> TokenInfo | None:
 def needs(role: Role) -> Callable[..., TokenInfo]:
     """A dependency that lets in tokens of `role` or more."""
 
-    def check(
+    async def check(
         request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)] = None
     ) -> TokenInfo:
         token = verified(request.app.state.tokens, request.headers.get("authorization"))

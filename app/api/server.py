@@ -77,6 +77,7 @@ class Listeners:
                 ws="websockets-sansio",
                 lifespan="off",
                 access_log=False,
+                proxy_headers=False,
                 log_config=None,
                 server_header=False,
                 date_header=False,
@@ -87,8 +88,8 @@ class Listeners:
         )
         task = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]))
         self._servers.append((server, task))
-        while not server.started and not task.done():
-            await asyncio.sleep(0)  # noqa: TID251 - one turn of the loop: uvicorn tells its start by a flag only
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn tells its start by a flag only
+            await asyncio.sleep(0)  # noqa: TID251 - one turn of the loop, no time
 
 
 def _bound(host: str, port: int, setting: str) -> socket.socket:

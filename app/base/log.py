@@ -63,10 +63,12 @@ def set_up(level: str, directory: Path | None, keep_days: int = 30) -> None:
 
 
 def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
-    plain_errors = structlog.processors.ExceptionRenderer(
-        structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    )
-    steps = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, plain_errors, _redacting, renderer]
+    steps = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,  # as text, without the values of locals
+        _redacting,
+        renderer,
+    ]
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=steps)
 
 

@@ -56,9 +56,8 @@ def _token(options: argparse.Namespace) -> int:
     answer = perform(options, f"token {options.action}", {"name": options.name, "role": options.role})
     if options.action == "list":
         for item in answer:
-            print(
-                f"{item['name']}  {item['role']}  created {item['created_at']}  last used {item['last_used_at'] or 'never'}"
-            )
+            used = item["last_used_at"] or "never"
+            print(f"{item['name']}  {item['role']}  created {item['created_at']}  last used {used}")
     else:
         print(answer)
     return 0

@@ -261,8 +261,8 @@ def book_entry(
 ) -> Group:
     """The group with an entry fill booked to leg `place`; `base_fee` is what of the quantity was taken as a fee.
 
-    The best price counts from the newest entry on: a high from before the average fell would set off the trailing stop at
-    once. Where nothing was open, what tightened the stop of the position before is forgotten with it.
+    The best price counts from the newest entry on: a high from before the average fell would set off the trailing stop
+    at once. Where nothing was open, what tightened the stop of the position before is forgotten with it.
     """
     leg = group.leg(*place)
     is_fresh = group.open_quantity < group.step_size

@@ -172,7 +172,7 @@ def _slippage(candidate: Candidate) -> Passed | Refusal:
     if worse > bound:
         return Refusal(
             "slippage",
-            f"the price {price:f} is {worse:.2f} % worse than the signal's {candidate.signal_price:f}, the bound is {bound} %",
+            f"the price {price:f} is {worse:.2f} % worse than {candidate.signal_price:f}, the bound is {bound} %",
         )
     return Passed(candidate)
 
