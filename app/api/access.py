@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -29,7 +29,7 @@ def verified(tokens: Tokens, authorization: str | None) -> TokenInfo | None:
     return tokens.verify(text.strip()) if scheme.lower() == "bearer" else None
 
 
-def needs(role: Role) -> Callable[..., TokenInfo]:
+def needs(role: Role) -> Callable[..., Awaitable[TokenInfo]]:
     """A dependency that lets in tokens of `role` or more."""
 
     async def check(

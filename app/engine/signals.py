@@ -101,11 +101,9 @@ def _account(turn: Turn, signal: Signal) -> str | FieldError:
             return FieldError("account", f"{named.id} trades {named.market_type}, the symbol is {signal.market_type}")
         return named.id
     fitting = [item for item in accounts if item.market_type == signal.market_type]
-    own = [item for item in fitting if item.venue == signal.exchange.lower()]
-    choice = own or [item for item in fitting if item.venue == "paper"]
-    if len(choice) == 1:
-        return choice[0].id
-    how_many = "no account" if not choice else "more than one account"
+    if len(fitting) == 1:
+        return fitting[0].id
+    how_many = "no account" if not fitting else "more than one account"
     return FieldError("account", f"{how_many} for {signal.exchange} {signal.market_type}; name one")
 
 

@@ -18,7 +18,7 @@ from app.persistence.codec import Row
 from app.persistence.statements import select_sql
 from app.persistence.tables import trading
 
-_RECENT = "id IN (SELECT id FROM groups WHERE closed_at IS NULL UNION ALL SELECT id FROM groups WHERE closed_at >= ?)"
+_RECENT = "id IN (SELECT id FROM groups WHERE closed_at IS NULL OR closed_at >= ?)"
 _ONE = "id = ?"
 
 

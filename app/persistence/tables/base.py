@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, MetaData, Text
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, MetaData, Table, Text, event
 
 from app.persistence.tables.types import DecimalText, EnumText, Flag, Moment
 
@@ -37,17 +37,26 @@ def moment(name: str, *, optional: bool = False) -> Column[Any]:
 
 
 def flag(name: str) -> Column[Any]:
-    return Column(name, Flag, CheckConstraint(f"{name} IN (0, 1)", name=name), nullable=False)
+    return _checked(Column(name, Flag, nullable=False), f"{name} IN (0, 1)")
 
 
 def word(name: str, kind: type[StrEnum], *, optional: bool = False, key: bool = False) -> Column[Any]:
-    """A column of one of `kind`'s values, which a CHECK holds it to."""
-    return Column(name, EnumText(kind), one_of(name, kind), nullable=optional, primary_key=key)
+    """A column of one of `kind`'s values, which a CHECK holds it to.
+
+    Spelled with OR: for an IN of three or more SQLite makes a temporary table for every row it writes (measured).
+    """
+    column: Column[Any] = Column(name, EnumText(kind), nullable=optional, primary_key=key)
+    return _checked(column, " OR ".join(f"{name} = '{member.value}'" for member in kind))
 
 
-def one_of(name: str, kind: type[StrEnum]) -> CheckConstraint:
-    """Spelled with OR: for an IN of three or more SQLite makes a temporary table for every row it writes (measured)."""
-    return CheckConstraint(" OR ".join(f"{name} = '{member.value}'" for member in kind), name=name)
+def _checked(column: Column[Any], condition: str) -> Column[Any]:
+    """The column, which brings its CHECK along into the table it becomes part of."""
+
+    def add(column: Column[Any], table: Table) -> None:
+        table.append_constraint(CheckConstraint(condition, name=column.name))
+
+    event.listen(column, "after_parent_attach", add)
+    return column
 
 
 def refers(target: str, ondelete: str) -> ForeignKey:

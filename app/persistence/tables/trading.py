@@ -7,7 +7,6 @@ but queue entries, so a group with orders, fills or payments RESTRICTs its own r
 from __future__ import annotations
 
 from sqlalchemy import Column, Index, Table
-from sqlalchemy import text as sql
 
 from app.domain.group import EntryState
 from app.domain.order import OrderStatus
@@ -235,6 +234,3 @@ last_exits = Table(
     text("strategy_id", key=True),
     moment("at"),
 )
-
-open_groups = Index("ix_groups_open", groups.c.id, sqlite_where=sql("closed_at IS NULL"))
-pending_signals = Index("ix_signals_pending", signals.c.id, sqlite_where=sql("outcome = 'pending'"))

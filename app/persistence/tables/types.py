@@ -29,7 +29,6 @@ dump_json: Final[Callable[[Any], str]] = json.JSONEncoder(separators=(",", ":"),
 class Stored(TypeDecorator[Any]):
     """A column type with its two directions."""
 
-    cache_ok = True
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
@@ -44,6 +43,7 @@ class Stored(TypeDecorator[Any]):
 class DecimalText(Stored):
     """A Decimal as its own text: value, exponent and trailing zeros are kept."""
 
+    cache_ok = True
     encode = staticmethod(str)
     decode = staticmethod(Decimal)
 
@@ -51,6 +51,7 @@ class DecimalText(Stored):
 class EnumText(Stored):
     """A member of a StrEnum as its value."""
 
+    cache_ok = True
     encode = staticmethod(str)
 
     def __init__(self, kind: type[StrEnum]) -> None:
@@ -62,6 +63,7 @@ class EnumText(Stored):
 class Moment(Stored):
     """A moment as whole microseconds since 1970 UTC."""
 
+    cache_ok = True
     impl = Integer
     encode = staticmethod(lru_cache(maxsize=4096)(to_microseconds))
     """Cached, for one turn stamps all its rows with one moment."""
@@ -71,6 +73,7 @@ class Moment(Stored):
 class Flag(Stored):
     """A bool as 0 or 1."""
 
+    cache_ok = True
     impl = Integer
     encode = staticmethod(int)
     decode = staticmethod(bool)
@@ -79,6 +82,7 @@ class Flag(Stored):
 class JsonText(Stored):
     """A JSON value as compact text."""
 
+    cache_ok = True
     encode = staticmethod(dump_json)
     decode = staticmethod(json.loads)
 
@@ -94,6 +98,7 @@ def _parse_checks(text: str) -> tuple[CheckResult, ...]:
 class ChecksText(Stored):
     """A decision trace as a JSON list of [check, result, detail]."""
 
+    cache_ok = True
     encode = staticmethod(_dump_checks)
     decode = staticmethod(_parse_checks)
 
@@ -131,5 +136,6 @@ _grids = _Grids()
 class GridText(Stored):
     """Grid settings as JSON; decimals are strings in it and keep their text."""
 
+    cache_ok = True
     encode = staticmethod(_grids.dump)
     decode = staticmethod(_grids.parse)

@@ -256,12 +256,11 @@ async def test_check_tells_a_database_that_is_gone(tmp_path: Path) -> None:
         "SELECT * FROM orders ORDER BY created_at DESC, client_order_id DESC LIMIT 9",
         "SELECT * FROM signals ORDER BY received_at DESC, id DESC LIMIT 9",
         "SELECT * FROM signals WHERE outcome = 'queued' ORDER BY received_at DESC LIMIT 9",
-        "SELECT * FROM signals WHERE outcome = 'pending'",
+        "SELECT * FROM signals WHERE outcome IN ('pending', 'queued')",
         "SELECT * FROM signals WHERE group_id = 'a'",
         "SELECT * FROM fills WHERE account = 'a' ORDER BY at DESC LIMIT 9",
         "SELECT * FROM fills WHERE group_id = 'a'",
-        "SELECT id FROM groups WHERE closed_at IS NULL",
-        "SELECT id FROM groups WHERE closed_at >= 5",
+        "SELECT id FROM groups WHERE closed_at IS NULL OR closed_at >= 5",
         "SELECT * FROM groups ORDER BY opened_at DESC, id DESC LIMIT 9",
         "SELECT * FROM events WHERE sequence > 5 AND type = 'a' ORDER BY sequence LIMIT 9",
         "SELECT account FROM funding_payments WHERE at >= 5",
@@ -270,4 +269,4 @@ async def test_check_tells_a_database_that_is_gone(tmp_path: Path) -> None:
 async def test_no_list_reads_a_whole_table_or_sorts_it(database: Database, sql: str) -> None:
     plan = await database.writer.run(lambda connection: connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
     steps = [row[3] for row in plan]
-    assert all("USING" in step and "TEMP" not in step for step in steps), steps
+    assert not [step for step in steps if "TEMP" in step or (step.startswith("SCAN") and "USING" not in step)]

@@ -131,7 +131,9 @@ def expected(changes: Changes) -> StoredState:
             for change in changes.groups
         ),
         queue=changes.queue_put,
-        pending_signals=tuple(item for item in changes.signals if item.outcome is SignalOutcome.PENDING),
+        pending_signals=tuple(
+            item for item in changes.signals if item.outcome in {SignalOutcome.PENDING, SignalOutcome.QUEUED}
+        ),
         seen_signals=tuple(
             SeenSignal(item.id, item.received_at, item.content_key, item.bar_key) for item in changes.signals
         ),
@@ -194,7 +196,7 @@ async def test_signals_queue_facts_and_last_exits_are_replaced(database: Databas
     waiting = a_signal(1, outcome=SignalOutcome.PENDING)
     await database.store.commit(Changes(signals=(waiting,), facts={"paused": "1"}, last_exits=((identity, T0),)))
     later = T0 + timedelta(minutes=1)
-    decided = replace(waiting, outcome=SignalOutcome.QUEUED, reason="pool_full", decided_at=later)
+    decided = replace(waiting, outcome=SignalOutcome.IGNORED, reason="duplicate", decided_at=later)
     await database.store.commit(Changes(signals=(decided,), facts={"paused": ""}, last_exits=((identity, later),)))
     state = await database.store.load(T0)
     assert state.pending_signals == ()
@@ -235,7 +237,7 @@ async def test_closed_groups_and_signals_before_the_bound_are_not_loaded_but_a_g
     assert await database.store.load_group("g9999999") is None
 
 
-async def test_the_check_of_duplicates_sees_signals_that_wait_since_long(database: Database) -> None:
+async def test_signals_that_wait_are_loaded_however_old(database: Database) -> None:
     waiting = a_signal(1, outcome=SignalOutcome.PENDING)
     await database.store.commit(Changes(signals=(waiting,)))
     state = await database.store.load(T0 + timedelta(days=9))

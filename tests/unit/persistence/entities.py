@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ T0 = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
 ODD_GRID = GridSettings(
     levels=(
         Level(gap_percent=Decimal("-0.10"), weight_percent=Decimal("1E+1"), tp_percent=Decimal("1.000")),
-        Level(gap_percent=Decimal("-5E-1"), weight_percent=Decimal("90.0"), tp_percent=Decimal("2")),
+        Level(gap_percent=Decimal("-5E-1"), weight_percent=Decimal("90.0"), tp_percent=Decimal(2)),
     ),
     tp_mode=TakeProfitMode.HYBRID,
     pyramid_tp_percents={3: Decimal("0.30")},
@@ -60,7 +60,10 @@ _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 def any_of(kind: type[Item], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[Item]:
     """Any item of a dataclass; `given` replaces the strategies of single fields."""
     hints = get_type_hints(kind)
-    values = {item.name: given.get(item.name) or _of_type(hints[item.name]) for item in fields(kind)}  # type: ignore[arg-type]
+    values = {
+        item.name: given[item.name] if item.name in given else _of_type(hints[item.name])
+        for item in fields(cast(Any, kind))
+    }
     return st.builds(kind, **values)
 
 

@@ -22,7 +22,9 @@ from app.persistence.tables import trading
 from app.persistence.tables.types import DecimalText, GridText, Moment
 from tests.unit.persistence.entities import ODD_GRID, any_of, decimals
 
-OWN = {
+Known = tuple[Codec[Any], dict[str, Any], tuple[Any, ...]]
+
+OWN: dict[str, Known] = {
     "GROUP": (rows.GROUP, {"pyramids": (), "legs": ()}, ()),
     "PYRAMID": (rows.PYRAMID, {}, ("g0000001",)),
     "LEG": (rows.LEG, {}, ("g0000001",)),
@@ -33,8 +35,8 @@ OWN = {
     "EVENT": (rows.EVENT, {}, ()),
     "FINDING": (rows.FINDING, {}, (None,)),
 }
-PAPER = {f"paper {name}": (codec, {}, ()) for name, (codec, _, _) in paper_store._CODECS.items()}
-ALL: dict[str, tuple[Codec[Any], dict[str, Any], tuple[Any, ...]]] = {**OWN, **PAPER}
+PAPER: dict[str, Known] = {f"paper {name}": (codec, {}, ()) for name, (codec, _, _) in paper_store._CODECS.items()}
+ALL: dict[str, Known] = {**OWN, **PAPER}
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,19 @@ def test_garbage_is_refused(garbage: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '["fills",1,"a"]', '["orders",1]', '["orders","a",1]', '["orders",true,"a"]', '["orders",1.5,"a"]']
-    + ['["orders",9223372036854775808,"a"]', '["orders",null,"a"]', "[" * 5000],
+    [
+        "",
+        "[]",
+        "{}",
+        '["fills",1,"a"]',
+        '["orders",1]',
+        '["orders","a",1]',
+        '["orders",true,"a"]',
+        '["orders",1.5,"a"]',
+        '["orders",9223372036854775808,"a"]',
+        '["orders",null,"a"]',
+        "[" * 5000,
+    ],
 )
 def test_what_another_list_or_a_forger_made_is_refused(text: str) -> None:
     with pytest.raises(BadCursor):

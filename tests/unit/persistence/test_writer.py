@@ -7,7 +7,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from app.persistence.writer import InlineWriter, ThreadWriter, Writer
+from app.persistence.writer import InlineWriter, Job, Result, ThreadWriter, Writer
 from app.ports.store import StoreFailed
 
 
@@ -35,6 +35,15 @@ def read(connection: sqlite3.Connection) -> list[int]:
     return [row[0] for row in connection.execute("SELECT value FROM numbers ORDER BY rowid")]
 
 
+async def handed_over(writer: Writer, job: Job[Result]) -> asyncio.Task[Result]:
+    """The job in the writer's hands, not waited for."""
+    task = asyncio.create_task(writer.run(job))
+    turn = asyncio.Event()
+    asyncio.get_running_loop().call_soon(turn.set)
+    await turn.wait()
+    return task
+
+
 async def test_a_job_answers_and_is_kept(writer: Writer) -> None:
     await writer.run(add(1))
     assert await writer.run(read) == [1]
@@ -42,7 +51,11 @@ async def test_a_job_answers_and_is_kept(writer: Writer) -> None:
 
 async def test_jobs_run_in_the_order_they_were_handed_over(writer: Writer) -> None:
     seen: list[int] = []
-    await asyncio.gather(*(writer.run(lambda _, number=number: seen.append(number)) for number in range(200)))
+
+    def note(number: int) -> Job[None]:
+        return lambda _: seen.append(number)
+
+    await asyncio.gather(*(writer.run(note(number)) for number in range(200)))
     assert seen == list(range(200))
 
 
@@ -81,8 +94,7 @@ async def test_a_closed_writer_refuses(writer: Writer) -> None:
 async def test_the_loop_goes_on_while_the_thread_works() -> None:
     writer = ThreadWriter(connection())
     go = Event()
-    waiting = asyncio.ensure_future(writer.run(lambda _: (go.wait(10), current_thread().name)))
-    await asyncio.sleep(0)
+    waiting = await handed_over(writer, lambda _: (go.wait(10), current_thread().name))
     go.set()
     assert await waiting == (True, "database-writer")
     await writer.close()
@@ -91,10 +103,9 @@ async def test_the_loop_goes_on_while_the_thread_works() -> None:
 async def test_closing_finishes_what_waits() -> None:
     writer = ThreadWriter(connection())
     go = Event()
-    first = asyncio.ensure_future(writer.run(lambda _: go.wait(10)))
-    last = asyncio.ensure_future(writer.run(read))
-    await asyncio.sleep(0)
-    closing = asyncio.ensure_future(writer.close())
+    first = await handed_over(writer, lambda _: go.wait(10))
+    last = await handed_over(writer, read)
+    closing = asyncio.create_task(writer.close())
     go.set()
     await closing
     assert (await first, await last) == (True, [])
@@ -103,9 +114,8 @@ async def test_closing_finishes_what_waits() -> None:
 async def test_a_job_whose_caller_gave_up_is_done_all_the_same() -> None:
     writer = ThreadWriter(connection())
     go = Event()
-    waiting = asyncio.ensure_future(writer.run(lambda _: go.wait(10)))
-    given_up = asyncio.ensure_future(writer.run(add(7)))
-    await asyncio.sleep(0)
+    waiting = await handed_over(writer, lambda _: go.wait(10))
+    given_up = await handed_over(writer, add(7))
     given_up.cancel()
     go.set()
     await waiting
@@ -115,12 +125,10 @@ async def test_a_job_whose_caller_gave_up_is_done_all_the_same() -> None:
 
 def test_a_loop_that_ended_does_not_stop_the_thread() -> None:
     go = Event()
-    started = Event()
 
     async def leave() -> ThreadWriter:
         writer = ThreadWriter(connection())
-        task = asyncio.ensure_future(writer.run(lambda _: (started.set(), go.wait(10))))
-        await asyncio.to_thread(started.wait, 10)
+        task = await handed_over(writer, lambda _: go.wait(10))
         task.cancel()
         return writer
 

@@ -87,10 +87,23 @@ def _create_trading() -> None:
         *_texts("reduce_quantity realized_gross fees funding dust"),
         *_integers("estimated forced unprotected_since? hybrid_active hybrid_armed hybrid_tries"),
         _key("groups", "id"),
+        _words("groups", "side", "long short"),
+        _words(
+            "groups",
+            "close_reason",
+            "take_profit stop_loss exit_signal reverse manual close_all offset reconciled liquidated adl "
+            "protection_failed dust cancelled",
+        ),
+        _words(
+            "groups",
+            "closing",
+            "take_profit stop_loss exit_signal reverse manual close_all offset reconciled liquidated adl "
+            "protection_failed dust cancelled",
+        ),
+        *_flags("groups", "failed sent estimated forced hybrid_active hybrid_armed"),
     )
     _index("groups", "account opened_at")
     _index("groups", "closed_at")
-    op.create_index(op.f("ix_groups_open"), "groups", ["id"], sqlite_where=sa.text("closed_at IS NULL"))
     _index("groups", "opened_at id")
     _index("groups", "symbol opened_at")
     op.create_table(
@@ -98,6 +111,7 @@ def _create_trading() -> None:
         *_texts("account symbol timeframe side strategy_id"),
         *_integers("at"),
         _key("last_exits", "account symbol timeframe side strategy_id"),
+        _words("last_exits", "side", "long short"),
     )
     op.create_table(
         "fills",
@@ -107,6 +121,8 @@ def _create_trading() -> None:
         *_integers("at"),
         _key("fills", "account symbol trade_id"),
         _refers("fills", "group_id", "groups", "id", "RESTRICT"),
+        _words("fills", "liquidity", "maker taker unknown"),
+        _words("fills", "side", "buy sell"),
     )
     _index("fills", "account at")
     _index("fills", "at trade_id")
@@ -132,6 +148,9 @@ def _create_trading() -> None:
         *_integers("take_profit_triggered"),
         _key("legs", "group_id pyramid index"),
         _refers("legs", "group_id", "groups", "id", "CASCADE"),
+        _words("legs", "entry", "planned working ended"),
+        _words("legs", "order_type", "market limit stop_market stop_limit take_profit_market"),
+        *_flags("legs", "take_profit_triggered"),
     )
     op.create_table(
         "orders",
@@ -148,6 +167,17 @@ def _create_trading() -> None:
         *_texts("expected_price?"),
         _key("orders", "client_order_id"),
         _refers("orders", "group_id", "groups", "id", "RESTRICT"),
+        _words("orders", "type", "market limit stop_market stop_limit take_profit_market"),
+        _words("orders", "role", "entry take_profit stop_loss close"),
+        _words("orders", "time_in_force", "gtc ioc"),
+        _words(
+            "orders",
+            "status",
+            "pending submitted open partially_filled pending_cancel unknown filled cancelled expired "
+            "rejected abandoned lost",
+        ),
+        _words("orders", "side", "buy sell"),
+        *_flags("orders", "reduce_only"),
     )
     _index("orders", "account created_at")
     _index("orders", "created_at client_order_id")
@@ -176,11 +206,11 @@ def _create_trading() -> None:
         *_texts("checks replay_of?"),
         _key("signals", "id"),
         _refers("signals", "group_id", "groups", "id", "SET NULL"),
+        _words("signals", "outcome", "pending executed queued ignored rejected"),
     )
     _index("signals", "account received_at")
     _index("signals", "group_id")
     _index("signals", "outcome received_at")
-    op.create_index(op.f("ix_signals_pending"), "signals", ["id"], sqlite_where=sa.text("outcome = 'pending'"))
     _index("signals", "received_at id")
     _index("signals", "symbol received_at")
     op.create_table(
@@ -191,6 +221,8 @@ def _create_trading() -> None:
         _key("queue", "signal_id"),
         _refers("queue", "reserved_group", "groups", "id", "SET NULL"),
         _refers("queue", "signal_id", "signals", "id", "CASCADE"),
+        _words("queue", "reason", "pool_full opposite_side_open missing_market_rules account_stale group_closing"),
+        _words("queue", "side", "long short"),
     )
 
 
@@ -200,6 +232,7 @@ def _create_keeping() -> None:
         *_texts("name role digest"),
         *_integers("created_at last_used_at?"),
         _key("api_tokens", "name"),
+        _words("api_tokens", "role", "viewer trader admin"),
     )
     _index("api_tokens", "digest", unique=True)
     op.create_table(
@@ -245,6 +278,10 @@ def _create_paper() -> None:
         *_texts("client_order_id? symbol side position_side price quantity fee fee_asset liquidity kind"),
         *_integers("at"),
         _key("paper_fills", "account number"),
+        _words("paper_fills", "liquidity", "maker taker unknown"),
+        _words("paper_fills", "position_side", "long short"),
+        _words("paper_fills", "side", "buy sell"),
+        _words("paper_fills", "kind", "trade liquidation adl"),
     )
     op.create_table(
         "paper_funding",
@@ -253,6 +290,7 @@ def _create_paper() -> None:
         *_texts("symbol position_side amount rate"),
         *_integers("at"),
         _key("paper_funding", "account number"),
+        _words("paper_funding", "position_side", "long short"),
     )
     op.create_table(
         "paper_leverages",
@@ -271,11 +309,23 @@ def _create_paper() -> None:
         *_integers("triggered created_at updated_at"),
         *_texts("reason?"),
         _key("paper_orders", "account number"),
+        _words("paper_orders", "time_in_force", "gtc ioc"),
+        _words("paper_orders", "side", "buy sell"),
+        _words("paper_orders", "type", "market limit stop_market stop_limit take_profit_market"),
+        _words(
+            "paper_orders",
+            "status",
+            "pending submitted open partially_filled pending_cancel unknown filled cancelled expired "
+            "rejected abandoned lost",
+        ),
+        _words("paper_orders", "position_side", "long short"),
+        *_flags("paper_orders", "reduce_only triggered"),
     )
     op.create_table(
         "paper_positions",
         *_texts("account symbol side quantity entry_value"),
         _key("paper_positions", "account symbol side"),
+        _words("paper_positions", "side", "long short"),
     )
     op.create_table(
         "paper_prices",
