@@ -107,9 +107,6 @@ class Dispatcher:
                 _send_again(turn, key)
             case "lookup" | "stop":
                 _look_up(turn, key)
-            case "scan":
-                for group in turn.open_groups():
-                    turn.touch(group.id)
             case "queue":
                 turn.wants_promotion = bool(turn.state.queue)
 

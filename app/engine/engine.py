@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -72,6 +73,7 @@ class Engine:
         self._timers: dict[str, tuple[datetime, Timer]] = {}
         self._tasks: list[asyncio.Task[Any]] = []
         self._ticks: list[Timer] = []
+        self._watched = 0
         self._is_open = False
         self.defects: list[str] = []
         """Messages whose handler broke: each is a fault of the program, and none must ever be here."""
@@ -87,8 +89,8 @@ class Engine:
     async def start(self) -> None:
         """Connect every account, reconcile, then act on what was recorded meanwhile."""
         await self._recovery.connect(self._deliver)
-        self._tick("scan", self.state.config.protection.monitor_interval_sec)
-        self._tick("queue", QUEUE_TICK_SEC)
+        self._repeat(self._scan, lambda: self.state.config.protection.monitor_interval_sec)
+        self._repeat(lambda: self._mailbox.post(TimerDue("queue")), lambda: QUEUE_TICK_SEC)
 
     async def stop(self, grace: float) -> None:
         """Take nothing more, let requests under way finish within `grace` seconds, and end."""
@@ -111,13 +113,24 @@ class Engine:
             task.cancel()
         self._mailbox.fail_all(EngineUnavailable("the engine has stopped"))
 
-    def _tick(self, key: str, seconds: float) -> None:
+    def _repeat(self, work: Callable[[], None], seconds: Callable[[], float]) -> None:
         def fire() -> None:
             if self._is_open:
-                self._mailbox.post(TimerDue(key))
-                self._tick(key, seconds)
+                work()
+                self._repeat(work, seconds)
 
-        self._ticks = [*self._ticks[-8:], self._clock.call_later(seconds, fire)]
+        self._ticks = [*self._ticks[-8:], self._clock.call_later(seconds(), fire)]
+
+    def _scan(self) -> None:
+        """Look at every open group once an interval, one after the other, so that no turn is long."""
+        groups = list(self.state.open_ids)
+        for index, group_id in enumerate(groups):
+            pause = self.state.config.protection.monitor_interval_sec * index / len(groups)
+            self._clock.call_later(pause, partial(self._look_at, group_id))
+
+    def _look_at(self, group_id: str) -> None:
+        if self._is_open:
+            self._mailbox.post(TimerDue(f"group/{group_id}"))
 
     # ------------------------------------------------------------------ the port
 
@@ -220,19 +233,15 @@ class Engine:
         for event in turn.ledger.events:
             for listener in list(self._listeners):
                 listener(event)
-        self._watch_prices(turn)
+        self._watch_prices()
 
-    def _watch_prices(self, turn: Turn) -> None:
-        if not turn.groups.changes and not turn.queue.changes:
+    def _watch_prices(self) -> None:
+        """Stream the prices of every market that is known, anew when one has come."""
+        if len(self.state.markets) == self._watched:
             return
+        self._watched = len(self.state.markets)
         for account_id, venue in self._venues.items():
-            symbols = {
-                group.symbol for group in self.state.groups.values() if group.is_open and group.account == account_id
-            }
-            symbols |= {
-                entry.identity.symbol for entry in self.state.queue.values() if entry.identity.account == account_id
-            }
-            symbols |= {symbol for account, symbol in self.state.markets if account == account_id}
+            symbols = (symbol for account, symbol in self.state.markets if account == account_id)
             venue.watch_prices(frozenset(symbols))
 
     def _wake_at(self, key: str, at: datetime) -> None:

@@ -16,6 +16,7 @@ from app.engine.turn import Turn
 from app.messages.effects import LoadMarket
 from app.messages.records import CheckResult, QueueReason, SignalOutcome, SignalRecord
 
+BY_EQUITY = frozenset({"equity_percent", "risk_percent"})
 PASSES_WITH_TIME = frozenset({"cooldown"})
 """Refusals that leave a queued signal where it is."""
 
@@ -105,6 +106,8 @@ def _ask_for_market(turn: Turn, entry: Entry, waiting: QueueReason) -> None:
 def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market) -> Candidate:
     identity, signal = entry.identity, entry.signal
     settings = group.grid if group else turn.config.grid.resolve(identity.account, identity.symbol, identity.timeframe)
+    entry_price = _entry_price(turn, entry, market, settings.entry_reference)
+    by_market = settings.entry_reference == "market"
     return Candidate(
         identity=identity,
         now=turn.now,
@@ -114,11 +117,11 @@ def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market) ->
         quote=market.quote,
         paused=turn.state.paused,
         pyramid=len(group.pyramids) if group else 0,
-        entry_price=_entry_price(turn, entry, market, settings.entry_reference),
+        entry_price=entry_price,
         size=entry.size,
         size_type=signal.size_type,
-        equity=equity_of(turn, identity.account),
-        signal_price=signal.reference_price,
+        equity=equity_of(turn, identity.account) if settings.size_from in BY_EQUITY else None,
+        signal_price=entry_price if by_market else signal.reference_price,
         signal_stop=(group.signal_stop if group else None) or signal.stop_loss,
         signal_take_profit=(group.signal_take_profit if group else None) or signal.take_profit,
         max_slippage_percent=signal.max_slippage_percent,
@@ -145,9 +148,7 @@ def _book_leverage(turn: Turn, identity: Identity) -> tuple[Decimal, str] | None
 
 def _cooling_since(turn: Turn, identity: Identity) -> datetime | None:
     moments: list[datetime] = []
-    for group in turn.groups.values():
-        if group.market_key != (identity.account, identity.symbol):
-            continue
+    for group in turn.recent_groups_on(identity.account, identity.symbol):
         moments.append(group.opened_at)
         if group.closed_at is not None and group.was_filled and group.realized_pnl < 0:
             moments.append(group.closed_at)

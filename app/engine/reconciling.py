@@ -51,9 +51,10 @@ def account_read(turn: Turn, read: AccountRead) -> None:
         turn.wants_promotion = True
     if not settled:
         turn.effect(Reconcile(read.account, turn.config.reconcile.confirm_after_sec))
-    for group in turn.open_groups():
-        if group.account == read.account:
-            turn.touch(group.id)
+    if was_stale:
+        for group in turn.open_groups():
+            if group.account == read.account:
+                turn.touch(group.id)
     turn.emit("reconcile.finished", account=read.account, findings=len(turn.ledger.findings) - before)
 
 

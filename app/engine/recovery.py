@@ -72,6 +72,8 @@ class Recovery:
     def _restore_group(self, item: StoredGroup, now: datetime) -> None:
         state, group = self._state, item.group
         state.groups[group.id] = group
+        if group.is_open:
+            state.open_ids[group.id] = None
         state.groups_of_market.setdefault(group.market_key, []).append(group.id)
         state.trade_ids |= {(group.account, group.symbol, trade_id) for trade_id in item.trade_ids}
         for order in item.orders:

@@ -85,6 +85,8 @@ class EngineState:
 
     config: Config
     groups: dict[str, Group] = field(default_factory=dict)
+    open_ids: dict[str, None] = field(default_factory=dict)
+    """Ids of the open groups, in order of creation."""
     orders: dict[str, Order] = field(default_factory=dict)
     orders_of: dict[str, list[str]] = field(default_factory=dict)
     trade_ids: set[tuple[str, str, str]] = field(default_factory=set)

@@ -123,7 +123,9 @@ class Turn:
         return found
 
     def open_groups(self) -> list[Group]:
-        return [group for group in self.groups.values() if group.is_open]
+        known = [*self.state.open_ids, *(key for key in self.groups.changes if key not in self.state.open_ids)]
+        found = (self.groups.get(group_id) for group_id in known)
+        return [group for group in found if group is not None and group.is_open]
 
     def group_of(self, identity: Identity) -> Group | None:
         """The open group of this identity."""
@@ -135,8 +137,12 @@ class Turn:
 
     def groups_on(self, account: str, symbol: str) -> list[Group]:
         """Open groups on one market, in order of creation."""
+        return [group for group in self.recent_groups_on(account, symbol) if group.is_open]
+
+    def recent_groups_on(self, account: str, symbol: str) -> list[Group]:
+        """As `groups_on`, with those closed in the last 24 hours."""
         found = (self.groups.get(group_id) for group_id in self._groups_on((account, symbol)))
-        return [group for group in found if group is not None and group.is_open]
+        return [group for group in found if group is not None]
 
     def _groups_on(self, key: tuple[str, str]) -> list[str]:
         known = self.state.groups_of_market.get(key, [])
@@ -341,6 +347,10 @@ def _index_group(state: EngineState, group: Group) -> None:
     elif not group.is_open and state.groups[group.id].is_open:
         state.watches.pop(group.id, None)
     state.groups[group.id] = group
+    if group.is_open:
+        state.open_ids[group.id] = None
+    else:
+        state.open_ids.pop(group.id, None)
 
 
 def remember_signal(state: EngineState, record: SignalRecord) -> None:

@@ -54,9 +54,7 @@ class MemoryStore:
         self.events.extend(changes.events)
 
     async def load(self, recent_since: datetime) -> StoredState:
-        recent = [
-            group for group in self.groups.values() if group.closed_at is None or group.closed_at >= recent_since
-        ]
+        recent = [group for group in self.groups.values() if group.closed_at is None or group.closed_at >= recent_since]
         waiting = {SignalOutcome.PENDING, SignalOutcome.QUEUED}
         return StoredState(
             groups=tuple(self._stored(group) for group in recent),

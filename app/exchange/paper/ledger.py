@@ -46,6 +46,8 @@ class Ledger:
         self.leverages: dict[str, PaperLeverage] = {}
         self.balances: dict[str, Decimal] = {}
         self.changes = PaperChanges()
+        self._holds: dict[int | tuple[str, Side], Decimal] = {}
+        self._held: dict[str, Decimal] = {}
         self._load(stored)
 
     def _load(self, stored: PaperChanges | None) -> None:
@@ -80,6 +82,7 @@ class Ledger:
             book[order.number] = order
         else:
             book.pop(order.number, None)
+        self._hold_order(order)
 
     def end(self, order: PaperOrder, status: OrderStatus, at: datetime, reason: str | None = None) -> PaperOrder:
         over = replace(order, status=status, updated_at=at, reason=reason)
@@ -100,11 +103,13 @@ class Ledger:
         else:
             self.positions[position.symbol, position.side] = position
         self.changes.positions.append(position)
+        self._hold_position(position)
 
     def set_leverage(self, symbol: str, leverage: Decimal, margin_mode: str) -> None:
         if self.leverage(symbol) != (leverage, margin_mode):
             self.leverages[symbol] = PaperLeverage(self.account, symbol, leverage, margin_mode)
             self.changes.leverages.append(self.leverages[symbol])
+            self._hold_again(symbol)
 
     # ------------------------------------------------------------------ reading
 
@@ -123,43 +128,50 @@ class Ledger:
 
     def locked(self, asset: str) -> Decimal:
         """What resting orders and margin hold of an asset."""
-        if self.is_spot:
-            return sum(
-                (self._spot_lock(order, asset) for book in self.resting.values() for order in book.values()), ZERO
-            )
-        return self.margin_used(asset)
+        return self._held.get(asset, ZERO)
 
-    def _spot_lock(self, order: PaperOrder, asset: str) -> Decimal:
-        rules = self.rules[order.symbol]
-        left = order.quantity - order.filled
-        if order.side is OrderSide.SELL:
-            return left if asset == rules.base else ZERO
+    def know(self, rules: MarketRules, quote: Quote) -> None:
+        """Take in a market's rules and price; what its orders and positions hold is counted from then on."""
+        is_new = rules.symbol not in self.rules
+        self.rules[rules.symbol] = rules
+        self.quotes[rules.symbol] = quote
+        if is_new:
+            self._hold_again(rules.symbol)
+
+    def _hold_again(self, symbol: str) -> None:
+        for order in self.resting.get(symbol, {}).values():
+            self._hold_order(order)
+        for side in Side:
+            position = self.positions.get((symbol, side))
+            if position is not None:
+                self._hold_position(position)
+
+    def _hold_order(self, order: PaperOrder) -> None:
+        rules = self.rules.get(order.symbol)
+        if rules is None:
+            return
+        left = order.quantity - order.filled if order.status in RESTING else ZERO
         price = order.price or order.trigger_price or ZERO
-        return left * price if asset == rules.quote else ZERO
+        if self.is_spot:
+            selling = order.side is OrderSide.SELL
+            self._hold(order.number, rules.base if selling else rules.quote, left if selling else left * price)
+        elif order.price is not None and not order.reduce_only:
+            margin = rules.notional(price, left) / self.leverage(order.symbol)[0]
+            self._hold(order.number, rules.quote, margin)
 
-    def margin_used(self, asset: str) -> Decimal:
-        positions = sum(
-            (
-                self._notional(item.symbol, item.entry_price, item.quantity) / self.leverage(item.symbol)[0]
-                for item in self.positions.values()
-                if self.rules[item.symbol].quote == asset
-            ),
-            ZERO,
-        )
-        orders = sum(
-            (
-                self._notional(order.symbol, order.price, order.quantity - order.filled)
-                / self.leverage(order.symbol)[0]
-                for book in self.resting.values()
-                for order in book.values()
-                if order.price is not None and not order.reduce_only and self.rules[order.symbol].quote == asset
-            ),
-            ZERO,
-        )
-        return positions + orders
+    def _hold_position(self, position: PaperPosition) -> None:
+        rules = self.rules.get(position.symbol)
+        if rules is not None and not self.is_spot:
+            margin = position.entry_value * rules.contract_size / self.leverage(position.symbol)[0]
+            self._hold((position.symbol, position.side), rules.quote, margin)
 
-    def _notional(self, symbol: str, price: Decimal, quantity: Decimal) -> Decimal:
-        return self.rules[symbol].notional(price, quantity)
+    def _hold(self, key: int | tuple[str, Side], asset: str, amount: Decimal) -> None:
+        """Replace what one order or position holds; the totals are kept, not summed up anew each time."""
+        before = self._holds.pop(key, ZERO)
+        if amount:
+            self._holds[key] = amount
+        if amount != before:
+            self._held[asset] = self._held.get(asset, ZERO) + amount - before
 
     def slipped(self, symbol: str, side: OrderSide, price: Decimal) -> Decimal:
         """A market order's price: slippage goes against the taker, on the tick."""
@@ -296,7 +308,7 @@ class Ledger:
         rules = self.rules[position.symbol]
         backing = position.entry_price / leverage
         if mode == "cross":
-            spare = self.balances.get(rules.quote, ZERO) - self.margin_used(rules.quote)
+            spare = self.balances.get(rules.quote, ZERO) - self.locked(rules.quote)
             backing += max(spare, ZERO) / (position.quantity * rules.contract_size)
         sign = position.side.sign
         price = (position.entry_price - sign * backing) / (ONE - sign * MAINTENANCE_RATE)

@@ -172,8 +172,7 @@ class PaperVenue:
         rules = self._board.rules.rules(symbol, quote.last)
         if rules is None or rules.market_type != self._config.market_type:
             return False
-        self._ledger.rules[symbol] = rules
-        self._ledger.quotes[symbol] = quote
+        self._ledger.know(rules, quote)
         return True
 
     def on_quote(self, symbol: str, quote: Quote) -> None:
@@ -390,7 +389,8 @@ class PaperVenue:
         """The disk refused: what was not kept did not happen."""
         rules, quotes = self._ledger.rules, self._ledger.quotes
         self._ledger = Ledger(self._config, await self._store.load(self.account))
-        self._ledger.rules, self._ledger.quotes = rules, quotes
+        for symbol, known in rules.items():
+            self._ledger.know(known, quotes[symbol])
         sizes = self._matcher.fill_sizes
         self._matcher = Matcher(self._ledger)
         self._matcher.fill_sizes = sizes
