@@ -245,6 +245,8 @@ class Runner:
                 "steps": len(self._scenario.steps),
                 "virtual_seconds": Decimal(self._loop.microseconds) / 1_000_000,
                 "orders_sent": world.trap.orders_sent,
+                "requests_sent": world.trap.requests_sent,
+                "commits": world.trap.commits,
             },
         }
 

@@ -17,15 +17,18 @@ from app.ports.venue import OrderRef, OrderRequest
 
 @dataclass(slots=True)
 class Trap:
-    """Counts commits and sends, and calls `spring` when the armed one comes. `orders_sent` counts creates."""
+    """Counts commits and sends, and calls `spring` when the armed one comes. `orders_sent` counts creates only."""
 
     spring: Callable[[], None]
     commits_left: int | None = None
     sends_left: int | None = None
     after_send: bool = False
     orders_sent: int = 0
+    requests_sent: int = 0
+    commits: int = 0
 
     def committed(self) -> None:
+        self.commits += 1
         if self.commits_left is not None:
             self.commits_left -= 1
             if self.commits_left == 0:
@@ -34,6 +37,7 @@ class Trap:
 
     def sending(self) -> bool:
         """Whether the crash comes right after this request; before it, this does not return."""
+        self.requests_sent += 1
         if self.sends_left is None:
             return False
         self.sends_left -= 1
