@@ -43,6 +43,8 @@ SCREEN_LIBRARIES = {
     "libxcb-shape0": "libxcb-shape.so.0",
 }
 SCREEN_PROGRAMS = {"xvfb": "Xvfb", "xauth": "xauth"}
+KEYRING_PROGRAMS = {"dbus": "dbus-run-session", "gnome-keyring": "gnome-keyring-daemon"}
+"""A real keyring for the tests of the vault."""
 
 
 class Problem(Exception):
@@ -65,9 +67,9 @@ def loadable(library: str) -> bool:
 
 
 def missing_packages(*, screen: bool) -> list[str]:
-    """The Debian packages of what Qt needs and the dynamic loader does not find here."""
+    """The Debian packages of what Qt needs, with `screen` of what the tests need too, that are not here."""
     libraries = OFFSCREEN_LIBRARIES | SCREEN_LIBRARIES if screen else OFFSCREEN_LIBRARIES
-    programs = SCREEN_PROGRAMS if screen else {}
+    programs = SCREEN_PROGRAMS | KEYRING_PROGRAMS if screen else {}
     return [package for package, library in libraries.items() if not loadable(library)] + [
         package for package, program in programs.items() if shutil.which(program) is None
     ]
@@ -114,7 +116,8 @@ def ensure_window_libraries(*, screen: bool) -> None:
         return
     missing = missing_packages(screen=screen)
     if missing and not (apt_install(missing) and not missing_packages(screen=screen)):
-        say(f"Needed for the window, not for what runs now: {' '.join(missing)}. On Debian or Ubuntu:")
+        needed = "the window and the tests" if screen else "the window, not for what runs now"
+        say(f"Needed for {needed}: {' '.join(missing)}. On Debian or Ubuntu:")
         say(f"    {by_hand(missing)}")
 
 
