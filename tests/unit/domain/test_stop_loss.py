@@ -162,7 +162,7 @@ def test_high_from_before_a_deeper_fill_does_not_set_off_the_trailing_stop() -> 
 
 
 def test_stop_once_tightened_is_never_loosened() -> None:
-    group = stopped(Side.LONG, ("100", "1"), stop=percent_stop(), stop_price=D("99.5"))
+    group = replace(stopped(Side.LONG, ("100", "1"), stop=percent_stop()), stop_price=D("99.5"))
     assert current_stop(group, CENT, FEE) == D("99.5")
     assert current_stop(replace(group, stop_price=D(90)), CENT, FEE) == D(97)
 
