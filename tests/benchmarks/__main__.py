@@ -102,11 +102,12 @@ async def measured_signals(server: Server, rounds: int) -> dict[str, Any]:
     await asyncio.sleep(2)
     spaced: list[Timing] = []
     for index in range(rounds):
-        spaced.append(await connection.post(PATH, server.message(BASES[index % len(BASES)], f"s{index}")))
+        timing = await connection.post(PATH, server.message(BASES[index % len(BASES)], f"s{index}"))
+        spaced.append(timing)
         await asyncio.sleep(0.05)
-    close: list[Timing] = []
-    for index in range(rounds):
-        close.append(await connection.post(PATH, server.message(BASES[index % len(BASES)], f"c{index}")))
+    close = [
+        await connection.post(PATH, server.message(BASES[index % len(BASES)], f"c{index}")) for index in range(rounds)
+    ]
     await asyncio.sleep(1)
     burst = await _burst(server)
     connection.close()
@@ -127,24 +128,29 @@ async def _burst(server: Server) -> list[Timing]:
     return await asyncio.gather(*(one(index) for index in range(200)))
 
 
-async def measured_floor(rounds: int) -> tuple[list[Timing], list[Timing]]:
+def measured_floor(rounds: int) -> tuple[list[Timing], list[Timing]]:
     with tempfile.TemporaryDirectory() as folder, socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
         sock.close()
         process = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.bare", folder, str(port)], cwd=ROOT)
         try:
-            connection = await _answering(port)
-            body = b"x" * 400
-            spaced = []
-            for _ in range(rounds):
-                spaced.append(await connection.post("/", body))
-                await asyncio.sleep(0.05)
-            close = [await connection.post("/", body) for _ in range(rounds)]
-            connection.close()
-            return spaced, close
+            return asyncio.run(_floor(port, rounds))
         finally:
             process.kill()
+
+
+async def _floor(port: int, rounds: int) -> tuple[list[Timing], list[Timing]]:
+    connection = await _answering(port)
+    body = b"x" * 400
+    spaced: list[Timing] = []
+    for _ in range(rounds):
+        timing = await connection.post("/", body)
+        spaced.append(timing)
+        await asyncio.sleep(0.05)
+    close = [await connection.post("/", body) for _ in range(rounds)]
+    connection.close()
+    return spaced, close
 
 
 async def _answering(port: int) -> Connection:
@@ -186,11 +192,10 @@ def price_steps() -> float:
         f"  - {{at: 0, signal: {{action: buy, symbol: {base}USDT.P, price: 100, size: 500, size_type: quote}}}}"
         for base in BASES[:20]
     )
-    walks = "\n".join(
-        f'  - {{at: 1, prices: {{market: "{symbol}", random_walk: {{steps: 500, volatility: "0.05", every: 1}}}}}}'
-        for symbol in symbols
-    )
-    text = f"name: price steps\nmarkets:\n{markets}\nconfig: {{pool: {{max_open_groups: 20}}}}\nsteps:\n{signals}\n{walks}\n"
+    walk = "random_walk: {steps: 500, volatility: '0.05', every: 1}"
+    walks = "\n".join(f'  - {{at: 1, prices: {{market: "{symbol}", {walk}}}}}' for symbol in symbols)
+    config = "config: {pool: {max_open_groups: 20}}"
+    text = f"name: price steps\nmarkets:\n{markets}\n{config}\nsteps:\n{signals}\n{walks}\n"
     started = time.perf_counter()
     result = replay(parse_scenario(text, "price steps"), ROOT)
     if not result.ok:
@@ -207,7 +212,7 @@ def main() -> int:
         server = Server(Path(folder))
         measured = asyncio.run(measured_signals(server, options.rounds))
         told = server.stop()
-    floor_spaced, floor_close = asyncio.run(measured_floor(options.rounds))
+    floor_spaced, floor_close = measured_floor(options.rounds)
     report = _report(options.rounds, measured, told, (floor_spaced, floor_close))
     print(report)
     if options.write:
@@ -243,9 +248,9 @@ def _report(
             "# Performance",
             "",
             "Written by `python3 build_scripts/dev.py bench --write`. Milliseconds, p50 / p99, on disk with",
-            "`synchronous=FULL`, 50 groups ticking once a second; the client is another process on the same machine. The",
-            "paper exchange takes a grid as one batch, so its first and its fifth order arrive together. The last column is",
-            "the answer's p50 over that of a bare uvicorn route that commits one SQLite row, measured in the same run.",
+            "`synchronous=FULL`, 50 groups ticking once a second; the client is another process on the same machine.",
+            "The paper exchange takes a grid as one batch, so its first and its fifth order arrive together. The last",
+            "column is the answer's p50 over that of a bare uvicorn route that commits one SQLite row in the same run.",
             "",
             "| requests | webhook → answer | → first order at the port | → fifth | bare route | ratio |",
             "|---|---|---|---|---|---|",

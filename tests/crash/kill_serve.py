@@ -30,7 +30,7 @@ from app.domain import client_order_id
 from app.domain.values import OrderRole
 
 ROOT = Path(__file__).parents[2]
-LATEST_KILL_SEC = 0.010
+LATEST_KILL_SEC = 0.014
 SETTLE_SEC = 25.0
 CONFIG = {
     "order": {"unknown_grace_sec": "1"},
@@ -142,22 +142,16 @@ def _message(secret: str) -> dict[str, Any]:
 
 
 async def _send_and_kill(server: Server, message: dict[str, Any], after: float) -> bool:
-    """Whether the signal was acknowledged before the kill."""
-
-    async def send() -> bool:
-        async with httpx.AsyncClient() as client:
-            response = await client.post(f"{server.api}/webhook/tradingview", json=message)
-            return response.status_code == 202
-
+    """Whether the signal was acknowledged before the kill. The connection is warm: `after` counts from the send."""
     async with httpx.AsyncClient() as client:
         await client.get(f"{server.api}/health")
-    sending = asyncio.create_task(send())
-    await asyncio.sleep(after)
-    server.process.send_signal(signal.SIGKILL)
-    try:
-        return await sending
-    except httpx.HTTPError:
-        return False
+        sending = asyncio.create_task(client.post(f"{server.api}/webhook/tradingview", json=message))
+        await asyncio.sleep(after)
+        server.process.send_signal(signal.SIGKILL)
+        try:
+            return (await sending).status_code == 202
+        except httpx.HTTPError:
+            return False
 
 
 def _settle(server: Server, token: str, data_dir: Path) -> None:
@@ -165,6 +159,7 @@ def _settle(server: Server, token: str, data_dir: Path) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     end = time.monotonic() + SETTLE_SEC
     before: Any = None
+    status: Any = None
     with httpx.Client(base_url=server.api, headers=headers) as client:
         while time.monotonic() < end:
             time.sleep(0.7)
@@ -220,18 +215,21 @@ def _judge_entries(orders: list[tuple[Any, ...]], legs: list[tuple[Any, ...]]) -
 
 def _judge_exits(orders: list[tuple[Any, ...]], legs: list[tuple[Any, ...]], held: Decimal) -> None:
     for pyramid, index, _, _, open_quantity in legs:
-        exits = _alive(
-            orders,
-            lambda address, at=(pyramid, index): (
-                address.role is OrderRole.TAKE_PROFIT and (address.pyramid, address.leg) == at
-            ),
-        )
+
+        def here(address: Any, at: tuple[int, int] = (pyramid, index)) -> bool:
+            return address.role is OrderRole.TAKE_PROFIT and (address.pyramid, address.leg) == at
+
+        exits = _alive(orders, here)
         resting = sum((Decimal(row[3]) - Decimal(row[4]) for row in exits), Decimal(0))
         if resting != Decimal(open_quantity):
             raise Wrong(f"leg {index} has {open_quantity} open, its take-profits sell {resting}")
-    stops = _alive(orders, lambda address: address.role is OrderRole.STOP_LOSS)
+    stops = _alive(orders, _is_stop)
     if sum((Decimal(row[3]) for row in stops), Decimal(0)) != held:
         raise Wrong(f"{held} are held, the stops sell {stops}")
+
+
+def _is_stop(address: Any) -> bool:
+    return address.role is OrderRole.STOP_LOSS
 
 
 def main() -> int:
@@ -265,7 +263,7 @@ def main() -> int:
         "seconds": round(time.monotonic() - started, 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
+            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
         ).stdout.strip(),
     }
     text = json.dumps(result, indent=2) + "\n"

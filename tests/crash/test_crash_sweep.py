@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.replay.model import Scenario, parse_scenario
-from app.replay.runner import replay
+from app.replay.runner import Replay, replay
 
 HERE = Path(__file__).parent
 MARKET = '{tick_size: "0.01", step_size: "0.001", min_qty: "0.001", min_notional: "5", price: "200"}'
 LEVELS = "[{gap_percent: 0, weight_percent: 50, tp_percent: 3}, {gap_percent: -2, weight_percent: 50, tp_percent: 4}]"
 ENTRY = "signal: {action: buy, symbol: SOLUSDT.P, timeframe: '60', price: 200, size: 400, size_type: quote}"
 EXIT = "signal: {action: sell, intent: exit, symbol: SOLUSDT.P, timeframe: '60', price: 199}"
-REVERSE = "signal: {action: sell, intent: reverse, symbol: SOLUSDT.P, timeframe: '60', price: 199, size: 398, size_type: quote}"
+REVERSE = (
+    "signal: {action: sell, intent: reverse, symbol: SOLUSDT.P, timeframe: '60', price: 199, size: 398, "
+    "size_type: quote}"
+)
 STOP = "stop_loss: {mode: percent, percent: 10}"
 PRICE = 'price: {"SOL/USDT:USDT": "%s"}'
 
@@ -71,11 +75,15 @@ def ending(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@cache
+def uninterrupted(story: str) -> Replay:
+    return replay(scenario(story, None), HERE)
+
+
 def interruptions(story: str) -> Iterator[str]:
     """Every crash there can be: until one is armed that never fires."""
-    uninterrupted = replay(scenario(story, None), HERE)
-    commits = uninterrupted.document["stats"]["commits"]
-    sends = uninterrupted.document["stats"]["requests_sent"]
+    stats = uninterrupted(story).document["stats"]
+    commits, sends = stats["commits"], stats["requests_sent"]
     for number in range(1, commits + 1):
         yield f"{{at_commit: {number}}}"
     for number in range(1, sends + 1):
@@ -89,7 +97,7 @@ CASES = [(story, crash) for story in STORIES for crash in interruptions(story)]
 @pytest.mark.expects_log_warnings
 @pytest.mark.parametrize(("story", "crash"), CASES, ids=[f"{story}-{crash}" for story, crash in CASES])
 def test_a_crash_ends_where_the_uninterrupted_run_ends(story: str, crash: str) -> None:
-    whole = replay(scenario(story, None), HERE)
+    whole = uninterrupted(story)
     broken = replay(scenario(story, crash), HERE)
 
     assert broken.document["invariant_violations"] == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -32,7 +31,7 @@ class PaperHarness:
         self.board.quotes[SYMBOL] = Quote.flat(Decimal(200), START)
         self.store = MemoryPaperStore()
         self.seen: list[VenueReport] = []
-        self.venue = self.new_venue()
+        self.venue: PaperVenue = self.new_venue()
 
     def new_venue(self) -> PaperVenue:
         return PaperVenue(AccountConfig(id="paper"), self.board, self.clock, self.store)
@@ -51,10 +50,10 @@ class PaperHarness:
 
 class TestPaper(VenueContract):
     @pytest.fixture
-    async def harness(self) -> AsyncIterator[Harness]:
+    async def harness(self) -> Harness:
         made = PaperHarness()
         await made.venue.connect(made.seen.append)
-        yield made
+        return made
 
 
 async def test_a_venue_opened_again_has_the_same_books() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -297,7 +298,7 @@ def test_stop_only_ever_moves_in_favour_while_prices_come_and_exits_fill(
         wanted = current_stop(group, CENT, FEE)
         assert wanted is not None
         assert now is None or not side.is_better(now, wanted)
-    assert all(not side.is_better(before, after) for before, after in zip(seen, seen[1:], strict=False))
+    assert all(not side.is_better(before, after) for before, after in itertools.pairwise(seen))
 
 
 @given(
@@ -318,4 +319,4 @@ def test_current_stop_rises_with_the_best_price(
         stops.append(stop)
         assert group.best_price is not None
         assert not side.is_better(price, group.best_price)
-    assert all(not side.is_better(before, after) for before, after in zip(stops, stops[1:], strict=False))
+    assert all(not side.is_better(before, after) for before, after in itertools.pairwise(stops))

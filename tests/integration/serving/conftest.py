@@ -6,13 +6,14 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.base.clock import system_clock
 from app.bootstrap import Application, read_settings
 
 ENVIRONMENT = {
@@ -50,7 +51,7 @@ class Running:
         return await self.client.put(f"{self.api}/api/paper/price", headers=self.headers(), json=body)
 
     def message(self, symbol: str = "SOLUSDT.P", age_sec: float = 0, **changes: Any) -> dict[str, Any]:
-        now = datetime.now(UTC) - timedelta(seconds=age_sec)
+        now = system_clock().now() - timedelta(seconds=age_sec)
         body: dict[str, Any] = {
             "secret": self.secret,
             "timestamp": now.isoformat(),

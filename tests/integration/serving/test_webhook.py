@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.integration.api.conftest import Running
+from app.base.clock import system_clock
+from tests.integration.serving.conftest import Running
 
 
 async def test_a_valid_signal_is_accepted_and_executed(running: Running) -> None:
@@ -61,7 +62,7 @@ async def test_a_browsers_request_is_refused_on_both_listeners(running: Running,
 
 async def test_a_signed_body_needs_no_secret(running: Running) -> None:
     raw = json.dumps(running.message(secret=None)).encode()
-    now = datetime.now(UTC)
+    now = system_clock().now()
     good = await running.send(raw, running.signed(raw, now))
     old = await running.send(raw, running.signed(raw, now - timedelta(seconds=90)))
     changed = await running.send(raw + b" ", running.signed(raw, now))
@@ -72,7 +73,7 @@ async def test_a_signed_body_needs_no_secret(running: Running) -> None:
 
 async def test_what_is_not_json_is_told_to_those_who_sign_it(running: Running) -> None:
     for raw in (b"{", b"[1]", b"hello"):
-        answer = await running.send(raw, running.signed(raw, datetime.now(UTC)))
+        answer = await running.send(raw, running.signed(raw, system_clock().now()))
         assert answer.status_code == 400
 
 

@@ -11,11 +11,12 @@ import pytest
 import schemathesis
 from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.core.result import Ok
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from app.api.routes import router
-from tests.integration.api.conftest import Running
+from tests.integration.serving.conftest import Running
 
 SOL = "SOL/USDT:USDT"
 READS = [
@@ -229,9 +230,9 @@ async def test_the_event_stream_is_closed_to_strangers(running: Running, headers
 
 
 CONFORMITY = [
-    check
-    for check in schemathesis.checks.CHECKS.get_all()
-    if check.__name__ in {"status_code_conformance", "content_type_conformance", "response_schema_conformance"}
+    schemathesis.checks.status_code_conformance,
+    schemathesis.checks.content_type_conformance,
+    schemathesis.checks.response_schema_conformance,
 ]
 
 
@@ -257,9 +258,8 @@ def examples_of(operation: Any) -> list[Any]:
 async def test_what_is_served_is_what_the_openapi_says(running: Running) -> None:
     document = (await running.get("/openapi.json")).json()
     schema = schemathesis.openapi.from_dict(document)
-    operations = [result.ok() for result in schema.get_all_operations()]
+    operations: list[Any] = [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
     assert len(operations) >= 18
-    assert len(CONFORMITY) == 3
 
     for operation in operations:
         for case in await asyncio.to_thread(examples_of, operation):

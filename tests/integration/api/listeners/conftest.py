@@ -1,0 +1,95 @@
+"""Both listeners on real sockets between fakes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from app.api.server import Listeners, build_listeners
+from app.base.config import Config, parse_config
+from app.ports.tokens import Role
+from tests.support.examples import fill_row, group_snapshot, order_snapshot, queue_snapshot, signal_record, trade_row
+from tests.support.fakes import FakeEngine, FakeKeys, FakePaper, FakeQueries, FakeTokens, HandClock, bearer
+
+STOP_GRACE_SEC = 2.0
+
+
+class Front:
+    """The listeners with what stands behind them."""
+
+    def __init__(self) -> None:
+        self.engine, self.queries, self.tokens = FakeEngine(), FakeQueries(), FakeTokens()
+        self.keys, self.paper, self.clock = FakeKeys(), FakePaper(), HandClock()
+        self.config = ports_free()
+        self.api_port = self.webhook_port = 0
+
+    def forget(self) -> None:
+        """Put the fakes behind the listeners back to how they were made."""
+        for fake in (self.engine, self.queries, self.tokens, self.keys, self.paper):
+            vars(fake).update(vars(type(fake)()))
+
+    def listeners(self) -> Listeners:
+        return build_listeners(
+            engine=self.engine,
+            queries=self.queries,
+            tokens=self.tokens,
+            keys=self.keys,
+            paper=self.paper,
+            config=lambda: self.config,
+            clock=self.clock,
+            version="1.2.3",
+            loop_lag_ms=lambda: 0.25,
+        )
+
+    @property
+    def private(self) -> str:
+        return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def public(self) -> str:
+        return f"http://127.0.0.1:{self.webhook_port}"
+
+    async def ask(
+        self, method: str, path: str, role: Role | None = Role.ADMIN, headers: dict[str, str] | None = None, **body: Any
+    ) -> httpx.Response:
+        """A request to the private API with a token of `role`."""
+        whole = {**(bearer(role) if role else {}), **(headers or {})}
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await client.request(method, self.private + path, headers=whole, **body)
+
+
+def ports_free(**changes: dict[str, Any]) -> Config:
+    """A configuration whose ports the system chooses."""
+    document: dict[str, dict[str, Any]] = {"api": {"port": 0}, "webhook": {"port": 0}}
+    return parse_config({name: {**given, **changes.get(name, {})} for name, given in document.items()})
+
+
+def filled(front: Front) -> Front:
+    """With something in every list."""
+    front.engine.groups = [group_snapshot(number) for number in (1, 2, 3)]
+    front.engine.waiting = [queue_snapshot(rank) for rank in (1, 2)]
+    front.queries.trade_rows = [trade_row(number) for number in (1, 2, 3)]
+    front.queries.order_rows = [order_snapshot(number) for number in (1, 2, 3)]
+    front.queries.fill_rows = [fill_row(number) for number in (1, 2, 3)]
+    front.queries.signal_rows = [signal_record(number) for number in (1, 2, 3)]
+    return front
+
+
+@asynccontextmanager
+async def serving(front: Front) -> AsyncIterator[Front]:
+    listeners = front.listeners()
+    front.api_port, front.webhook_port = await listeners.start()
+    try:
+        yield front
+    finally:
+        await listeners.stop(STOP_GRACE_SEC)
+
+
+@pytest.fixture
+async def front() -> AsyncIterator[Front]:
+    async with serving(Front()) as front:
+        yield front

@@ -1,0 +1,153 @@
+"""The event stream: what was missed, then live, without a gap or a double."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+
+from app.api.events import MOST_WAITING
+from app.ports.tokens import Role
+from tests.integration.api.listeners.conftest import Front
+from tests.support.examples import event_of, events_of
+from tests.support.fakes import bearer, until
+
+
+def reading(front: Front, query: str = "", headers: dict[str, str] | None = None, **options: Any) -> connect:
+    url = f"ws://127.0.0.1:{front.api_port}/api/execution/events{query}"
+    given = bearer(Role.VIEWER) if headers is None else headers
+    return connect(url, additional_headers=given, proxy=None, compression=None, **options)
+
+
+async def sequences(reader: ClientConnection, count: int) -> list[int]:
+    return [json.loads(await reader.recv())["sequence"] for _ in range(count)]
+
+
+async def test_what_was_missed_comes_first_then_what_happens(front: Front) -> None:
+    front.queries.event_rows = events_of(range(1, 1201))
+    async with reading(front, "?since=2") as reader:
+        assert await sequences(reader, 1198) == list(range(3, 1201))
+        front.engine.publish(*events_of((1201, 1202)))
+        assert await sequences(reader, 2) == [1201, 1202]
+
+
+async def test_an_event_that_happens_during_the_catch_up_comes_once(front: Front) -> None:
+    front.queries.event_rows = events_of(range(1, 4))
+
+    def meanwhile() -> None:
+        front.queries.before_events = lambda: None
+        front.queries.event_rows.append(event_of(4))
+        front.engine.publish(event_of(4), event_of(5))
+
+    front.queries.before_events = meanwhile
+    async with reading(front, "?since=1") as reader:
+        front.engine.publish(event_of(6))
+        assert await sequences(reader, 5) == [2, 3, 4, 5, 6]
+
+
+async def test_without_since_the_stream_begins_now(front: Front) -> None:
+    front.queries.event_rows = events_of(range(1, 4))
+    front.engine.publish(*front.queries.event_rows)
+    async with reading(front) as reader:
+        front.engine.publish(event_of(4))
+        assert await sequences(reader, 1) == [4]
+
+
+async def test_types_filter_the_past_and_the_present(front: Front) -> None:
+    front.queries.event_rows = [event_of(1, "trade.opened"), event_of(2), event_of(3, "trade.closed")]
+    async with reading(front, "?since=0&types=trade.opened,trade.closed") as reader:
+        front.engine.publish(event_of(4), event_of(5, "trade.opened"))
+        assert await sequences(reader, 3) == [1, 3, 5]
+
+
+async def test_an_event_is_spelled_as_in_the_api(front: Front) -> None:
+    async with reading(front) as reader:
+        front.engine.publish(event_of(1, "order.filled", price="50000.10"))
+        assert json.loads(await reader.recv()) == {
+            "sequence": 1,
+            "at": "2026-01-05T12:00:00Z",
+            "type": "order.filled",
+            "account": "paper",
+            "symbol": "BTC/USDT:USDT",
+            "group_id": None,
+            "signal_id": None,
+            "order_id": None,
+            "data": {"price": "50000.10"},
+        }
+
+
+async def test_a_reader_too_slow_for_its_backlog_is_cut_off_and_told_where_to_go_on(front: Front) -> None:
+    async with reading(front) as reader:
+        await until(lambda: bool(front.engine.listeners))
+        front.engine.publish(*events_of(range(1, MOST_WAITING + 2)))
+        with pytest.raises(ConnectionClosedError) as cut:
+            await sequences(reader, MOST_WAITING + 1)
+    assert cut.value.rcvd is not None
+    assert cut.value.rcvd.code == 4008
+    assert f"since={MOST_WAITING}" in cut.value.rcvd.reason
+
+
+async def test_one_slow_reader_does_not_slow_the_others(front: Front) -> None:
+    async with reading(front, max_queue=1) as slow, reading(front) as quick:
+        await until(lambda: len(front.engine.listeners) == 2)
+        for start in range(1, MOST_WAITING, 100):
+            front.engine.publish(*events_of(range(start, start + 100)))
+            assert await sequences(quick, 100) == list(range(start, start + 100))
+        assert await sequences(slow, MOST_WAITING) == list(range(1, MOST_WAITING + 1))
+
+
+async def test_a_reader_that_leaves_is_forgotten(front: Front) -> None:
+    async with reading(front):
+        await until(lambda: len(front.engine.listeners) == 1)
+    await until(lambda: not front.engine.listeners)
+
+
+async def test_stopping_ends_the_streams() -> None:
+    front = Front()
+    listeners = front.listeners()
+    front.api_port, front.webhook_port = await listeners.start()
+    async with reading(front) as reader:
+        await until(lambda: bool(front.engine.listeners))
+        stopping = asyncio.create_task(listeners.stop(2.0))
+        await reader.wait_closed()
+        await stopping
+    assert front.engine.listeners == []
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])
+async def test_a_handshake_without_a_valid_token_is_refused(front: Front, headers: dict[str, str]) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with reading(front, "?token=token-admin", headers):
+            pass
+    assert refused.value.response.status_code in {401, 403}
+    assert front.engine.listeners == []
+
+
+@pytest.mark.parametrize(
+    "header", [{"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}, {"X-Forwarded-For": "127.0.0.1"}]
+)
+async def test_a_handshake_from_a_browser_or_a_proxy_is_refused(front: Front, header: dict[str, str]) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with reading(front, "", {**bearer(Role.VIEWER), **header}):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+async def test_a_handshake_for_a_foreign_host_is_refused(front: Front) -> None:
+    url = f"ws://evil.example:{front.api_port}/api/execution/events"
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(
+            url, additional_headers=bearer(Role.VIEWER), proxy=None, host="127.0.0.1", port=front.api_port
+        ):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+async def test_the_public_listener_speaks_no_websocket(front: Front) -> None:
+    with pytest.raises(InvalidStatus):
+        async with connect(f"ws://127.0.0.1:{front.webhook_port}/", proxy=None):
+            pass

@@ -1,0 +1,262 @@
+"""Hand-written stand-ins for what the listeners meet: a clock moved by hand, engine, queries, tokens, keys, prices."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from app.base.secret import Secret
+from app.domain.fill import Fill
+from app.messages.commands import AcceptSignal, CommandResult, PreviewSignal, SignalAnswer
+from app.messages.records import EventRecord, SignalRecord
+from app.messages.snapshots import (
+    EngineSnapshot,
+    GroupSnapshot,
+    OrderSnapshot,
+    QueueSnapshot,
+    ReconcileReport,
+)
+from app.ports.queries import BadCursor, Filter, Page, PageRequest, TradeRow
+from app.ports.secrets import WebhookKey
+from app.ports.tokens import Role, TokenInfo
+from tests.support.examples import NOON, PATH_TOKEN, SECRET, engine_snapshot, key_of, preview_of
+
+Row = TypeVar("Row")
+
+
+class _HandTimer:
+    def __init__(self, due: float, callback: Callable[[], None]) -> None:
+        self.due = due
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class HandClock:
+    """A clock that stands still until `advance` moves it; what falls due is called before `advance` returns."""
+
+    def __init__(self, start: datetime = NOON) -> None:
+        self._start = start
+        self._seconds = 0.0
+        self._timers: list[_HandTimer] = []
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._seconds)
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    async def sleep(self, seconds: float) -> None:
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.call_later(seconds, lambda: None if woken.done() else woken.set_result(None))
+        await woken
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> _HandTimer:
+        timer = _HandTimer(self._seconds + seconds, callback)
+        self._timers.append(timer)
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        self._seconds += seconds
+        due = sorted((timer for timer in self._timers if timer.due <= self._seconds), key=lambda timer: timer.due)
+        self._timers = [timer for timer in self._timers if timer.due > self._seconds]
+        for timer in due:
+            if timer.callback is not None:
+                timer.callback()
+
+    @property
+    def waiting(self) -> int:
+        """How many timers are armed."""
+        return sum(timer.callback is not None for timer in self._timers)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until something is so; a test that waits in vain is ended by its time-out."""
+    while not condition():
+        turned = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.001, turned.set_result, None)
+        await turned
+
+
+class FakeEngine:
+    """Implements `app.ports.engine.Engine`: keeps what it is asked, answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+        self.answer = SignalAnswer(202, "s0000000000001", "accepted")
+        self.preview = preview_of()
+        self.failure: Exception | None = None
+        self.gate: asyncio.Event | None = None
+        self.state = engine_snapshot()
+        self.groups: list[GroupSnapshot] = []
+        self.waiting: list[QueueSnapshot] = []
+        self.listeners: list[Callable[[EventRecord], None]] = []
+
+    async def ask(self, command: Any) -> Any:
+        self.asked.append(command)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        if isinstance(command, AcceptSignal):
+            return self.answer
+        return self.preview if isinstance(command, PreviewSignal) else CommandResult("done", ("g0000001",))
+
+    async def reconcile(self) -> ReconcileReport:
+        if self.failure is not None:
+            raise self.failure
+        return ReconcileReport(("paper",), {"other": "no answer"}, (), NOON)
+
+    def snapshot(self) -> EngineSnapshot:
+        return self.state
+
+    def open_groups(self) -> Sequence[GroupSnapshot]:
+        return self.groups
+
+    def group(self, group_id: str) -> GroupSnapshot | None:
+        return next((group for group in self.groups if group.id == group_id), None)
+
+    def queue(self) -> Sequence[QueueSnapshot]:
+        return self.waiting
+
+    def subscribe(self, listener: Callable[[EventRecord], None]) -> Callable[[], None]:
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def publish(self, *events: EventRecord) -> None:
+        """After its commit, as the engine does it."""
+        for event in events:
+            self.state = replace(self.state, last_sequence=event.sequence)
+            for listener in list(self.listeners):
+                listener(event)
+
+
+class FakeQueries:
+    """Implements `app.ports.queries.Queries` on lists; a cursor is the number of rows before the page."""
+
+    def __init__(self) -> None:
+        self.trade_rows: list[TradeRow] = []
+        self.order_rows: list[OrderSnapshot] = []
+        self.fill_rows: list[Fill] = []
+        self.signal_rows: list[SignalRecord] = []
+        self.event_rows: list[EventRecord] = []
+        self.filters: list[Filter] = []
+        self.failure: Exception | None = None
+        self.before_events: Callable[[], None] = lambda: None
+
+    async def trades(self, where: Filter, page: PageRequest) -> Page[TradeRow]:
+        return self._page(self.trade_rows, where, page)
+
+    async def trade(self, trade_id: str) -> TradeRow | None:
+        return next((row for row in self.trade_rows if row.id == trade_id), None)
+
+    async def orders(self, where: Filter, page: PageRequest) -> Page[OrderSnapshot]:
+        return self._page(self.order_rows, where, page)
+
+    async def fills(self, where: Filter, page: PageRequest) -> Page[Fill]:
+        return self._page(self.fill_rows, where, page)
+
+    async def signals(self, where: Filter, page: PageRequest) -> Page[SignalRecord]:
+        return self._page(self.signal_rows, where, page)
+
+    async def signal(self, signal_id: str) -> SignalRecord | None:
+        return next((row for row in self.signal_rows if row.id == signal_id), None)
+
+    async def signals_of_group(self, group_id: str) -> Sequence[SignalRecord]:
+        return [row for row in self.signal_rows if row.group_id == group_id]
+
+    async def events(self, after: int, types: frozenset[str] | None, limit: int) -> Sequence[EventRecord]:
+        self.before_events()
+        found = [row for row in self.event_rows if row.sequence > after and (types is None or row.type in types)]
+        return found[:limit]
+
+    async def check(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    def _page(self, rows: list[Row], where: Filter, page: PageRequest) -> Page[Row]:
+        if self.failure is not None:
+            raise self.failure
+        self.filters.append(where)
+        if page.cursor is not None and not page.cursor.isdecimal():
+            raise BadCursor("the cursor was not made by this list")
+        start = min(int(page.cursor or 0), len(rows))
+        end = start + page.limit
+        return Page(tuple(rows[start:end]), str(end) if end < len(rows) else None)
+
+
+class FakeTokens:
+    """Implements `app.ports.tokens.Tokens`: one token a role, spelled `token-<role>`."""
+
+    def __init__(self) -> None:
+        self.verified: list[str] = []
+
+    async def create(self, name: str, role: Role) -> str:
+        raise NotImplementedError
+
+    async def revoke(self, name: str) -> bool:
+        raise NotImplementedError
+
+    async def list(self) -> Sequence[TokenInfo]:
+        return []
+
+    async def load(self) -> None: ...
+
+    def verify(self, token: str) -> TokenInfo | None:
+        self.verified.append(token)
+        role = token.removeprefix("token-")
+        return TokenInfo(f"my-{role}", Role(role), NOON, None) if role != token and role in set(Role) else None
+
+
+def bearer(role: Role) -> dict[str, str]:
+    """The headers of a request by that role."""
+    return {"Authorization": f"Bearer token-{role.value}"}
+
+
+class FakeKeys:
+    """Implements `app.ports.secrets.WebhookKeys`, and counts the comparisons that were asked for."""
+
+    def __init__(self, *keys: WebhookKey) -> None:
+        self.valid = keys or (key_of("default", SECRET),)
+        self.matched = 0
+        self.path_tokens_compared = 0
+
+    def keys(self) -> tuple[WebhookKey, ...]:
+        return self.valid
+
+    def match(self, secret_text: str) -> WebhookKey | None:
+        self.matched += 1
+        return next((key for key in self.valid if key.secret.matches(secret_text)), None)
+
+    def by_name(self, name: str) -> WebhookKey | None:
+        return next((key for key in self.valid if key.name == name), None)
+
+    def path_token_matches(self, text: str) -> bool:
+        self.path_tokens_compared += 1
+        return Secret(PATH_TOKEN).matches(text)
+
+
+class FakePaper:
+    """Implements `app.ports.paper.PaperPrices` with one market."""
+
+    def __init__(self) -> None:
+        self.prices: dict[str, Decimal | None] = {"BTC/USDT:USDT": None}
+
+    def set_price(self, symbol: str, price: Decimal) -> None:
+        self._known(symbol)
+        if price <= 0:
+            raise ValueError("a price is positive")
+        self.prices[symbol] = price
+
+    def release(self, symbol: str) -> None:
+        self._known(symbol)
+        self.prices[symbol] = None
+
+    def _known(self, symbol: str) -> None:
+        if symbol not in self.prices:
+            raise LookupError(symbol)
