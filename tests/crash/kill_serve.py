@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -232,21 +233,27 @@ def _is_stop(address: Any) -> bool:
     return address.role is OrderRole.STOP_LOSS
 
 
+def _outcome(seed: int) -> Round | str:
+    try:
+        return play(seed)
+    except Wrong as error:
+        print(f"seed {seed}: {error}", flush=True)
+        return f"seed {seed}: {error}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--result", type=Path, default=None)
     options = parser.parse_args()
     started = time.monotonic()
-    rounds: list[Round] = []
-    failures: list[str] = []
-    for seed in range(options.seed, options.seed + options.rounds):
-        try:
-            rounds.append(play(seed))
-        except Wrong as error:
-            failures.append(f"seed {seed}: {error}")
-            print(failures[-1], flush=True)
+    seeds = range(options.seed, options.seed + options.rounds)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        outcomes = list(pool.map(_outcome, seeds))
+    rounds = [item for item in outcomes if isinstance(item, Round)]
+    failures = [item for item in outcomes if isinstance(item, str)]
     result = {
         "seeds": f"{options.seed} to {options.seed + options.rounds - 1}",
         "rounds": options.rounds,
