@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import importlib.util
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -189,7 +190,19 @@ def setup(_: list[str]) -> int:
 def run(args: list[str]) -> int:
     ensure_window_libraries(screen=False)
     ensure_environment()
-    return become(["-m", "app", "serve", *args], ZIGGURAT_PAPER_FEED="random_walk")
+    passphrase = os.environ.get("ZIGGURAT_VAULT_PASSPHRASE") or development_passphrase()
+    return become(
+        ["-m", "app", "serve", *args], ZIGGURAT_PAPER_FEED="random_walk", ZIGGURAT_VAULT_PASSPHRASE=passphrase
+    )
+
+
+def development_passphrase() -> str:
+    """For a machine without a keyring: made once, readable by its owner only, never committed."""
+    file = ROOT / ".dev-vault-passphrase"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text()
 
 
 def test(args: list[str]) -> int:

@@ -60,6 +60,8 @@ def set_up(level: str, directory: Path | None, keep_days: int = 30) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         handlers.append(_file(directory / "ziggurat.log", shared, keep_days))
     logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
+    for chatty in ("alembic", "uvicorn"):
+        logging.getLogger(chatty).setLevel("WARNING")
 
 
 def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:

@@ -14,6 +14,8 @@ from app.base.secret import Secret
 class VaultUnavailable(OperatorActionNeeded):
     """There is no place to keep secrets, or it cannot be reached, read or written."""
 
+    exit_status = 2
+
 
 class VaultLocked(OperatorActionNeeded):
     """The operating system's keyring is there, but locked."""
