@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.api.guard import Guard
 from app.api.private_app import PrivateApp
@@ -27,6 +28,42 @@ from app.ports.tokens import Tokens
 
 log = structlog.get_logger("system")
 BACKLOG = 2048
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """Closes a connection whose headers do not come within five seconds (signals.md)."""
+
+    headers_timeout_sec = 5.0
+    _headers_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._expect_headers()
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _expect_headers(self) -> None:
+        if self._headers_timer is None:
+            self._headers_timer = self.loop.call_later(self.headers_timeout_sec, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        if self._headers_timer is not None:
+            self._headers_timer.cancel()
+            self._headers_timer = None
+
+    def _give_up(self) -> None:
+        self._headers_timer = None
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -73,7 +110,7 @@ class Listeners:
         server = _Server(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=PatientProtocol,
                 ws="websockets-sansio",
                 lifespan="off",
                 access_log=False,

@@ -83,11 +83,15 @@ def blocked_by(turn: Turn, identity: Identity, group: Group | None) -> QueueReas
     if _opposite_is_open(turn, identity, one_way=account.one_way):
         return QueueReason.OPPOSITE_SIDE_OPEN
     market = turn.state.market(identity.account, identity.symbol)
-    if market is None or market.quote is None:
+    if market is None or market.quote is None or _is_outdated(turn, market):
         return QueueReason.MISSING_MARKET_RULES
     if group is None and len(turn.open_groups()) >= turn.config.pool.max_open_groups:
         return QueueReason.POOL_FULL
     return None
+
+
+def _is_outdated(turn: Turn, market: Market) -> bool:
+    return (turn.now - market.loaded_at).total_seconds() > turn.config.precision.refresh_seconds
 
 
 def _opposite_is_open(turn: Turn, identity: Identity, *, one_way: bool) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from app.api.server import PatientProtocol
 from app.base.clock import system_clock
 from tests.integration.serving.conftest import Running
 
@@ -141,3 +143,15 @@ async def test_no_secret_reaches_the_database_or_the_events(running: Running) ->
         running.secret.encode() not in file.read_bytes()
         for file in running.application.settings.data_dir.glob("ziggurat.db*")
     )
+
+
+async def test_a_sender_that_never_ends_its_headers_is_cut_off(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PatientProtocol, "headers_timeout_sec", 0.05)
+    host, port = running.public.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /webhook/tradingview/x HTTP/1.1\r\nHost: ")
+
+    assert await reader.read() == b""
+    writer.close()
