@@ -45,7 +45,7 @@ def test_screen_programs_are_wanted_only_for_a_screen(monkeypatch: pytest.Monkey
     monkeypatch.setattr(dev, "loadable", lambda _: True)
     monkeypatch.setattr(shutil, "which", lambda _: None)
     assert dev.missing_packages(screen=False) == []
-    assert dev.missing_packages(screen=True) == ["xvfb", "xauth"]
+    assert dev.missing_packages(screen=True) == ["xvfb", "xauth", "dbus", "gnome-keyring"]
 
 
 def test_stale_package_lists_are_renewed_before_giving_up(monkeypatch: pytest.MonkeyPatch) -> None:
