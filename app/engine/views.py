@@ -18,35 +18,10 @@ from app.messages.snapshots import (
     EngineSnapshot,
     GroupSnapshot,
     LegSnapshot,
-    OrderSnapshot,
     PyramidSnapshot,
     QueueSnapshot,
+    order_snapshot,
 )
-
-
-def order_view(order: Order) -> OrderSnapshot:
-    return OrderSnapshot(
-        client_order_id=order.client_order_id,
-        group=order.group_id,
-        account=order.account,
-        symbol=order.symbol,
-        pyramid=order.pyramid,
-        leg=order.leg,
-        role=order.role.value,
-        side=order.side.value,
-        type=order.type.value,
-        price=order.price,
-        trigger_price=order.trigger_price,
-        quantity=order.quantity,
-        filled=order.filled,
-        average=order.average,
-        status=order.status.value,
-        reduce_only=order.reduce_only,
-        attempts=order.attempt,
-        reason=order.reason,
-        created_at=order.created_at,
-        updated_at=order.updated_at,
-    )
 
 
 def group_view(state: EngineState, group: Group) -> GroupSnapshot:
@@ -94,7 +69,7 @@ def group_view(state: EngineState, group: Group) -> GroupSnapshot:
             PyramidSnapshot(item.index, item.signal_id, item.entry_price, item.capital, item.created_at)
             for item in group.pyramids
         ),
-        orders=tuple(order_view(order) for order in orders),
+        orders=tuple(order_snapshot(order) for order in orders),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from app.domain.order import Order
 from app.messages.records import Finding
 
 
@@ -59,6 +60,32 @@ class OrderSnapshot:
     reason: str | None
     created_at: datetime
     updated_at: datetime
+
+
+def order_snapshot(order: Order) -> OrderSnapshot:
+    """An order as lists and groups show it."""
+    return OrderSnapshot(
+        client_order_id=order.client_order_id,
+        group=order.group_id,
+        account=order.account,
+        symbol=order.symbol,
+        pyramid=order.pyramid,
+        leg=order.leg,
+        role=order.role.value,
+        side=order.side.value,
+        type=order.type.value,
+        price=order.price,
+        trigger_price=order.trigger_price,
+        quantity=order.quantity,
+        filled=order.filled,
+        average=order.average,
+        status=order.status.value,
+        reduce_only=order.reduce_only,
+        attempts=order.attempt,
+        reason=order.reason,
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,13 @@ from app.base.errors import Retryable
 from app.domain.fill import Fill
 from app.domain.group import Group, Leg, Pyramid
 from app.messages.records import EventRecord, SignalRecord
-from app.messages.snapshots import OrderSnapshot
+from app.messages.snapshots import OrderSnapshot, order_snapshot
 from app.persistence import rows
 from app.persistence.cursor import Key, decode_cursor, encode_cursor
 from app.persistence.failures import plain
 from app.persistence.tables import keeping, trading
 from app.persistence.tables.types import Moment
-from app.persistence.views import order_snapshot, trade_row
+from app.persistence.views import trade_row
 from app.ports.queries import Filter, Page, PageRequest, TradeRow
 
 _POOL_SIZE: Final = 3

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from app.domain.group import Group
-from app.domain.order import Order
 from app.domain.values import HUNDRED, ZERO
-from app.messages.snapshots import OrderSnapshot
 from app.ports.queries import TradeRow
 
 
@@ -39,30 +37,4 @@ def trade_row(group: Group) -> TradeRow:
         estimated=group.estimated,
         opened_at=group.opened_at,
         closed_at=group.closed_at,
-    )
-
-
-def order_snapshot(order: Order) -> OrderSnapshot:
-    """An order as lists show it."""
-    return OrderSnapshot(
-        client_order_id=order.client_order_id,
-        group=order.group_id,
-        account=order.account,
-        symbol=order.symbol,
-        pyramid=order.pyramid,
-        leg=order.leg,
-        role=order.role.value,
-        side=order.side.value,
-        type=order.type.value,
-        price=order.price,
-        trigger_price=order.trigger_price,
-        quantity=order.quantity,
-        filled=order.filled,
-        average=order.average,
-        status=order.status.value,
-        reduce_only=order.reduce_only,
-        attempts=order.attempt,
-        reason=order.reason,
-        created_at=order.created_at,
-        updated_at=order.updated_at,
     )

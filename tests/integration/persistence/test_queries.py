@@ -15,9 +15,10 @@ from app.domain.fill import Fill
 from app.domain.order import OrderStatus
 from app.domain.values import Liquidity, OrderSide
 from app.messages.records import Changes, SignalOutcome
+from app.messages.snapshots import order_snapshot
 from app.persistence.database import Database, open_database
 from app.persistence.queries import SqliteQueries
-from app.persistence.views import order_snapshot, trade_row
+from app.persistence.views import trade_row
 from app.ports.queries import BadCursor, Filter, Page, PageRequest
 from app.ports.store import StoreFailed
 from tests.unit.persistence.entities import T0, a_change, a_group, a_leg, a_signal, an_event, an_order

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from app.domain.group import EntryState
 from app.domain.values import CloseReason, Side
-from app.persistence.views import order_snapshot, trade_row
+from app.messages.snapshots import order_snapshot
+from app.persistence.views import trade_row
 from tests.unit.persistence.entities import T0, a_group, a_leg, an_order
 
 D = Decimal
