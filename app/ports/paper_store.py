@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from app.domain.order import OrderStatus
+from app.domain.order import RESTING, OrderStatus
 from app.domain.values import Liquidity, OrderSide, OrderType, Side, TimeInForce
 from app.messages.reports import FillKind
 
@@ -35,6 +35,14 @@ class PaperOrder:
     created_at: datetime
     updated_at: datetime
     reason: str | None = None
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.quantity - self.filled
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in RESTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +135,7 @@ class PaperChanges:
 
     @property
     def is_empty(self) -> bool:
-        rows = (self.orders, self.fills, self.positions, self.leverages, self.balances, self.funding, self.prices)
-        return not any(rows)
+        return not any(getattr(self, rows.name) for rows in fields(self))
 
 
 class PaperStore(Protocol):

@@ -5,139 +5,140 @@ from __future__ import annotations
 from decimal import Decimal
 
 from app.domain.market import MarketRules, Quote
-from app.domain.values import ZERO, OrderSide, OrderType, Side
+from app.domain.values import ZERO, OrderSide, OrderType
 from app.exchange.paper.ledger import Ledger, is_conditional
-from app.exchange.paper.matching import trigger_is_reached
+from app.exchange.paper.margin import Margin, market_price
 from app.messages.reports import RefusalCode, Refused
 from app.ports.paper_store import PaperOrder
 from app.ports.venue import OrderRequest
 
 
-def refusal_of(ledger: Ledger, request: OrderRequest, amended: PaperOrder | None = None) -> Refused | None:
-    """Why an order, or a change of `amended` to it, is not taken."""
-    rules, quote = ledger.rules.get(request.symbol), ledger.quotes.get(request.symbol)
-    if rules is None or quote is None:
-        return Refused(RefusalCode.INVALID_ORDER, f"unknown symbol {request.symbol}")
-    if amended is None and request.client_order_id in ledger.by_client_id:
-        return Refused(RefusalCode.DUPLICATE_ID, "the client order id was used before")
-    return (
-        _shape(request)
-        or _precision(request, rules)
-        or _trigger(request, quote)
-        or _reduce_only(ledger, request)
-        or _minimums(request, rules, quote)
-        or _funds(ledger, request, rules, quote, amended)
-    )
+class Admission:
+    """Says why an order, or a change of one, is not taken."""
+
+    def __init__(self, ledger: Ledger, margin: Margin) -> None:
+        self._ledger = ledger
+        self._margin = margin
+        self.halted: set[str] = set()
+
+    def refusal_of(self, request: OrderRequest, amended: PaperOrder | None = None) -> Refused | None:
+        """None where it is taken. With `amended`, `request` is what that order would become."""
+        rules, quote = self._ledger.rules.get(request.symbol), self._ledger.quotes.get(request.symbol)
+        if rules is None or quote is None:
+            return Refused(RefusalCode.INVALID_ORDER, f"unknown symbol {request.symbol}")
+        if request.symbol in self.halted:
+            return Refused(RefusalCode.HALTED, f"trading of {request.symbol} is halted")
+        if amended is None and request.client_order_id in self._ledger.by_client_id:
+            return Refused(RefusalCode.DUPLICATE_ID, f"the id {request.client_order_id} was used before")
+        left = request.quantity - (amended.filled if amended is not None else ZERO)
+        return (
+            _shape(request)
+            or _precision(request, rules)
+            or (None if amended is not None and amended.triggered else _trigger(request, quote))
+            or self._reduce_only(request)
+            or self._size(request, rules)
+            or self._funds(request, left, rules, amended)
+        )
+
+    def _binds(self, request: OrderRequest) -> bool:
+        return self._ledger.only_reduces(request.side, request.position_side, request.reduce_only)
+
+    def _reduce_only(self, request: OrderRequest) -> Refused | None:
+        if request.reduce_only and self._ledger.is_spot:
+            return Refused(RefusalCode.INVALID_ORDER, "spot knows no reduce-only orders")
+        if self._binds(request) and not self._ledger.reducible(request.symbol, request.side, request.position_side):
+            return Refused(RefusalCode.REDUCE_ONLY, "there is no position to reduce")
+        return None
+
+    def _size(self, request: OrderRequest, rules: MarketRules) -> Refused | None:
+        if request.quantity < rules.min_qty:
+            return Refused(RefusalCode.MIN_NOTIONAL, f"the least quantity is {rules.min_qty:f}")
+        if rules.max_qty is not None and request.quantity > rules.max_qty:
+            return Refused(RefusalCode.INVALID_ORDER, f"the largest quantity of an order is {rules.max_qty:f}")
+        worth = rules.notional(self._price(request), request.quantity)
+        if worth < rules.min_notional and not self._binds(request):
+            return Refused(
+                RefusalCode.MIN_NOTIONAL, f"worth {worth:f}, the least is {rules.min_notional:f} {rules.quote}"
+            )
+        return None
+
+    def _price(self, request: OrderRequest) -> Decimal:
+        """What a unit costs at the most, or brings at the least."""
+        if request.trigger_price is not None or request.price is not None:
+            return request.price or request.trigger_price or ZERO
+        return market_price(self._ledger, request.symbol, request.side)
+
+    def _funds(
+        self, request: OrderRequest, left: Decimal, rules: MarketRules, amended: PaperOrder | None
+    ) -> Refused | None:
+        if self._ledger.is_spot:
+            if request.side is OrderSide.SELL:
+                freed = amended.remaining if amended is not None else ZERO
+                return self._unless_free(rules.base, left, freed)
+            freed = rules.notional(_limit_of(amended), amended.remaining) if amended is not None else ZERO
+            return self._unless_free(rules.quote, rules.notional(self._price(request), left), freed)
+        if self._binds(request):
+            return None
+        opening = self._margin.opening_part(request.symbol, request.side, left, amended)
+        if opening <= 0:
+            return None
+        price = self._price(request)
+        if request.side is OrderSide.SELL and request.type is OrderType.LIMIT:
+            price = max(price, self._ledger.quotes[request.symbol].bid)
+        return self._unless_free(
+            rules.quote, self._margin.initial(request.symbol, price, opening), self._margin_of(amended)
+        )
+
+    def _margin_of(self, amended: PaperOrder | None) -> Decimal:
+        if amended is None:
+            return ZERO
+        opening = self._margin.opening_part(amended.symbol, amended.side, amended.remaining, amended)
+        return self._margin.initial(amended.symbol, _limit_of(amended), opening)
+
+    def _unless_free(self, asset: str, needed: Decimal, freed: Decimal) -> Refused | None:
+        free = self._margin.free(asset) + freed
+        if needed <= free:
+            return None
+        return Refused(RefusalCode.INSUFFICIENT_BALANCE, f"{needed:f} {asset} needed, {free:f} free")
+
+
+def _limit_of(order: PaperOrder) -> Decimal:
+    return order.price or order.trigger_price or ZERO
 
 
 def _shape(request: OrderRequest) -> Refused | None:
     needs_price = request.type in {OrderType.LIMIT, OrderType.STOP_LIMIT}
-    if needs_price != (request.price is not None) or is_conditional(request.type) != (
-        request.trigger_price is not None
-    ):
-        return Refused(RefusalCode.INVALID_ORDER, f"a {request.type} order has another shape")
-    return None
-
-
-def _precision(request: OrderRequest, rules: MarketRules) -> Refused | None:
-    prices = [price for price in (request.price, request.trigger_price) if price is not None]
-    if any(price <= 0 or price % rules.tick_size for price in prices):
-        return Refused(RefusalCode.PRECISION, f"prices are multiples of {rules.tick_size:f}")
-    if request.quantity <= 0 or request.quantity % rules.step_size:
-        return Refused(RefusalCode.PRECISION, f"quantities are multiples of {rules.step_size:f}")
-    return None
-
-
-def _trigger(request: OrderRequest, quote: Quote) -> Refused | None:
-    if request.trigger_price is None:
-        return None
-    if trigger_is_reached(request.type, request.side, request.trigger_price, quote):
+    if needs_price != (request.price is not None):
+        return Refused(RefusalCode.INVALID_ORDER, f"a {request.type} order has {'a' if needs_price else 'no'} price")
+    needs_trigger = is_conditional(request.type)
+    if needs_trigger != (request.trigger_price is not None):
         return Refused(
-            RefusalCode.WOULD_TRIGGER, f"the price {quote.last:f} is through {request.trigger_price:f} already"
+            RefusalCode.INVALID_ORDER, f"a {request.type} order has {'a' if needs_trigger else 'no'} trigger price"
         )
     return None
 
 
-def _reduce_only(ledger: Ledger, request: OrderRequest) -> Refused | None:
-    if not request.reduce_only:
-        return None
-    if ledger.is_spot:
-        return Refused(RefusalCode.INVALID_ORDER, "spot knows no reduce-only orders")
-    held = ledger.positions.get((request.symbol, _closed_side(ledger, request)))
-    if held is None:
-        return Refused(RefusalCode.REDUCE_ONLY, "there is no position to reduce")
+def _precision(request: OrderRequest, rules: MarketRules) -> Refused | None:
+    for price in (request.price, request.trigger_price):
+        if price is not None and (price <= 0 or price % rules.tick_size):
+            return Refused(RefusalCode.PRECISION, f"{price:f} is no multiple of the tick {rules.tick_size:f}")
+    if request.quantity <= 0 or request.quantity % rules.step_size:
+        return Refused(RefusalCode.PRECISION, f"{request.quantity:f} is no multiple of the step {rules.step_size:f}")
     return None
 
 
-def _closed_side(ledger: Ledger, request: OrderRequest) -> Side:
-    if ledger.is_hedged:
-        return request.position_side
-    return Side.SHORT if request.side is OrderSide.BUY else Side.LONG
-
-
-def _minimums(request: OrderRequest, rules: MarketRules, quote: Quote) -> Refused | None:
-    if request.quantity < rules.min_qty:
-        return Refused(RefusalCode.MIN_NOTIONAL, f"at least {rules.min_qty:f}")
-    if rules.max_qty is not None and request.quantity > rules.max_qty:
-        return Refused(RefusalCode.INVALID_ORDER, f"at most {rules.max_qty:f} in one order")
-    price = request.price or request.trigger_price or quote.last
-    if not request.reduce_only and rules.notional(price, request.quantity) < rules.min_notional:
-        return Refused(RefusalCode.MIN_NOTIONAL, f"worth at least {rules.min_notional:f} {rules.quote}")
-    return None
-
-
-def _funds(
-    ledger: Ledger, request: OrderRequest, rules: MarketRules, quote: Quote, amended: PaperOrder | None
-) -> Refused | None:
-    if request.reduce_only:
+def _trigger(request: OrderRequest, quote: Quote) -> Refused | None:
+    if request.trigger_price is None or not trigger_is_reached(
+        request.type, request.side, request.trigger_price, quote
+    ):
         return None
-    price = (
-        request.price
-        or request.trigger_price
-        or ledger.slipped(request.symbol, request.side, quote.executable(request.side))
-    )
-    left = request.quantity - (amended.filled if amended else ZERO)
-    if ledger.is_spot:
-        return _spot_funds(ledger, request, rules, price, left, amended)
-    opening = left - _closing(ledger, request, left)
-    leverage = ledger.leverage(request.symbol)[0]
-    needed = rules.notional(price, opening) * (1 / leverage + ledger.config.fees.taker)
-    freed = _held_by(amended, rules) / leverage
-    return _unless_enough(ledger.free(rules.quote) + freed, needed, rules.quote)
+    return Refused(RefusalCode.WOULD_TRIGGER, f"{quote.last:f} is through {request.trigger_price:f} already")
 
 
-def _closing(ledger: Ledger, request: OrderRequest, quantity: Decimal) -> Decimal:
-    opens = Side.LONG if request.side is OrderSide.BUY else Side.SHORT
-    if ledger.is_hedged:
-        if request.position_side is opens:
-            return ZERO
-        held = ledger.positions.get((request.symbol, request.position_side))
-    else:
-        held = ledger.positions.get((request.symbol, opens.opposite))
-    return min(quantity, held.quantity) if held else ZERO
+def trigger_is_reached(type_: OrderType, side: OrderSide, trigger: Decimal, quote: Quote) -> bool:
+    """Stops trigger against the position, take-profits in its favour, both by the last price."""
+    return quote.last >= trigger if triggers_above(type_, side) else quote.last <= trigger
 
 
-def _held_by(amended: PaperOrder | None, rules: MarketRules) -> Decimal:
-    if amended is None or amended.price is None:
-        return ZERO
-    return rules.notional(amended.price, amended.quantity - amended.filled)
-
-
-def _spot_funds(
-    ledger: Ledger,
-    request: OrderRequest,
-    rules: MarketRules,
-    price: Decimal,
-    left: Decimal,
-    amended: PaperOrder | None,
-) -> Refused | None:
-    if request.side is OrderSide.BUY:
-        return _unless_enough(ledger.free(rules.quote) + _held_by(amended, rules), price * left, rules.quote)
-    freed = amended.quantity - amended.filled if amended else ZERO
-    return _unless_enough(ledger.free(rules.base) + freed, left, rules.base)
-
-
-def _unless_enough(free: Decimal, needed: Decimal, asset: str) -> Refused | None:
-    if needed <= free:
-        return None
-    return Refused(RefusalCode.INSUFFICIENT_BALANCE, f"{needed:f} {asset} needed, {free:f} free")
+def triggers_above(type_: OrderType, side: OrderSide) -> bool:
+    return (side is OrderSide.BUY) != (type_ is OrderType.TAKE_PROFIT_MARKET)

@@ -1,11 +1,16 @@
-"""Faults on command: what the wire does to requests and streams."""
+"""Faults that the paper exchange shows on command."""
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 from app.domain import client_order_id
 from app.ports.faults import Fault, FaultKind
+
+STREAM = "stream"
+EVENT_KINDS = frozenset({FaultKind.DUPLICATE_EVENTS, FaultKind.REORDER_EVENTS, FaultKind.DROP_EVENTS})
+_READS = ("fetch_", "look_up")
 
 
 class FaultBox:
@@ -17,10 +22,23 @@ class FaultBox:
     def arm(self, fault: Fault) -> None:
         self._armed.append(fault)
 
-    def take(self, op: str, symbol: str | None = None, order_id: str | None = None) -> Fault | None:
-        """The fault for one request of `op`, used up by one."""
+    def clear(self) -> None:
+        self._armed.clear()
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._armed
+
+    def take(
+        self,
+        op: str,
+        symbol: str | None = None,
+        order_id: str | None = None,
+        kinds: Container[FaultKind] = frozenset(FaultKind),
+    ) -> Fault | None:
+        """The fault for one request, or stream event, of `op`, used up by one."""
         for index, fault in enumerate(self._armed):
-            if _fits(fault, op, symbol, order_id):
+            if fault.kind in kinds and _fits(fault, op, symbol, order_id):
                 if fault.times <= 1:
                     del self._armed[index]
                 else:
@@ -28,18 +46,9 @@ class FaultBox:
                 return fault
         return None
 
-    def take_stream(self, kinds: frozenset[FaultKind], symbol: str | None) -> Fault | None:
-        for fault in self._armed:
-            if fault.op == "stream" and fault.kind in kinds and fault.symbol in {None, symbol}:
-                return self.take("stream", symbol)
-        return None
-
-    def clear(self) -> None:
-        self._armed.clear()
-
 
 def _fits(fault: Fault, op: str, symbol: str | None, order_id: str | None) -> bool:
-    same_op = fault.op == op or (fault.op == "fetch_*" and op.startswith(("fetch_", "look_up")))
+    same_op = fault.op == op or (fault.op == "fetch_*" and op.startswith(_READS))
     if not same_op or fault.symbol not in {None, symbol}:
         return False
     if fault.role is None:

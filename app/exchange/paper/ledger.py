@@ -1,17 +1,23 @@
-"""The paper exchange's books of one account: orders, positions, balances. Pure: the time is passed in."""
+"""The paper exchange's books of one account: orders, positions, balances. Pure: the time is passed in.
+
+Every change goes through a few writers that note the row it made and how to take it back, so that what could not be
+saved can be undone and what was saved can be told.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Protocol, TypeVar
 
 from app.base.config.groups import AccountConfig
 from app.domain.group import share_of_value
-from app.domain.market import MarketRules, Quote, Rounding
-from app.domain.order import RESTING, OrderStatus
+from app.domain.market import MarketRules, Quote
+from app.domain.order import OrderStatus
 from app.domain.values import ONE, ZERO, Liquidity, OrderSide, OrderType, Side
+from app.exchange.paper.journal import PriceSeen, Row
 from app.messages.reports import FillKind
 from app.ports.paper_store import (
     PaperBalance,
@@ -23,164 +29,213 @@ from app.ports.paper_store import (
     PaperPosition,
 )
 
-MAINTENANCE_RATE = Decimal("0.005")
-_BASIS_POINTS = Decimal(10_000)
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Observer(Protocol):
+    def order_changed(self, order: PaperOrder) -> None:
+        """An order is in the books as given; one that is taken back is given as no longer live."""
+        ...
+
+    def position_changed(self, symbol: str) -> None:
+        """Its positions, or the leverage of its market."""
+        ...
 
 
 class Ledger:
-    """Holds the books and notes every change in `changes` until it is taken to be saved."""
+    """`orders` holds every order ever taken, by number; `resting` the live ones, by symbol and number."""
 
-    def __init__(self, config: AccountConfig, stored: PaperChanges | None) -> None:
+    def __init__(self, config: AccountConfig) -> None:
         self.config = config
         self.account = config.id
         self.is_spot = config.market_type == "spot"
-        self.is_hedged = config.position_mode == "hedge"
+        self.is_hedged = config.position_mode == "hedge" and not self.is_spot
         self.rules: dict[str, MarketRules] = {}
         self.quotes: dict[str, Quote] = {}
         self.orders: dict[int, PaperOrder] = {}
         self.by_client_id: dict[str, int] = {}
         self.resting: dict[str, dict[int, PaperOrder]] = {}
         self.fills: list[PaperFill] = []
+        self.fills_of: dict[int, list[PaperFill]] = {}
         self.funding: list[PaperFunding] = []
         self.positions: dict[tuple[str, Side], PaperPosition] = {}
         self.leverages: dict[str, PaperLeverage] = {}
         self.balances: dict[str, Decimal] = {}
-        self.changes = PaperChanges()
-        self._holds: dict[int | tuple[str, Side], Decimal] = {}
-        self._held: dict[str, Decimal] = {}
-        self._load(stored)
+        self.last_order = self.last_fill = self.last_payment = 0
+        self._written: list[Row] = []
+        self._undo: list[Callable[[], None]] = []
+        self._observers: list[Observer] = []
 
-    def _load(self, stored: PaperChanges | None) -> None:
-        if stored is None:
-            for asset, total in self.config.balances.items():
-                self._set_balance(asset, total)
-            return
-        for order in stored.orders:
+    def observe(self, observer: Observer) -> None:
+        """Have changes told as they happen, those of loading and rolling back too."""
+        self._observers.append(observer)
+
+    def open_account(self) -> None:
+        """The first balances of an account that was never saved."""
+        for asset, total in self.config.balances.items():
+            self.set_balance(asset, total)
+
+    def load(self, stored: PaperChanges) -> None:
+        for order in sorted(stored.orders, key=lambda item: item.number):
             self._index(order)
-        self.fills = sorted(stored.fills, key=lambda fill: fill.number)
-        self.funding = sorted(stored.funding, key=lambda payment: payment.number)
-        self.positions = {(item.symbol, item.side): item for item in stored.positions}
+        for fill in sorted(stored.fills, key=lambda item: item.number):
+            self._append_fill(fill)
+        self.funding = sorted(stored.funding, key=lambda item: item.number)
+        self.last_order = max(self.orders, default=0)
+        self.last_fill = self.fills[-1].number if self.fills else 0
+        self.last_payment = self.funding[-1].number if self.funding else 0
+        self.positions = {(item.symbol, item.side): item for item in stored.positions if item.quantity}
         self.leverages = {item.symbol: item for item in stored.leverages}
         self.balances = {item.asset: item.total for item in stored.balances}
+        for symbol in [symbol for symbol, _ in self.positions] + list(self.leverages):
+            self._position_changed(symbol)
 
-    def take_changes(self) -> PaperChanges:
-        taken, self.changes = self.changes, PaperChanges()
-        return taken
+    # ------------------------------------------------------------------ what was written
 
-    # ------------------------------------------------------------------ writing
+    def mark(self) -> int:
+        """A place to roll back to."""
+        return len(self._written)
 
-    def put(self, order: PaperOrder) -> None:
+    def written_since(self, mark: int) -> list[Row]:
+        return self._written[mark:]
+
+    def roll_back(self, mark: int = 0) -> None:
+        while len(self._undo) > mark:
+            self._undo.pop()()
+        del self._written[mark:]
+
+    def settle(self) -> None:
+        """What was written is kept for good."""
+        self._written.clear()
+        self._undo.clear()
+
+    def _write(self, row: Row, undo: Callable[[], None]) -> None:
+        self._written.append(row)
+        self._undo.append(undo)
+
+    # ------------------------------------------------------------------ writers
+
+    def put(self, order: PaperOrder) -> PaperOrder:
+        """A new order, or the new state of one."""
+        known = self.orders.get(order.number)
         self._index(order)
-        self.changes.orders.append(order)
+        self.last_order = max(self.last_order, order.number)
+        self._write(order, lambda: self._unput(order, known))
+        return order
 
     def _index(self, order: PaperOrder) -> None:
         self.orders[order.number] = order
         if order.client_order_id is not None:
             self.by_client_id[order.client_order_id] = order.number
         book = self.resting.setdefault(order.symbol, {})
-        if order.status in RESTING:
+        if order.is_live:
             book[order.number] = order
         else:
             book.pop(order.number, None)
-        self._hold_order(order)
+        for observer in self._observers:
+            observer.order_changed(order)
+
+    def _unput(self, order: PaperOrder, known: PaperOrder | None) -> None:
+        if known is not None:
+            self._index(known)
+            return
+        del self.orders[order.number]
+        self.resting[order.symbol].pop(order.number, None)
+        if order.client_order_id is not None:
+            del self.by_client_id[order.client_order_id]
+        self.last_order -= 1
+        for observer in self._observers:
+            observer.order_changed(replace(order, status=OrderStatus.REJECTED))
+
+    def _position_changed(self, symbol: str) -> None:
+        for observer in self._observers:
+            observer.position_changed(symbol)
 
     def end(self, order: PaperOrder, status: OrderStatus, at: datetime, reason: str | None = None) -> PaperOrder:
-        over = replace(order, status=status, updated_at=at, reason=reason)
-        self.put(over)
-        return over
+        return self.put(replace(order, status=status, updated_at=at, reason=reason))
 
-    def _set_balance(self, asset: str, total: Decimal) -> None:
+    def _append_fill(self, fill: PaperFill) -> None:
+        self.fills.append(fill)
+        if fill.order_number is not None:
+            self.fills_of.setdefault(fill.order_number, []).append(fill)
+
+    def _put_fill(self, fill: PaperFill) -> None:
+        self._append_fill(fill)
+        self.last_fill = fill.number
+        self._write(fill, lambda: self._unput_fill(fill))
+
+    def _unput_fill(self, fill: PaperFill) -> None:
+        self.fills.pop()
+        self.last_fill -= 1
+        if fill.order_number is not None:
+            self.fills_of[fill.order_number].pop()
+
+    def _put_funding(self, payment: PaperFunding) -> None:
+        self.funding.append(payment)
+        self.last_payment = payment.number
+        self._write(payment, self._unput_funding)
+
+    def _unput_funding(self) -> None:
+        self.funding.pop()
+        self.last_payment -= 1
+
+    def set_balance(self, asset: str, total: Decimal) -> None:
+        known = self.balances.get(asset)
         self.balances[asset] = total
-        self.changes.balances.append(PaperBalance(self.account, asset, total))
+        self._write(PaperBalance(self.account, asset, total), lambda: _restore(self.balances, asset, known))
 
     def _add_balance(self, asset: str, amount: Decimal) -> None:
         if amount:
-            self._set_balance(asset, self.balances.get(asset, ZERO) + amount)
+            self.set_balance(asset, self.balances.get(asset, ZERO) + amount)
 
     def _set_position(self, position: PaperPosition) -> None:
-        if position.quantity == 0:
-            self.positions.pop((position.symbol, position.side), None)
-        else:
-            self.positions[position.symbol, position.side] = position
-        self.changes.positions.append(position)
-        self._hold_position(position)
+        key = (position.symbol, position.side)
+        known = self.positions.get(key)
+        _restore(self.positions, key, position if position.quantity else None)
+        self._position_changed(position.symbol)
+        self._write(position, lambda: self._unset_position(key, known))
+
+    def _unset_position(self, key: tuple[str, Side], known: PaperPosition | None) -> None:
+        _restore(self.positions, key, known)
+        self._position_changed(key[0])
 
     def set_leverage(self, symbol: str, leverage: Decimal, margin_mode: str) -> None:
-        if self.leverage(symbol) != (leverage, margin_mode):
-            self.leverages[symbol] = PaperLeverage(self.account, symbol, leverage, margin_mode)
-            self.changes.leverages.append(self.leverages[symbol])
-            self._hold_again(symbol)
+        known = self.leverages.get(symbol)
+        changed = PaperLeverage(self.account, symbol, leverage, margin_mode)
+        self.leverages[symbol] = changed
+        self._position_changed(symbol)
+        self._write(changed, lambda: self._unset_leverage(symbol, known))
+
+    def _unset_leverage(self, symbol: str, known: PaperLeverage | None) -> None:
+        _restore(self.leverages, symbol, known)
+        self._position_changed(symbol)
+
+    def see(self, symbol: str, quote: Quote) -> None:
+        known = self.quotes.get(symbol)
+        self.quotes[symbol] = quote
+        self._write(PriceSeen(symbol, quote), lambda: _restore(self.quotes, symbol, known))
 
     # ------------------------------------------------------------------ reading
 
     def leverage(self, symbol: str) -> tuple[Decimal, str]:
+        """Leverage and margin mode of a market."""
         known = self.leverages.get(symbol)
         return (known.leverage, known.margin_mode) if known else (ONE, "isolated")
 
-    def reducible(self, order: PaperOrder) -> Decimal:
-        """How much an order could close: the position it points against."""
-        against = order.position_side if self.is_hedged else _side_closed_by(order.side)
-        position = self.positions.get((order.symbol, against))
+    def only_reduces(self, side: OrderSide, position_side: Side, reduce_only: bool) -> bool:
+        """Whether an order is bound to a position; in hedge mode every order against its position's side is."""
+        return reduce_only or (self.is_hedged and side is position_side.exit_order_side)
+
+    def reducible(self, symbol: str, side: OrderSide, position_side: Side) -> Decimal:
+        """How much an order of `side` could close."""
+        if self.is_hedged and side is not position_side.exit_order_side:
+            return ZERO
+        position = self.positions.get((symbol, side_closed_by(side)))
         return position.quantity if position else ZERO
 
-    def free(self, asset: str) -> Decimal:
-        return self.balances.get(asset, ZERO) - self.locked(asset)
-
-    def locked(self, asset: str) -> Decimal:
-        """What resting orders and margin hold of an asset."""
-        return self._held.get(asset, ZERO)
-
-    def know(self, rules: MarketRules, quote: Quote) -> None:
-        """Take in a market's rules and price; what its orders and positions hold is counted from then on."""
-        is_new = rules.symbol not in self.rules
-        self.rules[rules.symbol] = rules
-        self.quotes[rules.symbol] = quote
-        if is_new:
-            self._hold_again(rules.symbol)
-
-    def _hold_again(self, symbol: str) -> None:
-        for order in self.resting.get(symbol, {}).values():
-            self._hold_order(order)
-        for side in Side:
-            position = self.positions.get((symbol, side))
-            if position is not None:
-                self._hold_position(position)
-
-    def _hold_order(self, order: PaperOrder) -> None:
-        rules = self.rules.get(order.symbol)
-        if rules is None:
-            return
-        left = order.quantity - order.filled if order.status in RESTING else ZERO
-        price = order.price or order.trigger_price or ZERO
-        if self.is_spot:
-            selling = order.side is OrderSide.SELL
-            self._hold(order.number, rules.base if selling else rules.quote, left if selling else left * price)
-        elif order.price is not None and not order.reduce_only:
-            margin = rules.notional(price, left) / self.leverage(order.symbol)[0]
-            self._hold(order.number, rules.quote, margin)
-
-    def _hold_position(self, position: PaperPosition) -> None:
-        rules = self.rules.get(position.symbol)
-        if rules is not None and not self.is_spot:
-            margin = position.entry_value * rules.contract_size / self.leverage(position.symbol)[0]
-            self._hold((position.symbol, position.side), rules.quote, margin)
-
-    def _hold(self, key: int | tuple[str, Side], asset: str, amount: Decimal) -> None:
-        """Replace what one order or position holds; the totals are kept, not summed up anew each time."""
-        before = self._holds.pop(key, ZERO)
-        if amount:
-            self._holds[key] = amount
-        if amount != before:
-            self._held[asset] = self._held.get(asset, ZERO) + amount - before
-
-    def slipped(self, symbol: str, side: OrderSide, price: Decimal) -> Decimal:
-        """A market order's price: slippage goes against the taker, on the tick."""
-        bps = self.config.slippage_bps
-        if not bps:
-            return price
-        buying = side is OrderSide.BUY
-        moved = price * (_BASIS_POINTS + (bps if buying else -bps)) / _BASIS_POINTS
-        return self.rules[symbol].quantize_price(moved, Rounding.UP if buying else Rounding.DOWN)
+    def notional(self, symbol: str, price: Decimal, quantity: Decimal) -> Decimal:
+        return self.rules[symbol].notional(price, quantity)
 
     # ------------------------------------------------------------------ executing
 
@@ -192,12 +247,12 @@ class Ledger:
         fee, asset = self._fee(order, price, quantity, rate)
         fill = PaperFill(
             account=self.account,
-            number=len(self.fills) + 1,
+            number=self.last_fill + 1,
             order_number=order.number,
             client_order_id=order.client_order_id,
             symbol=order.symbol,
             side=order.side,
-            position_side=order.position_side if self.is_hedged else _side_opened_by(order.side),
+            position_side=order.position_side if self.is_hedged else side_opened_by(order.side),
             price=price,
             quantity=quantity,
             fee=fee,
@@ -206,18 +261,17 @@ class Ledger:
             kind=FillKind.TRADE,
             at=at,
         )
-        self._note(fill)
+        self._book(fill)
         filled = order.filled + quantity
-        done = filled >= order.quantity
-        changed = replace(
-            order,
-            filled=filled,
-            filled_value=order.filled_value + price * quantity,
-            status=OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED,
-            updated_at=at,
+        return self.put(
+            replace(
+                order,
+                filled=filled,
+                filled_value=order.filled_value + price * quantity,
+                status=OrderStatus.FILLED if filled >= order.quantity else OrderStatus.PARTIALLY_FILLED,
+                updated_at=at,
+            )
         )
-        self.put(changed)
-        return changed
 
     def _fee(self, order: PaperOrder, price: Decimal, quantity: Decimal, rate: Decimal) -> tuple[Decimal, str]:
         """On spot buys the fee is taken in the base coin, as Binance does; else in quote."""
@@ -226,51 +280,47 @@ class Ledger:
             return quantity * rate, rules.base
         return rules.notional(price, quantity) * rate, rules.quote
 
-    def _note(self, fill: PaperFill) -> None:
-        self.fills.append(fill)
-        self.changes.fills.append(fill)
+    def _book(self, fill: PaperFill) -> None:
+        self._put_fill(fill)
         rules = self.rules[fill.symbol]
         if self.is_spot:
             sign = 1 if fill.side is OrderSide.BUY else -1
             self._add_balance(rules.base, sign * fill.quantity)
-            self._add_balance(rules.quote, -sign * fill.price * fill.quantity)
+            self._add_balance(rules.quote, -sign * rules.notional(fill.price, fill.quantity))
         else:
             self._move_position(fill, rules)
         self._add_balance(fill.fee_asset, -fill.fee)
 
     def _move_position(self, fill: PaperFill, rules: MarketRules) -> None:
-        opening = _side_opened_by(fill.side)
-        against = opening.opposite if not self.is_hedged else fill.position_side
-        closes = self.is_hedged is False or fill.position_side is opening.opposite
+        """A fill closes what it can of the opposite side, and opens with the rest."""
+        opening = side_opened_by(fill.side)
         rest = fill.quantity
-        held = self.positions.get((fill.symbol, against)) if closes else None
-        if held is not None:
-            part = min(rest, held.quantity)
-            cost = share_of_value(held.entry_value, part, held.quantity)
-            self._add_balance(rules.quote, against.gain(cost, fill.price * part) * rules.contract_size)
-            self._set_position(replace(held, quantity=held.quantity - part, entry_value=held.entry_value - cost))
-            rest -= part
-        if rest > 0 and not (self.is_hedged and closes):
+        if not self.is_hedged or fill.position_side is opening.opposite:
+            held = self.positions.get((fill.symbol, opening.opposite))
+            if held is not None:
+                part = min(rest, held.quantity)
+                cost = share_of_value(held.entry_value, part, held.quantity)
+                self._add_balance(rules.quote, held.side.gain(cost, fill.price * part) * rules.contract_size)
+                self._set_position(replace(held, quantity=held.quantity - part, entry_value=held.entry_value - cost))
+                rest -= part
+        if rest > 0:
             self._grow(fill.symbol, opening, rest, fill.price)
 
     def _grow(self, symbol: str, side: Side, quantity: Decimal, price: Decimal) -> None:
-        held = self.positions.get((symbol, side))
-        if held is None:
-            self._set_position(PaperPosition(self.account, symbol, side, quantity, price * quantity))
-            return
-        self._set_position(
-            replace(held, quantity=held.quantity + quantity, entry_value=held.entry_value + price * quantity)
-        )
+        held = self.positions.get((symbol, side)) or PaperPosition(self.account, symbol, side, ZERO, ZERO)
+        value = held.entry_value + price * quantity
+        self._set_position(replace(held, quantity=held.quantity + quantity, entry_value=value))
 
     def force_close(
         self, position: PaperPosition, quantity: Decimal, price: Decimal, kind: FillKind, at: datetime
     ) -> None:
-        """The venue closes part of a position itself (liquidation, auto-deleveraging)."""
+        """The venue closes part of a position itself; a liquidation costs the taker's fee."""
         rules = self.rules[position.symbol]
-        self._note(
+        rate = self.config.fees.taker if kind is FillKind.LIQUIDATION else ZERO
+        self._book(
             PaperFill(
                 account=self.account,
-                number=len(self.fills) + 1,
+                number=self.last_fill + 1,
                 order_number=None,
                 client_order_id=None,
                 symbol=position.symbol,
@@ -278,7 +328,7 @@ class Ledger:
                 position_side=position.side,
                 price=price,
                 quantity=quantity,
-                fee=rules.notional(price, quantity) * self.config.fees.taker if kind is FillKind.LIQUIDATION else ZERO,
+                fee=rules.notional(price, quantity) * rate,
                 fee_asset=rules.quote,
                 liquidity=Liquidity.TAKER,
                 kind=kind,
@@ -286,44 +336,30 @@ class Ledger:
             )
         )
 
-    def pay_funding(self, symbol: str, rate: Decimal, at: datetime) -> list[PaperFunding]:
+    def pay_funding(self, symbol: str, rate: Decimal, at: datetime) -> None:
         """Longs pay shorts at a positive rate, on the mark."""
-        paid: list[PaperFunding] = []
-        for position in list(self.positions.values()):
-            if position.symbol != symbol:
-                continue
-            worth = self.rules[symbol].notional(self.quotes[symbol].mark, position.quantity)
-            payment = PaperFunding(
-                self.account, len(self.funding) + 1, symbol, position.side, -position.side.sign * worth * rate, rate, at
+        for position in [item for item in self.positions.values() if item.symbol == symbol]:
+            worth = self.notional(symbol, self.quotes[symbol].mark, position.quantity)
+            amount = -position.side.sign * worth * rate
+            self._put_funding(
+                PaperFunding(self.account, self.last_payment + 1, symbol, position.side, amount, rate, at)
             )
-            self.funding.append(payment)
-            self.changes.funding.append(payment)
-            self._add_balance(self.rules[symbol].quote, payment.amount)
-            paid.append(payment)
-        return paid
-
-    def liquidation_price(self, position: PaperPosition) -> Decimal | None:
-        """Where the margin is used up but for the maintenance: isolated by its own, cross by all that is free."""
-        leverage, mode = self.leverage(position.symbol)
-        rules = self.rules[position.symbol]
-        backing = position.entry_price / leverage
-        if mode == "cross":
-            spare = self.balances.get(rules.quote, ZERO) - self.locked(rules.quote)
-            backing += max(spare, ZERO) / (position.quantity * rules.contract_size)
-        sign = position.side.sign
-        price = (position.entry_price - sign * backing) / (ONE - sign * MAINTENANCE_RATE)
-        return price if price > 0 else None
-
-    def assets(self) -> Mapping[str, Decimal]:
-        return self.balances
+            self._add_balance(self.rules[symbol].quote, amount)
 
 
-def _side_opened_by(side: OrderSide) -> Side:
+def _restore(kept: dict[K, V], key: K, value: V | None) -> None:
+    if value is None:
+        kept.pop(key, None)
+    else:
+        kept[key] = value
+
+
+def side_opened_by(side: OrderSide) -> Side:
     return Side.LONG if side is OrderSide.BUY else Side.SHORT
 
 
-def _side_closed_by(side: OrderSide) -> Side:
-    return _side_opened_by(side).opposite
+def side_closed_by(side: OrderSide) -> Side:
+    return side_opened_by(side).opposite
 
 
 def is_conditional(type_: OrderType) -> bool:

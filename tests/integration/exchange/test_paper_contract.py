@@ -66,4 +66,4 @@ async def test_a_venue_opened_again_has_the_same_books() -> None:
     assert second.ledger.orders == first.venue.ledger.orders
     assert second.ledger.balances == first.venue.ledger.balances
     assert second.ledger.positions == first.venue.ledger.positions
-    assert second.ledger.locked("USDT") == first.venue.ledger.locked("USDT")
+    assert await second.fetch_balances() == await first.venue.fetch_balances()

@@ -102,6 +102,116 @@ class VenueContract:
     async def test_an_order_that_was_never_sent_is_not_found(self, harness: Harness) -> None:
         assert isinstance(await harness.venue.look_up(ref(request(9))), NotFound)
 
+    @pytest.mark.parametrize(
+        ("type_", "price", "trigger"),
+        [
+            (OrderType.LIMIT, "210.00", None),
+            (OrderType.STOP_MARKET, None, "190.00"),
+            (OrderType.STOP_LIMIT, "189.00", "190.00"),
+            (OrderType.TAKE_PROFIT_MARKET, None, "210.00"),
+        ],
+    )
+    async def test_each_type_of_exit_rests_is_listed_and_can_be_cancelled(
+        self, harness: Harness, type_: OrderType, price: str | None, trigger: str | None
+    ) -> None:
+        await harness.venue.create_order(market(1))
+        order = request(
+            2,
+            OrderSide.SELL,
+            type=type_,
+            price=None if price is None else Decimal(price),
+            trigger_price=None if trigger is None else Decimal(trigger),
+            reduce_only=True,
+        )
+
+        assert accepted(await harness.venue.create_order(order)).status is OrderStatus.OPEN
+        listed = {item.client_order_id: item for item in await harness.venue.fetch_open_orders()}[order.client_order_id]
+        assert (listed.type, listed.price, listed.trigger_price) == (type_, order.price, order.trigger_price)
+        assert listed.reduce_only
+        assert accepted(await harness.venue.cancel_order(ref(order))).status is OrderStatus.CANCELLED
+
+    async def test_a_cancelled_order_is_found_as_cancelled(self, harness: Harness) -> None:
+        order = request(1)
+        await harness.venue.create_order(order)
+        await harness.venue.cancel_order(ref(order))
+
+        found = await harness.venue.look_up(ref(order))
+
+        assert isinstance(found, Found)
+        assert found.order.status is OrderStatus.CANCELLED
+
+    async def test_a_filled_order_is_found_with_its_fills(self, harness: Harness) -> None:
+        order = market(1)
+        await harness.venue.create_order(order)
+        await harness.settle()
+
+        found = await harness.venue.look_up(ref(order))
+
+        assert isinstance(found, Found)
+        assert (found.order.status, found.order.filled) == (OrderStatus.FILLED, Decimal("1.000"))
+        assert sum(fill.quantity for fill in found.order.fills) == Decimal("1.000")
+
+    async def test_fills_are_told_since_a_moment_each_with_its_own_trade_id(self, harness: Harness) -> None:
+        await harness.venue.create_orders([market(1), market(2)])
+        await harness.settle()
+        now = harness.clock.now()
+
+        fills = await harness.venue.fetch_fills(now - timedelta(hours=1))
+
+        assert len({fill.trade_id for fill in fills}) == 2
+        assert list(await harness.venue.fetch_fills(now + timedelta(hours=1))) == []
+
+    async def test_streams_and_reads_name_a_fill_alike(self, harness: Harness) -> None:
+        await harness.venue.create_order(market(1))
+        await harness.settle()
+        told = [report for report in harness.seen if isinstance(report, FillReport)]
+        read = await harness.venue.fetch_fills(harness.clock.now() - timedelta(hours=1))
+
+        assert [fill.trade_id for fill in told] == [fill.trade_id for fill in read]
+
+    async def test_a_flat_account_has_no_positions(self, harness: Harness) -> None:
+        await harness.venue.create_order(market(1))
+        await harness.venue.create_order(market(2, OrderSide.SELL, reduce_only=True))
+        await harness.settle()
+
+        assert list(await harness.venue.fetch_positions()) == []
+
+    async def test_an_order_that_has_filled_cannot_be_cancelled_or_amended(self, harness: Harness) -> None:
+        order = market(1)
+        await harness.venue.create_order(order)
+
+        assert refused(await harness.venue.cancel_order(ref(order))) is RefusalCode.NOT_FOUND
+        amended = await harness.venue.amend_order(ref(order), Decimal("2.000"), None)
+        assert refused(amended) is RefusalCode.NOT_FOUND
+
+    async def test_setting_the_leverage_that_is_set_is_success(self, harness: Harness) -> None:
+        for _ in range(2):
+            await harness.venue.set_leverage(SYMBOL, Decimal(2), "isolated")
+        await harness.venue.create_order(market(1))
+
+        assert [position.leverage for position in await harness.venue.fetch_positions()] == [Decimal(2)]
+
+    async def test_a_market_tells_its_rules_and_price(self, harness: Harness) -> None:
+        report = await harness.venue.load_market(SYMBOL, None)
+
+        assert report is not None
+        assert report.quote is not None
+        assert (report.rules.symbol, report.quote.last) == (SYMBOL, Decimal(200))
+
+    async def test_candles_end_with_the_running_one(self, harness: Harness) -> None:
+        for price in ("201", "199", "200.5"):
+            await harness.set_price(price)
+
+        candles = await harness.venue.fetch_candles(SYMBOL, "1m", 10)
+
+        assert candles[-1].close == Decimal("200.5")
+        assert candles[-1].high >= Decimal(201)
+        assert [candle.at for candle in candles] == sorted(candle.at for candle in candles)
+
+    async def test_health_and_time_are_told(self, harness: Harness) -> None:
+        assert harness.venue.health().connected
+        assert abs(await harness.venue.server_time() - harness.clock.now()) < timedelta(minutes=1)
+
     async def test_a_client_order_id_is_taken_once_even_after_a_cancel(self, harness: Harness) -> None:
         order = request(1)
         await harness.venue.create_order(order)

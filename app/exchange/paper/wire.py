@@ -1,0 +1,165 @@
+"""The way of a request to the paper exchange and of its answer back, with what faults make of both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NoReturn, TypeVar
+
+from app.base.clock import Clock
+from app.base.errors import Retryable
+from app.exchange.paper.faults import EVENT_KINDS, STREAM, FaultBox
+from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
+from app.ports.faults import Fault, FaultKind
+from app.ports.venue import OrderRequest
+
+T = TypeVar("T")
+RETRY_AFTER_SEC = 1.0
+SLOW_SEC = 1.0
+
+
+class ReadRefused(Retryable):
+    """The venue refused to answer; `code` says why."""
+
+    def __init__(self, op: str, refused: Refused) -> None:
+        super().__init__(f"{op}: {refused.detail} ({refused.code})")
+        self.code = refused.code
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a request. `answer` stands in for the venue's, which then never sees it."""
+
+    answer: Refused | NotSent | None = None
+    arrives: bool = True
+    is_answered: bool = True
+    is_cut: bool = False
+    delay: float = 0.0
+
+
+class Wire:
+    """`cut` cuts the stream, for faults that drop the whole connection."""
+
+    def __init__(self, clock: Clock, faults: FaultBox, latency_sec: float, cut: Callable[[], None]) -> None:
+        self._clock = clock
+        self._faults = faults
+        self._latency = latency_sec
+        self._cut = cut
+        self._under_way: set[asyncio.Task[object]] = set()
+
+    async def create(
+        self,
+        requests: Sequence[OrderRequest],
+        submit: Callable[[Sequence[OrderRequest]], Awaitable[Sequence[T]]],
+    ) -> list[T | Refused | NotSent | OutcomeUnknown]:
+        """A batch is one request: where the answer for one of its orders is lost, all of it is."""
+        return await self._carry(self._create(requests, submit))
+
+    async def _create(
+        self,
+        requests: Sequence[OrderRequest],
+        submit: Callable[[Sequence[OrderRequest]], Awaitable[Sequence[T]]],
+    ) -> list[T | Refused | NotSent | OutcomeUnknown]:
+        await self._travel()
+        fates = [self._fate("create_order", request.symbol, request.client_order_id) for request in requests]
+        arriving = [request for request, fate in zip(requests, fates, strict=True) if fate.arrives]
+        answers = iter(await submit(arriving) if arriving else ())
+        outcomes = [_outcome(fate, next(answers) if fate.arrives else None) for fate in fates]
+        await self._return(fates)
+        return outcomes
+
+    async def change(
+        self, op: str, symbol: str, order_id: str, work: Callable[[], Awaitable[T]]
+    ) -> T | Refused | NotSent | OutcomeUnknown:
+        """A cancel or an amendment."""
+        return await self._carry(self._change(op, symbol, order_id, work))
+
+    async def _change(
+        self, op: str, symbol: str, order_id: str, work: Callable[[], Awaitable[T]]
+    ) -> T | Refused | NotSent | OutcomeUnknown:
+        await self._travel()
+        fate = self._fate(op, symbol, order_id)
+        outcome = _outcome(fate, await work() if fate.arrives else None)
+        await self._return([fate])
+        return outcome
+
+    async def read(self, op: str, symbol: str | None = None, order_id: str | None = None) -> None:
+        """The way of a read. Raises Retryable where it brings no answer, as ReadRefused where that was a refusal."""
+        await self._travel()
+        fault = self._faults.take(op, symbol, order_id)
+        if fault is None:
+            return
+        fate = self._fate_of(fault)
+        if isinstance(fate.answer, Refused):
+            raise ReadRefused(op, fate.answer)
+        if fate.answer is not None:
+            raise Retryable(f"{op}: {fate.answer.detail}")
+        await self._return([fate])
+        if fate.is_cut:
+            raise Retryable(f"{op}: the connection was reset")
+
+    async def _travel(self) -> None:
+        if self._latency:
+            await self._clock.sleep(self._latency)
+
+    async def _carry(self, work: Awaitable[T]) -> T:
+        """A request that is on its way arrives, even where whoever sent it has stopped waiting."""
+        if not self._latency:
+            return await work
+        task = asyncio.ensure_future(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def _return(self, fates: Sequence[Fate]) -> None:
+        if any(fate.is_cut for fate in fates):
+            self._cut()
+        if not all(fate.is_answered for fate in fates):
+            await _never()
+        delay = max((fate.delay for fate in fates), default=0.0)
+        if delay:
+            await self._clock.sleep(delay)
+
+    def _fate(self, op: str, symbol: str, order_id: str) -> Fate:
+        fault = self._faults.take(op, symbol, order_id)
+        return Fate() if fault is None else self._fate_of(fault)
+
+    def _fate_of(self, fault: Fault) -> Fate:
+        if fault.kind in EVENT_KINDS:
+            self._faults.arm(replace(fault, op=STREAM, times=1))
+        return _fate_of(fault)
+
+
+def _fate_of(fault: Fault) -> Fate:
+    match fault.kind:
+        case FaultKind.TIMEOUT_BEFORE:
+            return Fate(arrives=False, is_answered=False)
+        case FaultKind.TIMEOUT_AFTER_ACCEPT:
+            return Fate(is_answered=False)
+        case FaultKind.REJECT:
+            code = fault.code or RefusalCode.INVALID_ORDER
+            return Fate(Refused(code, "refused on command"), arrives=False)
+        case FaultKind.RATE_LIMIT:
+            return Fate(NotSent("too many requests", fault.seconds or RETRY_AFTER_SEC), arrives=False)
+        case FaultKind.UNAVAILABLE:
+            return Fate(NotSent("the venue is unavailable"), arrives=False)
+        case FaultKind.DISCONNECT:
+            return Fate(is_cut=True)
+        case FaultKind.SLOW:
+            return Fate(delay=fault.seconds or SLOW_SEC)
+    return Fate()
+
+
+def _outcome(fate: Fate, answer: T | None) -> T | Refused | NotSent | OutcomeUnknown:
+    if fate.answer is not None:
+        return fate.answer
+    if answer is None or fate.is_cut:
+        return OutcomeUnknown("the connection was reset")
+    return answer
+
+
+async def _never() -> NoReturn:
+    """Wait for an answer that does not come, until whoever asked has waited enough."""
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError("nobody resolves it")
