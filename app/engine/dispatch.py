@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
+from app.domain.market import MarketRules, Quote
 from app.domain.order import OrderStatus
 from app.domain.signal import Signal
+from app.domain.values import MarketType
 from app.engine import groups, operator, reconciling, reports, signals
 from app.engine.care import care_for
 from app.engine.inbox import (
@@ -146,13 +148,39 @@ def _market_loaded(turn: Turn, message: MarketLoaded) -> None:
 
 def _market_missing(turn: Turn, message: MarketLoaded) -> None:
     """Refuse what waited for a market that the venue does not have, or whose rules cannot be fetched."""
-    if message.failure is not None:
-        turn.wake("queue", turn.now + timedelta(seconds=10))
+    waiting = [
+        entry
+        for entry in turn.queue.values()
+        if (entry.identity.account, entry.identity.symbol) == (message.account, message.symbol)
+        and entry.reason is QueueReason.MISSING_MARKET_RULES
+    ]
+    if message.failure is not None and waiting and not turn.config.precision.block_on_missing_metadata:
+        _use_fallback_rules(turn, message, waiting[0].entry_price)
+        return
+    code = "missing_market_rules" if message.failure else "unknown_symbol"
     detail = message.failure or f"{message.account} has no market {message.symbol}"
-    for entry in list(turn.queue.values()):
-        here = (entry.identity.account, entry.identity.symbol) == (message.account, message.symbol)
-        if here and entry.reason is QueueReason.MISSING_MARKET_RULES:
-            signals.refuse_queued(turn, entry, "missing_market_rules" if message.failure else "unknown_symbol", detail)
+    for entry in waiting:
+        signals.refuse_queued(turn, entry, code, detail)
+
+
+def _use_fallback_rules(turn: Turn, message: MarketLoaded, price: Decimal) -> None:
+    """By the trader's setting: go on with guessed rules, and say so."""
+    precision = turn.config.precision
+    pair, _, settle = message.symbol.partition(":")
+    base, _, quote = pair.partition("/")
+    rules = MarketRules(
+        symbol=message.symbol,
+        market_type=MarketType.LINEAR if settle else MarketType.SPOT,
+        base=base,
+        quote=quote,
+        tick_size=precision.fallback_tick_size,
+        step_size=precision.fallback_step_size,
+        min_qty=precision.fallback_min_qty,
+        min_notional=precision.fallback_min_notional,
+    )
+    turn.state.markets[message.account, message.symbol] = Market(rules, Quote.flat(price, turn.now), turn.now)
+    turn.alert("warning", f"the rules of {message.symbol} could not be fetched; the fallback rules are used")
+    turn.wants_promotion = True
 
 
 def _group_loaded(turn: Turn, message: GroupLoaded) -> None:

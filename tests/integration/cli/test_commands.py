@@ -1,0 +1,158 @@
+"""The commands beside a running instance and without one, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.base.clock import iso, system_clock
+from tests.crash.kill_serve import ROOT, Server
+
+ENVIRONMENT = {**os.environ, "ZIGGURAT_VAULT": "file", "ZIGGURAT_VAULT_PASSPHRASE": "a passphrase for tests"}
+
+
+def zg(data_dir: Path, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "app", *arguments, "--data-dir", str(data_dir)],
+        cwd=ROOT,
+        env={**ENVIRONMENT, **environment},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    data_dir = tmp_path / "d"
+    data_dir.mkdir(mode=0o700)
+    made = Server(data_dir)
+    made.ask("ports")
+    yield made
+    made.kill()
+
+
+def message() -> str:
+    body = {
+        "timestamp": iso(system_clock().now()),
+        "tv": {
+            "exchange": "BINANCE",
+            "symbol": "SOLUSDT.P",
+            "timeframe": "60",
+            "action": "buy",
+            "close_price": "200",
+            "order_size": "400",
+        },
+        "execution_intent": {"type": "signal", "position_size_type": "quote"},
+    }
+    return json.dumps(body)
+
+
+def test_a_signal_file_is_sent_with_the_right_secret(server: Server) -> None:
+    sent = zg(server.data_dir, "send", "-", stdin=message())
+
+    assert (sent.returncode, json.loads(sent.stdout)["status"]) == (0, "accepted")
+
+
+def test_a_dry_run_shows_how_a_signal_would_be_read(server: Server) -> None:
+    shown = zg(server.data_dir, "send", "-", "--dry-run", stdin=message())
+
+    assert (shown.returncode, json.loads(shown.stdout)["symbol"]) == (0, "SOL/USDT:USDT")
+
+
+def test_the_secret_is_the_same_beside_a_running_instance_and_alone(server: Server) -> None:
+    beside = zg(server.data_dir, "secret", "show").stdout
+    server.kill()
+    alone = zg(server.data_dir, "secret", "show").stdout.splitlines()[-1]
+
+    assert beside.strip() == alone
+
+
+def test_a_rotated_secret_is_another(server: Server) -> None:
+    before = zg(server.data_dir, "secret", "show").stdout
+    rotated = zg(server.data_dir, "secret", "rotate").stdout
+
+    assert rotated != before
+    assert zg(server.data_dir, "secret", "show").stdout == rotated
+
+
+def test_tokens_are_made_listed_and_revoked(server: Server) -> None:
+    made = zg(server.data_dir, "token", "create", "--name", "bot", "--role", "viewer")
+    twice = zg(server.data_dir, "token", "create", "--name", "bot")
+    listed = zg(server.data_dir, "token", "list").stdout
+    zg(server.data_dir, "token", "revoke", "--name", "bot")
+
+    assert made.stdout.strip().startswith("zgt_")
+    assert twice.returncode == 1
+    assert "bot  viewer" in listed
+    assert "bot" not in zg(server.data_dir, "token", "list").stdout
+
+
+def test_a_second_instance_on_one_data_directory_is_refused(server: Server) -> None:
+    second = zg(server.data_dir, "serve", "--api-port", "0", "--webhook-port", "0")
+
+    assert second.returncode == 1
+    assert str(server.process.pid) in second.stderr
+
+
+def test_sigterm_stops_cleanly(server: Server) -> None:
+    server.process.send_signal(signal.SIGTERM)
+
+    assert server.process.wait(20) == 0
+
+
+def test_without_keyring_passphrase_or_terminal_serve_names_the_variable(tmp_path: Path) -> None:
+    refused = zg(tmp_path, "serve", ZIGGURAT_VAULT_PASSPHRASE="")
+
+    assert refused.returncode == 2
+    assert "ZIGGURAT_VAULT_PASSPHRASE" in refused.stderr
+
+
+def test_nothing_is_sent_where_no_instance_runs(tmp_path: Path) -> None:
+    refused = zg(tmp_path, "send", "-", stdin=message())
+
+    assert refused.returncode == 1
+    assert "no instance runs" in refused.stderr
+
+
+def test_a_wrong_setting_is_named_with_its_nearest_neighbour(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"pool": {"max_open_group": 3}}')
+    refused = zg(tmp_path, "serve")
+
+    assert refused.returncode == 1
+    assert "pool.max_open_group: no such setting, did you mean max_open_groups?" in refused.stderr
+
+
+def test_a_replay_that_fails_exits_with_one(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("name: wrong\nsteps:\n  - {at: 0, check: {groups: {count: 1}}}\n")
+    failed = subprocess.run(
+        [sys.executable, "-m", "app", "replay", str(file), "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert failed.returncode == 1
+    assert json.loads(failed.stdout)["failed_checks"] == ["step 1 at 0: groups: expected 1 items, found 0: []"]
+
+
+def test_a_scenario_with_a_mistake_names_the_line(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("name: wrong\nsteps:\n  - at: 0\n    pric: {}\n")
+    failed = subprocess.run(
+        [sys.executable, "-m", "app", "replay", str(file)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert failed.returncode == 2
+    assert "s.yaml:4: steps.0.pric" in failed.stderr
+    assert "did you mean price?" in failed.stderr
