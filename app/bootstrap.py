@@ -25,14 +25,14 @@ from app.api.server import Listeners, build_listeners
 from app.base.clock import LoopClock, iso, system_clock
 from app.base.config import Config, ConfigError, parse_config
 from app.base.config.tree import deep_merged
-from app.base.errors import OperatorActionNeeded
 from app.base.ids import RandomIds
 from app.base.log import set_up
 from app.domain.alert import parse_body, validate
 from app.domain.signal import Signal
 from app.engine.engine import Engine
 from app.engine.supervisor import LoopWatch
-from app.exchange.paper.board import PriceBoard, RandomWalk, RecordedFile
+from app.exchange.paper.board import PriceBoard
+from app.exchange.paper.feeds import make_feed
 from app.exchange.paper.rules import RuleBook
 from app.exchange.paper.venue import PaperVenue
 from app.persistence.database import Database, open_database
@@ -210,7 +210,7 @@ class Application:
             account.id: PaperVenue(account, self.board, self._clock, database.paper, config.paper.latency_ms)
             for account in config.accounts
         }
-        self._feed = self._make_feed()
+        self._feed = make_feed(config.paper, self.board, self._clock, settings.paper_feed)
         self._watch = LoopWatch(self._clock)
         self.engine = Engine(
             config, database.store, self.venues, self._clock, RandomIds(), random.SystemRandom().random, read_payload
@@ -245,26 +245,6 @@ class Application:
         except BaseException:
             lock.release()
             raise
-
-    def _make_feed(self) -> RandomWalk | RecordedFile | None:
-        paper = self.settings.config.paper
-        match self.settings.paper_feed:
-            case "file":
-                if paper.feed_file is None:
-                    raise ConfigError("paper.feed_file names the prices for the feed `file`")
-                return RecordedFile(self.board, self._clock, Path(paper.feed_file))
-            case "manual" | "script":
-                return None
-            case "auto" | "random_walk":
-                return RandomWalk(
-                    self.board,
-                    self._clock,
-                    seed=paper.seed,
-                    interval_sec=paper.interval_sec,
-                    volatility_percent=paper.volatility_percent,
-                )
-            case other:
-                raise OperatorActionNeeded(f"{FEED_VARIABLE}={other} is no feed: random_walk, file, manual or auto")
 
     async def start(self) -> tuple[int, int]:
         """Listen first, so that signals are recorded at once; then connect and act. (API port, webhook port)."""

@@ -7,10 +7,7 @@ from typing import Protocol
 
 from app.base.clock import Clock
 from app.domain.market import Quote, Rounding
-from app.exchange.paper.feeds import RandomWalk, RecordedFile
 from app.exchange.paper.rules import RuleBook
-
-__all__ = ["PriceBoard", "RandomWalk", "RecordedFile", "UnknownMarket", "Watcher"]
 
 
 class Watcher(Protocol):
