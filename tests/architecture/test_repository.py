@@ -15,7 +15,8 @@ BELONGS_AT_THE_TOP = {
     "installers", "pyproject.toml", "requirements.lock", "resources", "tests",
 }  # fmt: skip
 LEFT_BY_TOOLS = {
-    ".dev-vault-passphrase", ".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", "__pycache__",
+    ".dev-vault-passphrase",
+    ".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv", "__pycache__",
     ".idea", ".vscode", "build", "dist",
 }  # fmt: skip
 
