@@ -66,3 +66,4 @@ def test_no_two_orders_share_an_id(one: OrderAddress, other: OrderAddress) -> No
 def test_whatever_is_read_as_an_id_is_exactly_that_id(text: str) -> None:
     address = decode(text)
     assert address is None or encode(address) == text
+    assert address is None or re.fullmatch("[a-z0-9]+", text)

@@ -160,6 +160,11 @@ def test_stop_on_the_wrong_side_is_refused_before_anything_is_planned() -> None:
     assert refused(grid_of(levels=ONE_LEG), rules_of("0.01", "0.01"), "100", "1000", stop="101").code == "stop_sanity"
 
 
+def test_price_of_a_single_tick_leaves_no_room_for_a_stop() -> None:
+    grid = grid_of(levels=ONE_LEG, stop_loss={"mode": "percent", "percent": 3})
+    assert refused(grid, rules_of("0.01", "1"), "0.01", "1000").code == "stop_sanity"
+
+
 def test_leg_under_the_minimum_refuses_the_whole_grid_and_names_leg_and_capital() -> None:
     grid = grid_of(levels=levels_of(("0", "90", "1"), ("-2", "10", "1")))
     rules = rules_of("0.01", "0.01", min_notional=D(5))

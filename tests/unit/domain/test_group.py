@@ -285,4 +285,4 @@ def test_partial_exit_leaves_every_legs_average(drawn: tuple[Group, Fills], quan
     for before, leg in zip(group.legs, after.legs, strict=True):
         if leg.average_open is not None:
             assert before.average_open is not None
-            assert abs(leg.average_open - before.average_open) < D("1e-15")
+            assert abs(leg.open_value - before.average_open * leg.open_quantity) <= D("1e-16")

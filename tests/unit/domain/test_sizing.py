@@ -84,6 +84,12 @@ def test_percent_stop_loses_its_percentage_of_the_capital() -> None:
     assert capital_of(grid) == D(2500)
 
 
+def test_stop_too_near_is_risked_at_the_distance_it_is_moved_to() -> None:
+    grid = risk_grid(("0", "100"), stop={"mode": "signal"})
+    # 100 lost at 0.1 % of the capital, not at 0.05 %
+    assert capital_of(grid, stop="99.95") == D(100000)
+
+
 def test_legs_beyond_the_stop_do_not_count_as_risk() -> None:
     # only leg 0 is sent: 100 lost at 2 % of half the capital
     grid = risk_grid(("0", "50"), ("-3", "50"), stop={"mode": "percent", "percent": 2})

@@ -86,6 +86,12 @@ def test_stop_too_near_is_moved_to_the_least_distance(side: Side, stop: str, exp
     assert stop_mode_price(group, CENT, D(100)) == D(expected)
 
 
+def test_average_that_does_not_end_does_not_cost_a_tick() -> None:
+    # (106 + 107 + 107) / 3 = 106.66… x 0.9 is 96 exactly
+    group = stopped(Side.LONG, ("106", "1"), ("107", "1"), ("107", "1"), stop=percent_stop("10"))
+    assert current_stop(group, CENT, FEE) == D(96)
+
+
 def test_rounding_toward_the_entry_never_brings_a_stop_too_near() -> None:
     group = stopped(Side.LONG, ("10", "1"), stop=percent_stop("3"))
     assert current_stop(group, rules_of("1", "0.001"), FEE) == D(9)

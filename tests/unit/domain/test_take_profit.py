@@ -87,9 +87,10 @@ def test_leg_without_a_fill_has_no_target_but_a_planned_one() -> None:
 
 
 def test_average_that_does_not_end_does_not_cost_a_tick() -> None:
-    # (66 + 67 + 67) / 3 = 66.66… x 1.05 is 70 exactly
-    group = filled_group(Side.LONG, ("66", "1"), ("67", "1"), ("67", "1"), grid=grid_of(tp_aggregate_percent=5))
-    assert group_target(group, rules_of("0.01", "1")) == D(70)
+    # (103 + 103 + 104) / 3 = 103.33… x 0.9 is 93 exactly
+    grid = grid_of(tp_aggregate_percent=10)
+    group = filled_group(Side.SHORT, ("103", "1"), ("103", "1"), ("104", "1"), grid=grid)
+    assert group_target(group, rules_of("0.01", "1")) == D(93)
 
 
 def test_signals_take_profit_replaces_every_legs_exit() -> None:
