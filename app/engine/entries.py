@@ -85,7 +85,7 @@ def blocked_by(turn: Turn, identity: Identity, group: Group | None) -> QueueReas
     market = turn.state.market(identity.account, identity.symbol)
     if market is None or market.quote is None or _is_outdated(turn, market):
         return QueueReason.MISSING_MARKET_RULES
-    if group is None and len(turn.open_groups()) >= turn.config.pool.max_open_groups:
+    if group is None and turn.open_group_count() >= turn.config.pool.max_open_groups:
         return QueueReason.POOL_FULL
     return None
 

@@ -127,6 +127,11 @@ class Turn:
         found = (self.groups.get(group_id) for group_id in known)
         return [group for group in found if group is not None and group.is_open]
 
+    def open_group_count(self) -> int:
+        known = self.state.open_ids
+        changed = [(key in known, group) for key, group in self.groups.changes.items()]
+        return len(known) + sum((group is not None and group.is_open) - was_open for was_open, group in changed)
+
     def group_of(self, identity: Identity) -> Group | None:
         """The open group of this identity."""
         for group_id in self._groups_on((identity.account, identity.symbol)):

@@ -58,7 +58,6 @@ groups = Table(
     flag("hybrid_armed"),
     integer("hybrid_tries"),
     Index(None, "opened_at", "id"),
-    Index(None, "account", "opened_at"),
     Index(None, "symbol", "opened_at"),
     Index(None, "closed_at"),
 )
@@ -91,7 +90,6 @@ signals = Table(
     Column("checks", ChecksText, nullable=False),
     text("replay_of", optional=True),
     Index(None, "received_at", "id"),
-    Index(None, "account", "received_at"),
     Index(None, "symbol", "received_at"),
     Index(None, "group_id"),
     Index(None, "outcome", "received_at"),
@@ -164,7 +162,6 @@ orders = Table(
     moment("retry_at", optional=True),
     decimal("expected_price", optional=True),
     Index(None, "created_at", "client_order_id"),
-    Index(None, "account", "created_at"),
     Index(None, "symbol", "created_at"),
     Index(None, "group_id"),
     Index(None, "status", "created_at"),
@@ -187,7 +184,6 @@ fills = Table(
     word("liquidity", Liquidity),
     moment("at"),
     Index(None, "at", "trade_id"),
-    Index(None, "account", "at"),
     Index(None, "symbol", "at"),
     Index(None, "group_id"),
 )

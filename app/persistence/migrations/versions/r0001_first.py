@@ -102,7 +102,6 @@ def _create_trading() -> None:
         ),
         *_flags("groups", "failed sent estimated forced hybrid_active hybrid_armed"),
     )
-    _index("groups", "account opened_at")
     _index("groups", "closed_at")
     _index("groups", "opened_at id")
     _index("groups", "symbol opened_at")
@@ -124,7 +123,6 @@ def _create_trading() -> None:
         _words("fills", "liquidity", "maker taker unknown"),
         _words("fills", "side", "buy sell"),
     )
-    _index("fills", "account at")
     _index("fills", "at trade_id")
     _index("fills", "group_id")
     _index("fills", "symbol at")
@@ -179,7 +177,6 @@ def _create_trading() -> None:
         _words("orders", "side", "buy sell"),
         *_flags("orders", "reduce_only"),
     )
-    _index("orders", "account created_at")
     _index("orders", "created_at client_order_id")
     _index("orders", "group_id")
     _index("orders", "status created_at")
@@ -208,7 +205,6 @@ def _create_trading() -> None:
         _refers("signals", "group_id", "groups", "id", "SET NULL"),
         _words("signals", "outcome", "pending executed queued ignored rejected"),
     )
-    _index("signals", "account received_at")
     _index("signals", "group_id")
     _index("signals", "outcome received_at")
     _index("signals", "received_at id")
