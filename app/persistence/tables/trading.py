@@ -184,6 +184,7 @@ fills = Table(
     word("liquidity", Liquidity),
     moment("at"),
     Index(None, "at", "trade_id"),
+    Index(None, "account", "at"),
     Index(None, "symbol", "at"),
     Index(None, "group_id"),
 )

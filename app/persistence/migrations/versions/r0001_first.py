@@ -123,6 +123,7 @@ def _create_trading() -> None:
         _words("fills", "liquidity", "maker taker unknown"),
         _words("fills", "side", "buy sell"),
     )
+    _index("fills", "account at")
     _index("fills", "at trade_id")
     _index("fills", "group_id")
     _index("fills", "symbol at")
