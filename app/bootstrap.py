@@ -11,7 +11,7 @@ import random
 import secrets
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ import structlog
 
 from app import __version__
 from app.api.server import Listeners, build_listeners
-from app.base.clock import LoopClock, iso, system_clock
+from app.base.clock import LoopClock, Timer, iso, system_clock
 from app.base.config import Config, ConfigError, parse_config
 from app.base.config.tree import deep_merged
 from app.base.ids import RandomIds
@@ -35,10 +35,11 @@ from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.feeds import make_feed
 from app.exchange.paper.rules import RuleBook
 from app.exchange.paper.venue import PaperVenue
+from app.messages.commands import SampleEquity
 from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
 from app.persistence.tokens import SqliteTokens
-from app.ports.engine import CommandRefused
+from app.ports.engine import CommandRefused, EngineUnavailable
 from app.ports.secrets import SecretStore
 from app.ports.tokens import Role
 from app.vault.open import open_vault
@@ -46,6 +47,7 @@ from app.vault.webhook_keys import WebhookKeyring
 
 log = structlog.get_logger("system")
 CONFIG_FILE = "config.json"
+EQUITY_EVERY_SEC = 300
 FEED_VARIABLE = "ZIGGURAT_PAPER_FEED"
 
 
@@ -212,6 +214,8 @@ class Application:
         }
         self._feed = make_feed(config.paper, self.board, self._clock, settings.paper_feed)
         self._watch = LoopWatch(self._clock)
+        self._sampler: Timer | None = None
+        self._sampling: asyncio.Task[None] | None = None
         self.engine = Engine(
             config, database.store, self.venues, self._clock, RandomIds(), random.SystemRandom().random, read_payload
         )
@@ -231,6 +235,15 @@ class Application:
     @property
     def config(self) -> Config:
         return self.engine.state.config
+
+    def _sample_equity(self) -> None:
+        """Now and every five minutes, for the equity curve."""
+        self._sampling = asyncio.get_running_loop().create_task(self._take_sample())
+        self._sampler = self._clock.call_later(EQUITY_EVERY_SEC, self._sample_equity)
+
+    async def _take_sample(self) -> None:
+        with suppress(EngineUnavailable, CommandRefused):
+            await self.engine.ask(SampleEquity())
 
     @classmethod
     async def open(cls, settings: Settings) -> Application:
@@ -255,6 +268,7 @@ class Application:
         if self._feed is not None:
             self._feed.start()
         self._watch.start()
+        self._sample_equity()
         gc.collect()
         gc.freeze()  # what was loaded at start is never garbage: full collections over it would stop the loop
         log.info("started", api_port=ports[0], webhook_port=ports[1], vault=self._vault.kind)
@@ -262,6 +276,8 @@ class Application:
 
     async def stop(self, grace: float) -> None:
         """Listeners first, then the engine, the disk last."""
+        if self._sampler is not None:
+            self._sampler.cancel()
         self._watch.stop()
         if self._feed is not None:
             self._feed.stop()

@@ -78,6 +78,8 @@ class Leg(Answer):
     open_quantity: Money
     tp_price: Money | None
     exit_price: Money | None
+    unrealized_pnl: Money | None
+    unrealized_percent: Money | None
 
 
 class Pyramid(Answer):
@@ -86,6 +88,13 @@ class Pyramid(Answer):
     entry_price: Money
     capital: Money
     created_at: Moment
+    legs_total: int
+    legs_filled: int
+    open_quantity: Money
+    average_entry: Money | None
+    unrealized_pnl: Money | None
+    unrealized_percent: Money | None
+    next_tp: Money | None
 
 
 class Order(Answer):
@@ -129,14 +138,22 @@ class Position(Answer):
     invested: Money
     realized_pnl: Money
     unrealized_pnl: Money | None
+    unrealized_percent: Money | None
+    reserved: Money
     fees: Money
     funding: Money
     dust: Money
     mark: Money | None
+    mark_at: Moment | None
+    tick_size: Money | None
+    step_size: Money
     quote_currency: str
     leverage: Money
     tp_mode: str
     stop_price: Money | None
+    pnl_at_stop: Money | None
+    next_tp: Money | None
+    next_tp_distance_percent: Money | None
     protected: bool | None
     unprotected_since: Moment | None
     estimated: bool
@@ -251,6 +268,22 @@ class Account(Answer):
     external: dict[str, Money]
 
 
+class Totals(Answer):
+    """All accounts together; days are UTC."""
+
+    currency: str
+    equity: Money | None
+    started_with: Money | None
+    realized_today: Money
+    realized_total: Money
+    trades_today: int
+    unrealized: Money
+    invested: Money
+    deployed: Money
+    reserved: Money
+    free: Money
+
+
 class Status(Answer):
     revision: int
     state: str
@@ -264,6 +297,7 @@ class Status(Answer):
     unknown_orders: int
     last_sequence: int
     accounts: list[Account]
+    money: Totals
 
 
 class Finding(Answer):

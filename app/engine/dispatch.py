@@ -39,6 +39,7 @@ from app.messages.commands import (
     PreviewSignal,
     ReduceGroup,
     Resume,
+    SampleEquity,
 )
 from app.messages.effects import LookUpOrder, SubmitOrders
 from app.messages.records import QueueReason
@@ -62,6 +63,7 @@ class Dispatcher:
             Pause: operator.pause,
             Resume: operator.resume,
             ApplyConfig: operator.apply_config,
+            SampleEquity: operator.sample_equity,
             OrdersSent: reports.sent,
             SubmitAnswered: reports.submit_answered,
             CancelAnswered: reports.cancel_answered,
@@ -187,7 +189,7 @@ def _group_loaded(turn: Turn, message: GroupLoaded) -> None:
     """Bring an old group back into memory; the account is read again so that what came for it is booked."""
     if message.stored is None or turn.groups.get(message.group_id) is not None:
         return
-    turn.groups.put(message.group_id, message.stored.group)
+    turn.load_group(message.stored.group)
     for order in message.stored.orders:
         turn.put_order(order)
     for trade_id in message.stored.trade_ids:

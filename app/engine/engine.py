@@ -28,7 +28,7 @@ from app.engine.watching import watch_of
 from app.messages.commands import AcceptSignal, CancelEntries, CloseGroup, Pause
 from app.messages.effects import LoadMarket
 from app.messages.records import EventRecord
-from app.messages.reports import PriceReport
+from app.messages.reports import Candle, PriceReport
 from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport
 from app.ports.engine import CommandRefused, EngineUnavailable
 from app.ports.store import Store, StoreFailed
@@ -70,6 +70,7 @@ class Engine:
         self._submitter = Submitter(venues, self.state, store, clock, self._mailbox.post, self._recovery.read_soon)
         self._namespace = Namespace("00000", 0)
         self._listeners: list[Callable[[EventRecord], None]] = []
+        self._price_listeners: list[Callable[[str, str], None]] = []
         self._timers: dict[str, tuple[datetime, Timer]] = {}
         self._tasks: list[asyncio.Task[Any]] = []
         self._ticks: list[Timer] = []
@@ -151,7 +152,7 @@ class Engine:
         self._submitter.perform(wish)
 
     def snapshot(self) -> EngineSnapshot:
-        return engine_view(self.state)
+        return engine_view(self.state, self._clock.now())
 
     def open_groups(self) -> Sequence[GroupSnapshot]:
         return [group_view(self.state, group) for group in self.state.groups.values() if group.is_open]
@@ -163,6 +164,14 @@ class Engine:
     def group(self, group_id: str) -> GroupSnapshot | None:
         found = self.state.groups.get(group_id)
         return None if found is None else group_view(self.state, found)
+
+    async def candles(self, account: str, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
+        venue = self._venues.get(account)
+        return [] if venue is None else await venue.fetch_candles(symbol, timeframe, limit)
+
+    def subscribe_prices(self, listener: Callable[[str, str], None]) -> Callable[[], None]:
+        self._price_listeners.append(listener)
+        return lambda: self._price_listeners.remove(listener) if listener in self._price_listeners else None
 
     def queue(self) -> Sequence[QueueSnapshot]:
         return queue_views(self.state)
@@ -285,6 +294,8 @@ class Engine:
         if market is None:
             return
         market.quote = quote = report.quote
+        for listener in self._price_listeners:
+            listener(report.account, report.symbol)
         lowest = min(quote.bid, quote.last, quote.mark)
         highest = max(quote.ask, quote.last, quote.mark)
         touched = []

@@ -11,6 +11,7 @@ from app.domain.refusal import Refusal
 from app.domain.risk.checks import Candidate, run_checks
 from app.domain.signal import Signal
 from app.domain.values import ZERO, Identity, MarketType
+from app.engine.money import equity_of
 from app.engine.state import Market
 from app.engine.turn import Turn
 from app.messages.effects import LoadMarket
@@ -124,7 +125,7 @@ def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market) ->
         entry_price=entry_price,
         size=entry.size,
         size_type=signal.size_type,
-        equity=equity_of(turn, identity.account) if settings.size_from in BY_EQUITY else None,
+        equity=equity_of(turn.state, turn.open_groups(), identity.account) if settings.size_from in BY_EQUITY else None,
         signal_price=entry_price if by_market else signal.reference_price,
         signal_stop=(group.signal_stop if group else None) or signal.stop_loss,
         signal_take_profit=(group.signal_take_profit if group else None) or signal.take_profit,
@@ -157,27 +158,6 @@ def _cooling_since(turn: Turn, identity: Identity) -> datetime | None:
         if group.closed_at is not None and group.was_filled and group.realized_pnl < 0:
             moments.append(group.closed_at)
     return max(moments, default=None)
-
-
-def equity_of(turn: Turn, account: str) -> Decimal | None:
-    """Quote balance plus what is unrealised on perpetuals, plus what spot groups hold; None before balances came."""
-    balances = turn.state.balances.get(account)
-    if not balances:
-        return None
-    quote = next((asset for asset in ("USDT", "USDC", "USD") if asset in balances), None)
-    if quote is None:
-        return None
-    total = balances[quote][0]
-    for group in turn.open_groups():
-        price = turn.state.quote(group.account, group.symbol)
-        if group.account == account and price is not None:
-            total += _worth(group, price.mark)
-    return total
-
-
-def _worth(group: Group, mark: Decimal) -> Decimal:
-    is_spot = ":" not in group.symbol
-    return group.open_quantity * mark if is_spot else group.unrealized_pnl(mark)
 
 
 def _open(turn: Turn, entry: Entry, ready: Candidate, market: Market) -> Group:

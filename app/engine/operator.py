@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.domain.take_profit import leg_plan_target
 from app.engine import signals
+from app.engine.money import samples, started_fact
 from app.engine.turn import Turn
 from app.messages.commands import (
     AcceptSignal,
@@ -13,6 +14,7 @@ from app.messages.commands import (
     PreviewLeg,
     PreviewSignal,
     Resume,
+    SampleEquity,
     SignalPreview,
 )
 from app.messages.effects import Reconcile
@@ -47,6 +49,15 @@ def apply_config(turn: Turn, command: ApplyConfig) -> CommandResult:
     turn.wants_promotion = True
     turn.emit("policy.updated")
     return CommandResult("the configuration was applied")
+
+
+def sample_equity(turn: Turn, _: SampleEquity) -> CommandResult:
+    """The first sample of an account is what it started with."""
+    for sample in samples(turn.state, turn.now):
+        turn.ledger.equity.append(sample)
+        if turn.fact(started_fact(sample.account)) is None:
+            turn.facts.put(started_fact(sample.account), f"{sample.equity - sample.realized:f}")
+    return CommandResult("equity was sampled")
 
 
 def connection_changed(turn: Turn, report: ConnectionReport) -> None:

@@ -11,8 +11,9 @@ from app.domain.signal import Intent, Signal, WhatIsWanted, interpret
 from app.domain.sizing import pyramid_capital
 from app.domain.values import CloseReason, Identity, Side
 from app.engine.care import begin_close
-from app.engine.entries import Entry, enter, equity_of
+from app.engine.entries import Entry, enter
 from app.engine.groups import reduce_group
+from app.engine.money import equity_of
 from app.engine.turn import Turn
 from app.messages.commands import AcceptSignal, KeyGrant, SignalAnswer
 from app.messages.records import QueueEntry, QueueReason, SignalOutcome, SignalRecord
@@ -127,9 +128,8 @@ def _above_grant(
         return None
     settings = turn.config.grid.resolve(account, signal.symbol, signal.timeframe)
     price = signal.reference_price
-    capital = pyramid_capital(
-        settings, wanted.size, signal.size_type, price, equity_of(turn, account), wanted.side, 0, signal.stop_loss
-    )
+    equity = equity_of(turn.state, turn.open_groups(), account)
+    capital = pyramid_capital(settings, wanted.size, signal.size_type, price, equity, wanted.side, 0, signal.stop_loss)
     if isinstance(capital, Refusal) or capital <= grant.max_quote:
         return None
     return FieldError("tv.order_size", f"this key may not spend {capital:f}, at most {grant.max_quote:f}")

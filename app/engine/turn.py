@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from app.base.config import Config
@@ -13,11 +14,13 @@ from app.domain.client_order_id import Namespace
 from app.domain.fill import Fill
 from app.domain.group import Group
 from app.domain.order import Order
-from app.domain.values import Identity
+from app.domain.values import ZERO, Identity
+from app.engine.money import realized_fact
 from app.engine.state import EngineState
 from app.messages.effects import Effect
 from app.messages.records import (
     Changes,
+    EquitySample,
     EventRecord,
     Finding,
     FundingPayment,
@@ -72,6 +75,7 @@ class Ledger:
     findings: list[Finding] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     wakes: list[tuple[str, datetime]] = field(default_factory=list)
+    equity: list[EquitySample] = field(default_factory=list)
 
     def copy(self) -> Ledger:
         return Ledger(
@@ -81,6 +85,7 @@ class Ledger:
             list(self.findings),
             list(self.effects),
             list(self.wakes),
+            list(self.equity),
         )
 
 
@@ -106,6 +111,8 @@ class Turn:
         self.facts: Layer[str, str] = Layer(state.facts)
         self.new_orders_of: dict[str, list[str]] = {}
         self.trade_ids: set[tuple[str, str, str]] = set()
+        self.loaded: dict[str, Group] = {}
+        """Groups that came back into memory in this turn, as the disk has them."""
         self.ledger = Ledger()
         self.touched: dict[str, None] = {}
         self.wants_promotion = False
@@ -186,6 +193,11 @@ class Turn:
     def put_group(self, group: Group) -> None:
         self.groups.put(group.id, group)
         self.touched[group.id] = None
+
+    def load_group(self, group: Group) -> None:
+        """Bring a group back into memory that the disk has."""
+        self.groups.put(group.id, group)
+        self.loaded[group.id] = group
 
     def keep_group(self, group: Group) -> None:
         """As `put_group`, by those who care for the group anyway."""
@@ -293,6 +305,7 @@ class Turn:
     def changes(self) -> Changes:
         """Everything to be written."""
         ledger = self.ledger
+        self._book_realized()
         return Changes(
             signals=tuple(self.signals.values()),
             groups=tuple(self._group_changes()),
@@ -304,16 +317,29 @@ class Turn:
             last_exits=tuple((key, at) for key, at in self.last_exits.changes.items() if at is not None),
             events=tuple(ledger.events),
             findings=tuple(ledger.findings),
+            equity=tuple(ledger.equity),
             facts={key: value or "" for key, value in self.facts.changes.items()},
         )
 
-    def _group_changes(self) -> Iterator[GroupChange]:
+    def _changed_groups(self) -> Iterator[tuple[Group | None, Group]]:
+        """Groups as they were, None where they are new, and as they are."""
         for group in self.groups.changes.values():
             if group is None:
                 continue
-            old = self.state.groups.get(group.id)
-            if old is group:
-                continue
+            old = self.state.groups.get(group.id) or self.loaded.get(group.id)
+            if old is not group:
+                yield old, group
+
+    def _book_realized(self) -> None:
+        """Add what the groups realised in this turn to the day's sum of their account."""
+        for old, group in self._changed_groups():
+            gained = group.realized_pnl - (old.realized_pnl if old else ZERO)
+            if gained:
+                name = realized_fact(group.account, self.now)
+                self.facts.put(name, f"{Decimal(self.facts.get(name) or 0) + gained:f}")
+
+    def _group_changes(self) -> Iterator[GroupChange]:
+        for old, group in self._changed_groups():
             old_legs = {id(leg) for leg in old.legs} if old else set()
             old_pyramids = {id(pyramid) for pyramid in old.pyramids} if old else set()
             yield GroupChange(

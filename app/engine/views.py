@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 
 from app.base.config.grid import TakeProfitMode
-from app.domain.group import Group, Leg
+from app.domain.group import Group, Leg, Pyramid
 from app.domain.market import MarketRules
 from app.domain.order import Order, OrderStatus
 from app.domain.stop_loss import current_stop, needs_stop
 from app.domain.take_profit import group_target, leg_plan_target, leg_target, pyramid_target
-from app.domain.values import OrderRole
+from app.domain.values import HUNDRED, ZERO, OrderRole, Side
+from app.engine.money import money_view, reserved_by
 from app.engine.queueing import ranked
 from app.engine.state import AccountState, EngineState
 from app.messages.snapshots import (
@@ -33,6 +36,9 @@ def group_view(state: EngineState, group: Group) -> GroupSnapshot:
     orders = [state.orders[order_id] for order_id in state.orders_of.get(group.id, ()) if order_id in state.orders]
     fee = account.capabilities.fees[1] if account else Decimal(0)
     stop = current_stop(group, rules, fee) if rules and group.is_open else None
+    legs = tuple(_leg_view(group, leg, rules, mark) for leg in group.legs)
+    next_tp = _nearest(group, legs)
+    unrealized = group.unrealized_pnl(mark) if mark is not None else None
     return GroupSnapshot(
         id=group.id,
         account=group.account,
@@ -50,26 +56,66 @@ def group_view(state: EngineState, group: Group) -> GroupSnapshot:
         average_entry=group.average_entry or group.average_of_all_fills,
         invested=group.invested,
         realized_pnl=group.realized_pnl,
-        unrealized_pnl=group.unrealized_pnl(mark) if mark is not None else None,
+        unrealized_pnl=unrealized,
+        unrealized_percent=_percent(unrealized, group.invested) if group.open_quantity > 0 else None,
+        reserved=reserved_by(group),
         fees=group.fees,
         funding=group.funding,
         dust=group.dust,
         mark=mark,
+        mark_at=quote.at if quote else None,
+        tick_size=rules.tick_size if rules else None,
+        step_size=group.step_size,
         quote_currency=group.quote,
         leverage=group.leverage,
         tp_mode=group.grid.tp_mode.value,
         stop_price=stop,
+        pnl_at_stop=group.unrealized_pnl(stop) if stop is not None else None,
+        next_tp=next_tp,
+        next_tp_distance_percent=_percent(abs(next_tp - mark), mark) if next_tp is not None and mark else None,
         protected=_is_protected(group, orders),
         unprotected_since=group.unprotected_since,
         estimated=group.estimated,
         opened_at=group.opened_at,
         closed_at=group.closed_at,
-        legs=tuple(_leg_view(group, leg, rules) for leg in group.legs),
-        entries=tuple(
-            PyramidSnapshot(item.index, item.signal_id, item.entry_price, item.capital, item.created_at)
-            for item in group.pyramids
-        ),
+        legs=legs,
+        entries=tuple(_pyramid_view(group, pyramid, legs) for pyramid in group.pyramids),
         orders=tuple(order_snapshot(order) for order in orders),
+    )
+
+
+def _percent(part: Decimal | None, whole: Decimal) -> Decimal | None:
+    return part * HUNDRED / whole if part is not None and whole > 0 else None
+
+
+def _nearest(group: Group, legs: Iterable[LegSnapshot]) -> Decimal | None:
+    """The take-profit that the price meets first, of those that would sell something."""
+    targets = [leg.tp_price for leg in legs if leg.tp_price is not None and leg.open_quantity > 0]
+    if not targets:
+        return None
+    return min(targets) if group.side is Side.LONG else max(targets)
+
+
+def _pyramid_view(group: Group, pyramid: Pyramid, legs: Iterable[LegSnapshot]) -> PyramidSnapshot:
+    own = [leg for leg in legs if leg.pyramid == pyramid.index]
+    bought = [leg for leg in group.legs if leg.pyramid == pyramid.index]
+    quantity = sum((leg.open_quantity for leg in bought), ZERO)
+    value = sum((leg.open_value for leg in bought), ZERO)
+    gains = [leg.unrealized_pnl for leg in own if leg.unrealized_pnl is not None]
+    gain = sum(gains, ZERO) if gains else None
+    return PyramidSnapshot(
+        index=pyramid.index,
+        signal_id=pyramid.signal_id,
+        entry_price=pyramid.entry_price,
+        capital=pyramid.capital,
+        created_at=pyramid.created_at,
+        legs_total=len(bought),
+        legs_filled=sum(leg.is_whole for leg in bought),
+        open_quantity=quantity,
+        average_entry=value / quantity if quantity > 0 else None,
+        unrealized_pnl=gain,
+        unrealized_percent=_percent(gain, value * group.contract_size),
+        next_tp=_nearest(group, own),
     )
 
 
@@ -82,7 +128,9 @@ def _is_protected(group: Group, orders: list[Order]) -> bool | None:
     return resting >= group.open_quantity
 
 
-def _leg_view(group: Group, leg: Leg, rules: MarketRules | None) -> LegSnapshot:
+def _leg_view(group: Group, leg: Leg, rules: MarketRules | None, mark: Decimal | None) -> LegSnapshot:
+    is_open = mark is not None and leg.open_quantity > 0
+    gain = group.side.gain(leg.open_value, mark * leg.open_quantity) * group.contract_size if is_open and mark else None
     return LegSnapshot(
         pyramid=leg.pyramid,
         index=leg.index,
@@ -98,6 +146,8 @@ def _leg_view(group: Group, leg: Leg, rules: MarketRules | None) -> LegSnapshot:
         open_quantity=leg.open_quantity,
         tp_price=_target(group, leg, rules) if rules else None,
         exit_price=leg.exit_price,
+        unrealized_pnl=gain,
+        unrealized_percent=_percent(gain, leg.open_value * group.contract_size),
     )
 
 
@@ -131,14 +181,14 @@ def queue_views(state: EngineState) -> list[QueueSnapshot]:
     ]
 
 
-def engine_view(state: EngineState) -> EngineSnapshot:
+def engine_view(state: EngineState, now: datetime) -> EngineSnapshot:
     reconciled = [item.last_reconciled_at for item in state.accounts.values() if item.last_reconciled_at]
     return EngineSnapshot(
         revision=state.revision,
         state=_engine_state(state),
         paused_reason=state.paused,
         halted_reason=state.halted,
-        open_groups=sum(group.is_open for group in state.groups.values()),
+        open_groups=len(state.open_ids),
         max_open_groups=state.config.pool.max_open_groups,
         queued=len(state.queue),
         last_signal_at=state.last_signal_at,
@@ -146,6 +196,7 @@ def engine_view(state: EngineState) -> EngineSnapshot:
         unknown_orders=sum(order.status is OrderStatus.UNKNOWN for order in state.orders.values()),
         last_sequence=state.sequence,
         accounts=tuple(_account_view(state, account) for account in state.accounts.values()),
+        money=money_view(state, now),
     )
 
 

@@ -123,6 +123,11 @@ class ApplyConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleEquity:
+    """Keep what every account is worth now, for the equity curve."""
+
+
+@dataclass(frozen=True, slots=True)
 class CommandResult:
     """What a person's command did: a sentence, and the groups it touched."""
 
@@ -130,4 +135,14 @@ class CommandResult:
     group_ids: tuple[str, ...] = field(default=())
 
 
-Command = AcceptSignal | PreviewSignal | CloseGroup | ReduceGroup | CancelEntries | Pause | Resume | ApplyConfig
+Command = (
+    AcceptSignal
+    | PreviewSignal
+    | CloseGroup
+    | ReduceGroup
+    | CancelEntries
+    | Pause
+    | Resume
+    | ApplyConfig
+    | SampleEquity
+)

@@ -119,6 +119,16 @@ class FundingPayment:
 
 
 @dataclass(frozen=True, slots=True)
+class EquitySample:
+    """An account's worth at a moment, in quote; `realized` is the sum of all that was realised until then."""
+
+    at: datetime
+    account: str
+    equity: Decimal
+    realized: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A difference that a reconciliation found, and what was done about it."""
 
@@ -158,13 +168,14 @@ class Changes:
     events: tuple[EventRecord, ...] = ()
     findings: tuple[Finding, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
-    """Named single values: instance tag, epoch, paused, watermarks."""
+    """Named single values: instance tag, epoch, paused, watermarks, what was realised on a day."""
+    equity: tuple[EquitySample, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         return not any(
             (self.signals, self.groups, self.orders, self.fills, self.funding, self.queue_put, self.queue_removed)
-        ) and not any((self.last_exits, self.events, self.findings, self.facts))
+        ) and not any((self.last_exits, self.events, self.findings, self.facts, self.equity))
 
 
 @dataclass(frozen=True, slots=True)

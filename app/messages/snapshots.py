@@ -27,15 +27,26 @@ class LegSnapshot:
     open_quantity: Decimal
     tp_price: Decimal | None
     exit_price: Decimal | None
+    unrealized_pnl: Decimal | None
+    unrealized_percent: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
 class PyramidSnapshot:
+    """`next_tp` is the nearest take-profit of what is open; the P&L is None without a price or an open quantity."""
+
     index: int
     signal_id: str
     entry_price: Decimal
     capital: Decimal
     created_at: datetime
+    legs_total: int
+    legs_filled: int
+    open_quantity: Decimal
+    average_entry: Decimal | None
+    unrealized_pnl: Decimal | None
+    unrealized_percent: Decimal | None
+    next_tp: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +101,11 @@ def order_snapshot(order: Order) -> OrderSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class GroupSnapshot:
-    """A group; P&L in quote. `unrealized_pnl`, `mark` are None without a price; `stop_price` is the stop wanted now."""
+    """A group; P&L in quote. `unrealized_pnl`, `mark` are None without a price; `stop_price` is the stop wanted now.
+
+    `reserved` is what its resting entries would still invest, `pnl_at_stop` the result of what is open at the stop
+    before fees, `next_tp` the nearest take-profit of what is open.
+    """
 
     id: str
     account: str
@@ -109,14 +124,22 @@ class GroupSnapshot:
     invested: Decimal
     realized_pnl: Decimal
     unrealized_pnl: Decimal | None
+    unrealized_percent: Decimal | None
+    reserved: Decimal
     fees: Decimal
     funding: Decimal
     dust: Decimal
     mark: Decimal | None
+    mark_at: datetime | None
+    tick_size: Decimal | None
+    step_size: Decimal
     quote_currency: str
     leverage: Decimal
     tp_mode: str
     stop_price: Decimal | None
+    pnl_at_stop: Decimal | None
+    next_tp: Decimal | None
+    next_tp_distance_percent: Decimal | None
     protected: bool | None
     """None where no stop is configured."""
     unprotected_since: datetime | None
@@ -160,6 +183,27 @@ class AccountSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class MoneySnapshot:
+    """All accounts together, in their quote currency (dollars of any kind are added up as they are).
+
+    `equity` is None before the balances came, `started_with` before the first sample. `deployed` and `reserved` are
+    what open and resting legs bind, by leverage; `free` is what the venues call free. Days are UTC.
+    """
+
+    currency: str
+    equity: Decimal | None
+    started_with: Decimal | None
+    realized_today: Decimal
+    realized_total: Decimal
+    trades_today: int
+    unrealized: Decimal
+    invested: Decimal
+    deployed: Decimal
+    reserved: Decimal
+    free: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSnapshot:
     """`state` is starting, running, paused, halted or stopping."""
 
@@ -175,6 +219,7 @@ class EngineSnapshot:
     unknown_orders: int
     last_sequence: int
     accounts: tuple[AccountSnapshot, ...]
+    money: MoneySnapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -28,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from app.base.errors import Retryable
 from app.domain.fill import Fill
 from app.domain.group import Group, Leg, Pyramid
-from app.messages.records import EventRecord, SignalRecord
+from app.messages.records import EquitySample, EventRecord, SignalRecord
 from app.messages.snapshots import OrderSnapshot, order_snapshot
 from app.persistence import rows
 from app.persistence.cursor import Key, decode_cursor, encode_cursor
@@ -41,6 +42,7 @@ from app.ports.queries import Filter, Page, PageRequest, TradeRow
 _POOL_SIZE: Final = 3
 _MOST_ROWS: Final = 500
 _MOST_EVENTS: Final = 10_000
+_MOST_SAMPLES: Final = 20_000
 
 Found = TypeVar("Found")
 Row = Sequence[Any]
@@ -131,6 +133,15 @@ class SqliteQueries:
             wanted = wanted.where(events.type.in_(sorted(types)))
         return [rows.EVENT.build(row) for row in await self._all(wanted)]
 
+    async def equity(self, since: datetime) -> Sequence[EquitySample]:
+        """At most some thousand moments: older samples are thinned to one an hour."""
+        samples = keeping.equity_samples
+        recent = [rows.EQUITY.build(row) for row in await self._all(_samples(samples, since))]
+        if len(recent) <= _MOST_SAMPLES:
+            return recent
+        hourly = {(item.account, item.at.replace(minute=0, second=0, microsecond=0)): item for item in recent}
+        return sorted(hourly.values(), key=lambda item: (item.at, item.account))
+
     async def check(self) -> None:
         await self._all(select(keeping.facts.c.name).limit(1))
 
@@ -157,6 +168,10 @@ class SqliteQueries:
             raise plain(error.orig if isinstance(error.orig, Exception) else error) from error
         except PoolExhausted as error:
             raise Retryable("The database is busy with other readers.") from error
+
+
+def _samples(samples: Table, since: datetime) -> Select[Any]:
+    return select(samples).where(samples.c.at >= since).order_by(samples.c.at, samples.c.account)
 
 
 async def _page(

@@ -9,7 +9,7 @@ from app.domain.fill import Fill
 from app.domain.group import Group, Leg, Pyramid
 from app.domain.order import Order
 from app.domain.values import Identity
-from app.messages.records import EventRecord, Finding, FundingPayment, QueueEntry, SignalRecord
+from app.messages.records import EquitySample, EventRecord, Finding, FundingPayment, QueueEntry, SignalRecord
 from app.persistence.codec import Codec, Row
 from app.persistence.statements import insert_sql, upsert_sql
 from app.persistence.tables import keeping, trading
@@ -36,6 +36,7 @@ FUNDING = Codec(FundingPayment, trading.funding_payments)
 QUEUE = Codec(QueueEntry, trading.queue, paths=_IDENTITY)
 LAST_EXIT = Codec(LastExit, trading.last_exits, paths=_IDENTITY)
 EVENT = Codec(EventRecord, keeping.events)
+EQUITY = Codec(EquitySample, keeping.equity_samples)
 FINDING = Codec(Finding, keeping.findings, owners=["id"])
 
 PUT_GROUP = upsert_sql(trading.groups, _BORN)
@@ -49,6 +50,7 @@ PUT_FACT = upsert_sql(keeping.facts)
 ADD_FILL = insert_sql(trading.fills)
 ADD_FUNDING = insert_sql(trading.funding_payments)
 ADD_EVENT = insert_sql(keeping.events)
+PUT_EQUITY = upsert_sql(keeping.equity_samples)
 ADD_FINDING = insert_sql(keeping.findings)
 DROP_QUEUE = "DELETE FROM queue WHERE signal_id = ?"
 

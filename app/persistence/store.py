@@ -80,5 +80,7 @@ def _write_records(connection: sqlite3.Connection, changes: Changes) -> None:
     if changes.findings:
         findings = [rows.FINDING.encode(item, None) for item in changes.findings]
         connection.executemany(rows.ADD_FINDING, findings)
+    if changes.equity:
+        connection.executemany(rows.PUT_EQUITY, rows.EQUITY.encode_all(changes.equity))
     if changes.facts:
         connection.executemany(rows.PUT_FACT, list(changes.facts.items()))

@@ -16,10 +16,12 @@ from app.messages.commands import (
     PreviewSignal,
     ReduceGroup,
     Resume,
+    SampleEquity,
     SignalAnswer,
     SignalPreview,
 )
 from app.messages.records import EventRecord
+from app.messages.reports import Candle
 from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport
 
 
@@ -45,7 +47,7 @@ class Engine(Protocol):
     async def ask(self, command: PreviewSignal) -> SignalPreview: ...
     @overload
     async def ask(
-        self, command: CloseGroup | ReduceGroup | CancelEntries | Pause | Resume | ApplyConfig
+        self, command: CloseGroup | ReduceGroup | CancelEntries | Pause | Resume | ApplyConfig | SampleEquity
     ) -> CommandResult: ...
 
     async def reconcile(self) -> ReconcileReport:
@@ -64,6 +66,14 @@ class Engine(Protocol):
 
     def queue(self) -> Sequence[QueueSnapshot]:
         """By rank, from 1."""
+        ...
+
+    async def candles(self, account: str, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
+        """The last bars of a market, oldest first, the running one included; Retryable where the venue is away."""
+        ...
+
+    def subscribe_prices(self, listener: Callable[[str, str], None]) -> Callable[[], None]:
+        """Call `listener` with account and symbol at every price; it must be quick. The answer ends it."""
         ...
 
     def subscribe(self, listener: Callable[[EventRecord], None]) -> Callable[[], None]:

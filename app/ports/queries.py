@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
 from app.domain.fill import Fill
-from app.messages.records import EventRecord, SignalRecord
+from app.messages.records import EquitySample, EventRecord, SignalRecord
 from app.messages.snapshots import OrderSnapshot
 
 Row = TypeVar("Row")
@@ -99,6 +99,10 @@ class Queries(Protocol):
 
     async def events(self, after: int, types: frozenset[str] | None, limit: int) -> Sequence[EventRecord]:
         """Events with a greater sequence, in order; all types where None."""
+        ...
+
+    async def equity(self, since: datetime) -> Sequence[EquitySample]:
+        """Samples from `since` on, oldest first, at most one an hour and account where there are very many."""
         ...
 
     async def check(self) -> None:

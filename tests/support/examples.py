@@ -12,7 +12,14 @@ from app.domain.fill import Fill
 from app.domain.values import Liquidity, OrderSide
 from app.messages.commands import SignalPreview
 from app.messages.records import CheckResult, EventRecord, SignalOutcome, SignalRecord
-from app.messages.snapshots import AccountSnapshot, EngineSnapshot, GroupSnapshot, OrderSnapshot, QueueSnapshot
+from app.messages.snapshots import (
+    AccountSnapshot,
+    EngineSnapshot,
+    GroupSnapshot,
+    MoneySnapshot,
+    OrderSnapshot,
+    QueueSnapshot,
+)
 from app.ports.queries import TradeRow
 from app.ports.secrets import WebhookKey
 
@@ -67,8 +74,26 @@ def engine_snapshot(**changes: Any) -> EngineSnapshot:
         "unknown_orders": 0,
         "last_sequence": 0,
         "accounts": (account_snapshot(),),
+        "money": money_snapshot(),
     }
     return EngineSnapshot(**{**facts, **changes})
+
+
+def money_snapshot(**changes: Any) -> MoneySnapshot:
+    facts: dict[str, Any] = {
+        "currency": "USDT",
+        "equity": Decimal("1E+4"),
+        "started_with": Decimal(10_000),
+        "realized_today": Decimal("-2.50"),
+        "realized_total": Decimal("-2.50"),
+        "trades_today": 0,
+        "unrealized": Decimal(0),
+        "invested": Decimal(5000),
+        "deployed": Decimal(5000),
+        "reserved": Decimal(0),
+        "free": Decimal("4997.50"),
+    }
+    return MoneySnapshot(**{**facts, **changes})
 
 
 def account_snapshot(**changes: Any) -> AccountSnapshot:
@@ -132,14 +157,22 @@ def group_snapshot(number: int = 1) -> GroupSnapshot:
         invested=Decimal(5000),
         realized_pnl=Decimal("-2.50"),
         unrealized_pnl=None,
+        unrealized_percent=None,
+        reserved=Decimal(0),
         fees=Decimal("2.50"),
         funding=Decimal(0),
         dust=Decimal(0),
         mark=None,
+        mark_at=None,
+        tick_size=Decimal("0.1"),
+        step_size=Decimal("0.001"),
         quote_currency="USDT",
         leverage=Decimal(1),
         tp_mode="per_leg",
         stop_price=None,
+        pnl_at_stop=None,
+        next_tp=None,
+        next_tp_distance_percent=None,
         protected=None,
         unprotected_since=None,
         estimated=False,

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from app.base.secret import Secret
 from app.domain.fill import Fill
 from app.messages.commands import AcceptSignal, CommandResult, PreviewSignal, SignalAnswer
-from app.messages.records import EventRecord, SignalRecord
+from app.messages.records import EquitySample, EventRecord, SignalRecord
+from app.messages.reports import Candle
 from app.messages.snapshots import (
     EngineSnapshot,
     GroupSnapshot,
@@ -96,6 +97,8 @@ class FakeEngine:
         self.groups: list[GroupSnapshot] = []
         self.waiting: list[QueueSnapshot] = []
         self.listeners: list[Callable[[EventRecord], None]] = []
+        self.price_listeners: list[Callable[[str, str], None]] = []
+        self.bars: list[Candle] = []
 
     async def ask(self, command: Any) -> Any:
         self.asked.append(command)
@@ -128,6 +131,13 @@ class FakeEngine:
         self.listeners.append(listener)
         return lambda: self.listeners.remove(listener)
 
+    def subscribe_prices(self, listener: Callable[[str, str], None]) -> Callable[[], None]:
+        self.price_listeners.append(listener)
+        return lambda: self.price_listeners.remove(listener)
+
+    async def candles(self, account: str, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
+        return self.bars[-limit:]
+
     def publish(self, *events: EventRecord) -> None:
         """After its commit, as the engine does it."""
         for event in events:
@@ -145,9 +155,13 @@ class FakeQueries:
         self.fill_rows: list[Fill] = []
         self.signal_rows: list[SignalRecord] = []
         self.event_rows: list[EventRecord] = []
+        self.equity_rows: list[EquitySample] = []
         self.filters: list[Filter] = []
         self.failure: Exception | None = None
         self.before_events: Callable[[], None] = lambda: None
+
+    async def equity(self, since: datetime) -> Sequence[EquitySample]:
+        return [sample for sample in self.equity_rows if sample.at >= since]
 
     async def trades(self, where: Filter, page: PageRequest) -> Page[TradeRow]:
         return self._page(self.trade_rows, where, page)

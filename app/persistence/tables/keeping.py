@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Integer, Table
 
-from app.persistence.tables.base import integer, metadata, moment, text, word
-from app.persistence.tables.types import JsonText
+from app.persistence.tables.base import decimal, integer, metadata, moment, text, word
+from app.persistence.tables.types import JsonText, Moment
 from app.ports.tokens import Role
 
 events = Table(
@@ -37,6 +37,15 @@ findings = Table(
     text("group_id", optional=True),
     text("order_id", optional=True),
     Index(None, "at"),
+)
+
+equity_samples = Table(
+    "equity_samples",
+    metadata,
+    Column("at", Moment, nullable=False, primary_key=True, autoincrement=False),
+    text("account", key=True),
+    decimal("equity"),
+    decimal("realized"),
 )
 
 facts = Table("facts", metadata, text("name", key=True), text("value"))

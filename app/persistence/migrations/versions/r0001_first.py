@@ -11,7 +11,7 @@ branch_labels = None
 depends_on = None
 
 _TABLES = (
-    "groups last_exits fills funding_payments legs orders pyramids signals queue api_tokens "
+    "groups last_exits fills funding_payments legs orders pyramids signals queue api_tokens equity_samples "
     "config_versions events facts findings paper_balances paper_fills paper_funding paper_leverages "
     "paper_orders paper_positions paper_prices"
 )
@@ -239,6 +239,12 @@ def _create_keeping() -> None:
         _key("config_versions", "id"),
     )
     _index("config_versions", "at")
+    op.create_table(
+        "equity_samples",
+        *_integers("at"),
+        *_texts("account equity realized"),
+        _key("equity_samples", "at account"),
+    )
     op.create_table(
         "events",
         *_integers("sequence at"),

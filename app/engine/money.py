@@ -1,0 +1,111 @@
+"""What the accounts are worth, what was realised on which day, what is bound: kept by facts, read from memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from app.domain.group import Group
+from app.domain.values import ZERO
+from app.engine.state import EngineState
+from app.messages.records import EquitySample
+from app.messages.snapshots import MoneySnapshot
+
+QUOTES = ("USDT", "USDC", "USD")
+_REALIZED = "realized/"
+
+
+def realized_fact(account: str, at: datetime) -> str:
+    """The fact that holds what `account` realised on the UTC day of `at`."""
+    return f"{_REALIZED}{account}/{at:%Y-%m-%d}"
+
+
+def started_fact(account: str) -> str:
+    return f"started_with/{account}"
+
+
+def quote_of(state: EngineState, account: str) -> str | None:
+    """The currency in which the account counts; None before its balances came."""
+    balances = state.balances.get(account, {})
+    return next((asset for asset in QUOTES if asset in balances), None)
+
+
+def equity_of(state: EngineState, groups: Iterable[Group], account: str) -> Decimal | None:
+    """Quote balance plus what is unrealised on perpetuals, plus what spot groups hold; None before balances came."""
+    quote = quote_of(state, account)
+    if quote is None:
+        return None
+    total = state.balances[account][quote][0]
+    for group in groups:
+        price = state.quote(group.account, group.symbol)
+        if group.account == account and group.is_open and price is not None:
+            total += _worth(group, price.mark)
+    return total
+
+
+def _worth(group: Group, mark: Decimal) -> Decimal:
+    is_spot = ":" not in group.symbol
+    return group.open_quantity * mark if is_spot else group.unrealized_pnl(mark)
+
+
+def realized_total(state: EngineState, account: str | None = None) -> Decimal:
+    """All that was ever realised, by one account or by all."""
+    prefix = _REALIZED if account is None else f"{_REALIZED}{account}/"
+    return sum((Decimal(value) for name, value in state.facts.items() if name.startswith(prefix)), ZERO)
+
+
+def reserved_by(group: Group) -> Decimal:
+    """What the group's entries that have not filled would still invest, in quote."""
+    waiting = (leg for leg in group.legs if leg.wants_entry)
+    value = sum((leg.price * max(leg.quantity - leg.filled, ZERO) for leg in waiting), ZERO)
+    return value * group.contract_size
+
+
+def samples(state: EngineState, now: datetime) -> Iterator[EquitySample]:
+    """One of each account whose balances are known."""
+    groups = [state.groups[group_id] for group_id in state.open_ids]
+    for account in state.accounts:
+        equity = equity_of(state, groups, account)
+        if equity is not None:
+            yield EquitySample(now, account, equity, realized_total(state, account))
+
+
+def money_view(state: EngineState, now: datetime) -> MoneySnapshot:
+    groups = [state.groups[group_id] for group_id in state.open_ids]
+    equities = [equity_of(state, groups, account) for account in state.accounts]
+    known = [equity for equity in equities if equity is not None]
+    started = [state.facts[name] for name in map(started_fact, state.accounts) if name in state.facts]
+    return MoneySnapshot(
+        currency=next((quote for quote in (quote_of(state, account) for account in state.accounts) if quote), "USDT"),
+        equity=sum(known, ZERO) if known else None,
+        started_with=sum(map(Decimal, started), ZERO) if started else None,
+        realized_today=sum((_today(state, account, now) for account in state.accounts), ZERO),
+        realized_total=realized_total(state),
+        trades_today=sum(
+            group.was_filled and group.closed_at is not None and group.closed_at.date() == now.date()
+            for group in state.groups.values()
+        ),
+        unrealized=sum((_unrealized(state, group) for group in groups), ZERO),
+        invested=sum((group.invested for group in groups if group.open_quantity > 0), ZERO),
+        deployed=sum((group.invested / group.leverage for group in groups if group.open_quantity > 0), ZERO),
+        reserved=sum((reserved_by(group) / group.leverage for group in groups), ZERO),
+        free=sum((_free(state, account) for account in state.accounts), ZERO),
+    )
+
+
+def _today(state: EngineState, account: str, now: datetime) -> Decimal:
+    return Decimal(state.facts.get(realized_fact(account, now), "0"))
+
+
+def _unrealized(state: EngineState, group: Group) -> Decimal:
+    quote = state.quote(group.account, group.symbol)
+    account = state.accounts.get(group.account)
+    if quote is None or account is None:
+        return ZERO
+    return group.unrealized_pnl(quote.valuation(account.market_type))
+
+
+def _free(state: EngineState, account: str) -> Decimal:
+    quote = quote_of(state, account)
+    return state.balances[account][quote][1] if quote is not None else ZERO

@@ -1,0 +1,1 @@
+"""Sheets: child widgets over the window, opened without a nested loop."""

@@ -1,0 +1,1 @@
+"""Tables and trees as Qt models: columns as data, row-level changes."""
