@@ -40,6 +40,7 @@ from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
 from app.persistence.tokens import SqliteTokens
 from app.ports.engine import CommandRefused, EngineUnavailable
+from app.ports.queries import Queries
 from app.ports.secrets import SecretStore
 from app.ports.tokens import Role
 from app.vault.open import open_vault
@@ -202,7 +203,7 @@ class Application:
         self._lock = lock
         self._database = database
         self._vault = vault
-        self._clock = system_clock()
+        self.clock = self._clock = system_clock()
         self._tokens = SqliteTokens(database.writer, self._clock, secrets.token_urlsafe)
         if database.queries is None:
             raise ValueError("an application keeps its database on disk")
@@ -231,10 +232,20 @@ class Application:
             loop_lag_ms=self._watch.lag_ms,
         )
         self.administration = Administration(self._tokens, keys, self._listeners)
+        self.queries: Queries = database.queries
+        self.loop_lag_ms = self._watch.lag_ms
 
     @property
     def config(self) -> Config:
         return self.engine.state.config
+
+    def price_of(self, tradingview_symbol: str) -> str | None:
+        """The paper price of a market as TradingView writes it; None before it has one."""
+        base_and_quote = tradingview_symbol.removesuffix(".P")
+        for symbol, quote in self.board.quotes.items():
+            if symbol.partition(":")[0].replace("/", "") == base_and_quote:
+                return f"{quote.last:f}"
+        return None
 
     def _sample_equity(self) -> None:
         """Now and every five minutes, for the equity curve."""

@@ -14,6 +14,7 @@ from app.base.errors import AppError
 from app.cli.keys import add_secret, add_token
 from app.cli.send import add_send
 from app.cli.serve import add_serve
+from app.cli.window import add_demo, add_window
 
 AddCommand = Callable[[Any], None]
 
@@ -21,10 +22,7 @@ AddCommand = Callable[[Any], None]
 def main(arguments: Sequence[str], extra: Sequence[AddCommand] = ()) -> int:
     """Run the command that `arguments` name; errors are one sentence on stderr."""
     parser = _parser(extra)
-    options = parser.parse_args(list(arguments))
-    if options.run is None:
-        parser.print_help()
-        return 2
+    options = parser.parse_args(_with_command(arguments))
     try:
         return int(options.run(options))
     except AppError as error:
@@ -34,6 +32,14 @@ def main(arguments: Sequence[str], extra: Sequence[AddCommand] = ()) -> int:
         return getattr(error, "exit_status", 1)
     except KeyboardInterrupt:
         return 1
+
+
+def _with_command(arguments: Sequence[str]) -> list[str]:
+    """Without a command the window is meant; `--help` and `--version` stay everybody's."""
+    given = list(arguments)
+    if given and (not given[0].startswith("-") or given[0] in {"-h", "--help", "--version"}):
+        return given
+    return ["window", *given]
 
 
 def _parser(extra: Sequence[AddCommand]) -> argparse.ArgumentParser:
@@ -54,6 +60,6 @@ def _parser(extra: Sequence[AddCommand]) -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    for add_command in (add_serve, *extra, add_send, add_secret, add_token):
+    for add_command in (add_window, add_serve, add_demo, *extra, add_send, add_secret, add_token):
         add_command(add)
     return parser

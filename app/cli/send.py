@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         status, answer = _preview(data_dir, ports, body)
     else:
-        status, answer = _post(f"http://127.0.0.1:{ports['api']}/webhook/tradingview", body, {})
+        status, answer = post(f"http://127.0.0.1:{ports['api']}/webhook/tradingview", body, {})
     print(json.dumps(answer, indent=2) if not isinstance(answer, str) else answer)
     return 0 if status < 400 else 1
 
@@ -49,7 +49,7 @@ def _preview(data_dir: Path, ports: dict[str, int], body: dict[str, Any]) -> tup
     token = ask_running(data_dir, "token create", {"name": name, "role": "viewer"})
     try:
         address = f"http://127.0.0.1:{ports['api']}/api/execution/signals/preview"
-        return _post(address, body, {"Authorization": f"Bearer {token}"})
+        return post(address, body, {"Authorization": f"Bearer {token}"})
     finally:
         ask_running(data_dir, "token revoke", {"name": name})
 
@@ -65,7 +65,8 @@ def _read(file: str) -> dict[str, Any]:
     return body
 
 
-def _post(address: str, body: dict[str, Any], headers: dict[str, str]) -> tuple[int, Any]:
+def post(address: str, body: dict[str, Any], headers: dict[str, str]) -> tuple[int, Any]:
+    """Post JSON to this machine's own listener: status and answer."""
     request = urllib.request.Request(  # noqa: S310 - the address is this machine's own
         address, data=json.dumps(body).encode(), headers={"Content-Type": "application/json", **headers}
     )

@@ -1,0 +1,126 @@
+"""What a person does: sent as a command, shown as pending, settled or taken back with the reason."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import structlog
+from PySide6.QtCore import QObject, Signal
+
+from app.base.errors import AppError
+from app.gui.desk import Desk
+from app.gui.view_store import Change, Pending, ViewStore
+from app.messages.commands import CancelEntries, CloseGroup, Pause, ReduceGroup, Resume
+from app.messages.snapshots import ReconcileReport
+from app.ports.engine import CommandRefused
+
+log = structlog.get_logger("window")
+ENGINE = "engine"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How an action ended; `subject` is a group's id or `engine`, `sentence` is for the trader."""
+
+    subject: str
+    ok: bool
+    sentence: str
+
+
+class Actions(QObject):
+    """Every method returns at once; `settled(Settled)` tells the end."""
+
+    settled = Signal(object)
+
+    def __init__(self, desk: Desk, store: ViewStore) -> None:
+        super().__init__()
+        self._desk = desk
+        self._store = store
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def close_group(self, group_id: str) -> None:
+        self._send(group_id, CloseGroup(group_id), "closing\u2026")
+
+    def reduce(self, group_id: str, percent: Decimal) -> None:
+        """Sell `percent` of what is open at market."""
+        self._send(group_id, ReduceGroup(group_id, fraction=percent / 100), f"closing {percent:f}%\u2026")
+
+    def cancel_entries(self, group_id: str) -> None:
+        self._send(group_id, CancelEntries(group_id), "cancelling entries\u2026")
+
+    def pause(self) -> None:
+        self._send(ENGINE, Pause("paused by hand"), "pausing\u2026")
+
+    def resume(self) -> None:
+        self._send(ENGINE, Resume(), "resuming\u2026")
+
+    def reconcile(self) -> None:
+        self._begin(ENGINE, "reconciling\u2026")
+        self._run(self._reconcile())
+
+    def is_pending(self, subject: str) -> bool:
+        return subject in self._store.pending
+
+    def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def _send(self, subject: str, command: Any, text: str) -> None:
+        if self.is_pending(subject):
+            return
+        self._begin(subject, text)
+        self._run(self._ask(subject, command))
+
+    def _begin(self, subject: str, text: str) -> None:
+        self._store.pending[subject] = Pending(text, self._desk.clock.now())
+        self._store.changed.emit(Change(pending=True, groups=self._known(subject)))
+
+    def _known(self, subject: str) -> frozenset[str]:
+        return frozenset({subject} & self._store.groups.keys())
+
+    def _run(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask(self, subject: str, command: Any) -> None:
+        try:
+            result = await self._desk.engine.ask(command)
+        except CommandRefused as refusal:
+            self._end(subject, Settled(subject, False, f"Not done: {refusal.detail}."))
+        except AppError as error:
+            self._end(subject, Settled(subject, False, f"Not done: {error}."))
+        else:
+            self._end(subject, Settled(subject, True, _sentence(result.detail)))
+
+    async def _reconcile(self) -> None:
+        try:
+            report = await self._desk.engine.reconcile()
+        except AppError as error:
+            self._end(ENGINE, Settled(ENGINE, False, f"Not reconciled: {error}."))
+        else:
+            self._end(ENGINE, Settled(ENGINE, not report.failed, _findings(report)))
+
+    def _end(self, subject: str, settled: Settled) -> None:
+        log.info("an action ended", subject=subject, ok=settled.ok, sentence=settled.sentence)
+        self._store.pending.pop(subject, None)
+        self._store.changed.emit(Change(pending=True, groups=self._known(subject)))
+        self.settled.emit(settled)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else "Done."
+
+
+def _findings(report: ReconcileReport) -> str:
+    if report.failed:
+        account, reason = next(iter(report.failed.items()))
+        return f"{account} could not be read: {reason}."
+    count = len(report.findings)
+    accounts = "1 account" if len(report.accounts) == 1 else f"{len(report.accounts)} accounts"
+    if count == 0:
+        return f"Books equal the exchange's on {accounts}."
+    return f"{count} difference{'s' if count > 1 else ''} found on {accounts} and settled."

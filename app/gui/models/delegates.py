@@ -1,0 +1,228 @@
+"""Paints table cells from typed values: one painter for each kind of column, so rows look the same in every style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt
+from PySide6.QtGui import QPainter, QPolygonF
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
+
+from app.gui import formats
+from app.gui.models.positions import Blocks, PositionRow
+from app.gui.models.signals import OUTCOME_ICONS
+from app.gui.models.tree import ROW, VALUE, Column, Kind
+from app.gui.theme import theme
+
+Index = QModelIndex | QPersistentModelIndex
+Paint = Callable[[QPainter, QRect, Index, Column], None]
+INDENT = 20
+CHEVRON = 16
+
+
+class CellDelegate(QStyledItemDelegate):
+    """Background, selection bar and hairline are painted here too; `pad` is the space at both sides of a cell."""
+
+    def __init__(self, columns: tuple[Column, ...], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._columns = columns
+        self.pad = theme.metric("size.cell_padding.below_1600")
+        self._painters: dict[Kind, Paint] = {
+            Kind.PAIR: _pair,
+            Kind.PNL: _pnl,
+            Kind.BLOCKS: _blocks,
+            Kind.SIDE: _side,
+            Kind.STATUS: _status,
+            Kind.OUTCOME: _outcome,
+        }
+
+    def sizeHint(self, _option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(self._columns[index.column()].width, theme.row_height)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        view = option.widget
+        rect: QRect = option.rect
+        state = option.state
+        painter.save()
+        self._paint_ground(painter, rect, index, state)
+        column = self._columns[index.column()]
+        inner = rect.adjusted(self.pad, 0, -self.pad, 0)
+        if index.column() == 0:
+            inner.setLeft(self._after_chevron(painter, rect, index, view))
+        painter.setFont(theme.font("table"))
+        self._painters.get(column.kind, _text)(painter, inner, index, column)
+        painter.restore()
+
+    def _paint_ground(self, painter: QPainter, rect: QRect, index: Index, state: QStyle.StateFlag) -> None:
+        selected = bool(state & QStyle.StateFlag.State_Selected)
+        hovered = bool(state & QStyle.StateFlag.State_MouseOver)
+        ground = "bg_selected" if selected else "bg_hover" if hovered else "bg_panel"
+        painter.fillRect(rect, theme.color(ground))
+        painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, theme.color("border_subtle"))
+        if index.column() == 0 and selected:
+            painter.fillRect(0, rect.top(), theme.metric("stroke.selection_bar"), rect.height(), theme.color("accent"))
+        if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
+            painter.setPen(theme.pen("focus", 2))
+            painter.drawRect(rect.adjusted(2, 2, -2, -3))
+
+    def _after_chevron(self, painter: QPainter, rect: QRect, index: Index, view: QWidget | None) -> int:
+        """Where the first cell's text begins: after the edge, the level's indent and the chevron."""
+        left = theme.metric("size.edge_padding")
+        if not isinstance(view, QTreeView) or view.property("flat"):
+            return left
+        level = 0
+        parent = index.parent()
+        while parent.isValid():
+            level += 1
+            parent = parent.parent()
+        left += level * INDENT
+        if index.model().hasChildren(index):
+            name = "chevron-down" if view.isExpanded(index) else "chevron-right"
+            size = theme.metric("icon.table")
+            painter.drawPixmap(left, rect.top() + (rect.height() - size) // 2, theme.pixmap(name, "text_tertiary", 13))
+        return left + CHEVRON + 2
+
+
+def _draw(painter: QPainter, rect: QRect, text: str, color: str, alignment: Qt.AlignmentFlag) -> None:
+    painter.setPen(theme.color(color))
+    fitted = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, max(rect.width(), 0))
+    painter.drawText(rect, alignment, fitted)
+
+
+def _tone(row: Any, text: str) -> str:
+    if text in {formats.NOTHING, "none", ""}:
+        return "text_tertiary"
+    if isinstance(row, PositionRow) and (row.level or row.stale):
+        return "text_secondary"
+    return "text_primary"
+
+
+def _text(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
+    row, text = index.data(ROW), index.data()
+    quiet = column.kind in {Kind.TEXT, Kind.TIME}
+    tone = "text_secondary" if quiet and column.name != "reason" else _tone(row, text)
+    if column.name == "mark" and isinstance(row, PositionRow) and row.stale and not row.level:
+        size = theme.metric("icon.table")
+        painter.drawPixmap(rect.left(), rect.center().y() - size // 2, theme.pixmap("clock", "text_tertiary", 13))
+    _draw(painter, rect, text, tone, column.alignment)
+
+
+def _pair(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
+    row = index.data(ROW)
+    if isinstance(row, PositionRow) and row.level:
+        _draw(painter, rect, row.name, "text_secondary", column.alignment)
+        used = painter.fontMetrics().horizontalAdvance(f"{row.name} ")
+        _draw(painter, rect.adjusted(used, 0, 0, 0), row.timeframe, "text_tertiary", column.alignment)
+        return
+    base, rest = formats.pair(index.data())
+    font = theme.font("table")
+    font.setWeight(theme.font("strong").weight())
+    painter.setFont(font)
+    _draw(painter, rect, base, "text_primary", column.alignment)
+    used = painter.fontMetrics().horizontalAdvance(base)
+    painter.setFont(theme.font("table"))
+    _draw(painter, rect.adjusted(used, 0, 0, 0), rest, "text_tertiary", column.alignment)
+
+
+def _pnl(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
+    """Arrow in the percent column, sign and colour in both; stale values lose colour and arrow."""
+    value: Decimal | None = index.data(VALUE)
+    row, text = index.data(ROW), index.data()
+    if value is None or value == 0 or (isinstance(row, PositionRow) and row.stale):
+        _draw(painter, rect, text, "text_primary" if value == 0 else _tone(row, text), column.alignment)
+        return
+    color = "positive" if value > 0 else "negative"
+    _draw(painter, rect, text, color, column.alignment)
+    if column.name == "percent":
+        left = rect.right() - painter.fontMetrics().horizontalAdvance(text) - 12
+        paint_arrow(painter, left, rect.center().y(), color, up=value > 0)
+
+
+def paint_arrow(painter: QPainter, left: float, middle: float, color: str, *, up: bool) -> None:
+    """The 8 px triangle of profit and loss, its box beginning at `left`."""
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(theme.color(color))
+    top, bottom = (middle + 3, middle - 3) if up else (middle - 3, middle + 3)
+    painter.drawPolygon(QPolygonF([QPointF(left, top), QPointF(left + 7, top), QPointF(left + 3.5, bottom)]))
+    painter.restore()
+
+
+def _blocks(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
+    row = index.data(ROW)
+    blocks: Blocks = row.blocks
+    width = paint_blocks(painter, rect.left(), rect.center().y(), blocks)
+    text = f"{blocks.filled} of {blocks.total}"
+    _draw(painter, rect.adjusted(width + 6, 0, 0, 0), text, "text_secondary", column.alignment)
+
+
+def paint_blocks(painter: QPainter, left: int, middle: int, blocks: Blocks) -> int:
+    """Filled = bought, outlined = waiting, partly filled from below. Answers the width that was used."""
+    if blocks.total > 18:
+        return _bar(painter, left, middle, blocks)
+    size = "to_10" if blocks.total <= 10 else "to_18"
+    width, gap, height = (theme.metric(f"size.leg_block.{size}.{name}") for name in ("w", "gap", "h"))
+    top = middle - height // 2
+    for place, share in enumerate(blocks.shares):
+        box = QRect(left + place * (width + gap), top, width, height)
+        if share < 1:
+            painter.setPen(theme.pen("accent"))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(box.adjusted(0, 0, -1, -1))
+        if share > 0:
+            filled = round(height * share)
+            painter.fillRect(box.left(), box.bottom() + 1 - filled, width, filled, theme.color("accent"))
+    return blocks.total * (width + gap)
+
+
+def _bar(painter: QPainter, left: int, middle: int, blocks: Blocks) -> int:
+    width = theme.metric("space.4") * 4
+    painter.fillRect(left, middle - 2, width, 4, theme.color("border_strong"))
+    painter.fillRect(left, middle - 2, round(width * sum(blocks.shares) / blocks.total), 4, theme.color("accent"))
+    return width + 2
+
+
+def _side(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
+    side = index.data()
+    if not side:
+        return
+    size = theme.metric("icon.table")
+    name = "arrow-up-right" if side == "long" else "arrow-down-right"
+    painter.drawPixmap(rect.left(), rect.center().y() - size // 2, theme.pixmap(name, "text_secondary", 13))
+    _draw(painter, rect.adjusted(size + 4, 0, 0, 0), side, "text_secondary", column.alignment)
+
+
+def _status(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
+    row: PositionRow = index.data(ROW)
+    left = rect
+    if row.unprotected:
+        size = theme.metric("icon.table")
+        painter.drawPixmap(rect.left(), rect.center().y() - size // 2, theme.pixmap("shield-alert", "critical", 13))
+        left = rect.adjusted(size + 4, 0, 0, 0)
+    color = "accent" if row.pending else "text_secondary" if row.level else "text_primary"
+    _draw(painter, left, index.data(), color, column.alignment)
+
+
+def _outcome(painter: QPainter, rect: QRect, index: Index, _: Column) -> None:
+    paint_outcome(painter, rect, index.data())
+
+
+def paint_outcome(painter: QPainter, rect: QRect, outcome: str) -> None:
+    """The tag of a signal's outcome: icon, word, tinted ground."""
+    icon, color, ground = OUTCOME_ICONS.get(outcome, OUTCOME_ICONS["pending"])
+    size = theme.metric("icon.tag")
+    width = painter.fontMetrics().horizontalAdvance(outcome) + size + 16
+    box = QRect(rect.left(), rect.center().y() - 8, width, 18)
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(theme.pen("border_strong") if ground == "bg_panel" else Qt.PenStyle.NoPen)
+    painter.setBrush(theme.color(ground))
+    painter.drawRoundedRect(box, theme.metric("radius.tag"), theme.metric("radius.tag"))
+    painter.drawPixmap(box.left() + 5, box.center().y() - size // 2, theme.pixmap(icon, color, 12))
+    painter.setPen(theme.color(color))
+    text = box.adjusted(size + 10, 0, 0, 0)
+    painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, outcome)
+    painter.restore()

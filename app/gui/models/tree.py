@@ -1,0 +1,254 @@
+"""A tree of rows as a Qt model. Columns are data; what changed is told cell by cell, and a model is never reset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
+
+Index = QModelIndex | QPersistentModelIndex
+VALUE = Qt.ItemDataRole.UserRole + 1
+"""The column's typed value of a row, for delegates and sorting."""
+ROW = Qt.ItemDataRole.UserRole + 2
+"""The whole row."""
+
+
+class Kind(StrEnum):
+    """How a column's cells are painted."""
+
+    TEXT = "text"
+    PAIR = "pair"
+    NUMBER = "number"
+    PNL = "pnl"
+    BLOCKS = "blocks"
+    SIDE = "side"
+    STATUS = "status"
+    OUTCOME = "outcome"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`value` is what sorting and the delegate see, `text` what a person reads; `width` in logical pixels."""
+
+    name: str
+    title: str
+    kind: Kind
+    width: int
+    value: Callable[[Any], Any]
+    text: Callable[[Any], str]
+    short_title: str | None = None
+    tip: Callable[[Any], str] | None = None
+    stretches: bool = False
+    only_wide: bool = False
+
+    @property
+    def is_right(self) -> bool:
+        return self.kind in {Kind.NUMBER, Kind.PNL}
+
+    @property
+    def alignment(self) -> Qt.AlignmentFlag:
+        side = Qt.AlignmentFlag.AlignRight if self.is_right else Qt.AlignmentFlag.AlignLeft
+        return side | Qt.AlignmentFlag.AlignVCenter
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A row as it should be: its key, unique among its siblings, and its children."""
+
+    key: str
+    row: Any
+    children: tuple[Spec, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class _Node:
+    key: str
+    row: Any
+    parent: _Node | None
+    place: int = 0
+    children: list[_Node] = field(default_factory=list)
+
+
+class TreeModel(QAbstractItemModel):
+    """Holds rows by key; `put` and `drop` change single ones."""
+
+    def __init__(self, columns: Sequence[Column], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.columns = tuple(columns)
+        self._root = _Node("", None, None)
+        self._top: dict[str, _Node] = {}
+        self.short_titles = False
+
+    # ------------------------------------------------------------------ changing
+
+    def put(self, spec: Spec, at: int | None = None) -> None:
+        """Add a top row, at the end or at `at`, or bring a known one up to date."""
+        node = self._top.get(spec.key)
+        if node is None:
+            self._top[spec.key] = self._insert(self._root, spec, len(self._root.children) if at is None else at)
+        else:
+            self._update(node, spec)
+
+    def drop(self, key: str) -> None:
+        node = self._top.pop(key, None)
+        if node is not None:
+            self._remove(node)
+
+    def keys(self) -> list[str]:
+        return [node.key for node in self._root.children]
+
+    def row_of(self, key: str) -> Any:
+        node = self._top.get(key)
+        return None if node is None else node.row
+
+    def index_of(self, key: str) -> QModelIndex:
+        node = self._top.get(key)
+        return QModelIndex() if node is None else self.createIndex(node.place, 0, node)
+
+    def _insert(self, parent: _Node, spec: Spec, place: int) -> _Node:
+        self.beginInsertRows(self._index(parent), place, place)
+        node = _grown(spec, parent)
+        parent.children.insert(place, node)
+        _number(parent, place)
+        self.endInsertRows()
+        return node
+
+    def _remove(self, node: _Node) -> None:
+        parent = node.parent or self._root
+        self.beginRemoveRows(self._index(parent), node.place, node.place)
+        del parent.children[node.place]
+        _number(parent, node.place)
+        self.endRemoveRows()
+
+    def _update(self, node: _Node, spec: Spec) -> None:
+        self._change(node, spec.row)
+        wanted = {child.key for child in spec.children}
+        for child in [child for child in node.children if child.key not in wanted]:
+            self._remove(child)
+        for place, child_spec in enumerate(spec.children):
+            if place < len(node.children) and node.children[place].key == child_spec.key:
+                self._update(node.children[place], child_spec)
+            else:
+                self._insert(node, child_spec, place)
+
+    def _change(self, node: _Node, row: Any) -> None:
+        old, node.row = node.row, row
+        if old == row:
+            return
+        changed = [index for index, column in enumerate(self.columns) if column.value(old) != column.value(row)] or [
+            0,
+            len(self.columns) - 1,
+        ]
+        left = self.createIndex(node.place, changed[0], node)
+        self.dataChanged.emit(left, self.createIndex(node.place, changed[-1], node))
+
+    # ------------------------------------------------------------------ what Qt asks
+
+    def _index(self, node: _Node) -> QModelIndex:
+        return QModelIndex() if node.parent is None else self.createIndex(node.place, 0, node)
+
+    def _node(self, index: Index) -> _Node:
+        if not index.isValid():
+            return self._root
+        node: _Node = index.internalPointer()
+        return node
+
+    def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:  # noqa: B008 - Qt's way
+        children = self._node(parent).children
+        if not (0 <= row < len(children) and 0 <= column < len(self.columns)):
+            return QModelIndex()
+        return self.createIndex(row, column, children[row])
+
+    def parent(self, index: Index = QModelIndex()) -> Any:  # noqa: B008 - Qt's way
+        if not index.isValid():
+            return super().parent()
+        parent = self._node(index).parent
+        return QModelIndex() if parent is None else self._index(parent)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's name and way
+        return len(self._node(parent).children) if parent.column() <= 0 else 0
+
+    def columnCount(self, _parent: Index = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's name and way
+        return len(self.columns)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        column, row = self.columns[index.column()], self._node(index).row
+        match role:
+            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.AccessibleTextRole:
+                return column.text(row)
+            case Qt.ItemDataRole.ToolTipRole:
+                return column.tip(row) if column.tip else None
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return column.alignment
+        if role == VALUE:
+            return column.value(row)
+        return row if role == ROW else None
+
+    def headerData(  # noqa: N802 - Qt's name
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        if orientation is not Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):
+            return None
+        column = self.columns[section]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return column.short_title if self.short_titles and column.short_title is not None else column.title
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return column.alignment
+        return None
+
+
+def _grown(spec: Spec, parent: _Node) -> _Node:
+    node = _Node(spec.key, spec.row, parent)
+    node.children = [_grown(child, node) for child in spec.children]
+    _number(node, 0)
+    return node
+
+
+def _number(parent: _Node, start: int) -> None:
+    for place in range(start, len(parent.children)):
+        parent.children[place].place = place
+
+
+class SortedRows(QSortFilterProxyModel):
+    """Sorts and filters the top rows; children keep their order and go with their parent.
+
+    The order does not follow every change: `settle` sorts anew, and the view calls it when the pointer is away.
+    """
+
+    def __init__(self, model: TreeModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._accepts: Callable[[Any], bool] = lambda _: True
+        self.setDynamicSortFilter(False)
+        self.setSourceModel(model)
+
+    def accept(self, accepts: Callable[[Any], bool]) -> None:
+        """Show the top rows that `accepts` says yes to."""
+        self.beginFilterChange()
+        self._accepts = accepts
+        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
+
+    def settle(self) -> None:
+        """Filter and sort anew."""
+        self.invalidate()
+
+    def filterAcceptsRow(self, row: int, parent: Index) -> bool:  # noqa: N802 - Qt's name
+        if parent.isValid():
+            return True
+        return self._accepts(self.sourceModel().index(row, 0, parent).data(ROW))
+
+    def lessThan(self, left: Index, right: Index) -> bool:  # noqa: N802 - Qt's name
+        if left.parent().isValid():
+            before = left.row() < right.row()
+            return before if self.sortOrder() is Qt.SortOrder.AscendingOrder else not before
+        return _sort_key(left.data(VALUE)) < _sort_key(right.data(VALUE))
+
+
+def _sort_key(value: Any) -> tuple[int, Any]:
+    """Nothing sorts below everything."""
+    return (0, 0) if value is None else (1, value)

@@ -1,0 +1,201 @@
+"""Positions: the tree of groups, and below it all about the chosen one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QLineEdit, QSplitter, QStackedLayout, QWidget
+
+from app.gui.actions import ENGINE, Actions
+from app.gui.desk import Desk
+from app.gui.models.positions import PositionRow, position_columns, position_spec
+from app.gui.models.tree import TreeModel
+from app.gui.panels.detail import GroupDetail
+from app.gui.panels.panel import EmptyState, Panel
+from app.gui.theme import theme
+from app.gui.view_store import Change, ViewStore
+from app.gui.widgets.basics import Button, Segments, Text, column
+from app.gui.widgets.header import ViewHeader
+from app.gui.widgets.money import MoneyText
+from app.gui.widgets.table import Table
+
+FILTERS = (("all", "All"), ("winning", "Winning"), ("losing", "Losing"), ("no_stop", "No stop"))
+
+
+class PositionsPanel(Panel):
+    """`test_wanted` asks for a test signal: the empty view's next action."""
+
+    test_wanted = Signal()
+
+    def __init__(self, desk: Desk, store: ViewStore, actions: Actions) -> None:
+        super().__init__(store)
+        self._desk = desk
+        self._actions = actions
+        self.model = TreeModel(position_columns(desk.clock.now))
+        self.table = Table("positions", self.model)
+        self.detail = GroupDetail(desk, store, actions)
+        self.empty = EmptyState(
+            "No open groups",
+            "A group opens when a TradingView alert with an entry arrives and every check passes.",
+            "Send a test signal",
+            "send",
+        )
+        self.empty.acted.connect(self.test_wanted)
+        self._build_header()
+        self._split = QSplitter(Qt.Orientation.Vertical)
+        self._split.setHandleWidth(theme.metric("size.splitter"))
+        self._split.setChildrenCollapsible(False)
+        self._split.addWidget(self.table)
+        self._split.addWidget(self.detail)
+        self._split.setStretchFactor(0, 1)
+        self._split.setSizes([340, 292])
+        body = QWidget()
+        self._stack = QStackedLayout(body)
+        self._stack.addWidget(self._split)
+        self._stack.addWidget(self.empty)
+        layout = column(self)
+        layout.addWidget(self.header)
+        layout.addWidget(body, 1)
+        self.table.chosen.connect(self.detail.show_group)
+        self.table.opened.connect(lambda _: self.detail.setFocus())
+        self.table.sortByColumn(15, Qt.SortOrder.DescendingOrder)
+        self._has_groups: bool | None = None
+
+    def _build_header(self) -> None:
+        self.header = ViewHeader("Positions")
+        self._count = Text("", "body", "secondary")
+        self._percent = MoneyText("body", arrow=True)
+        self._pnl = MoneyText("body")
+        self._currency = Text("", "body", "tertiary")
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter pair, account, status")
+        self.filter.setAccessibleName("Filter pair, account, status")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setFixedWidth(190)
+        self.segments = Segments(FILTERS, "all")
+        for widget in (self._count, self._percent, self._pnl, self._currency, self.filter, self.segments):
+            self.header.add_left(widget)
+        self.reconcile = Button("Reconcile", "refresh-cw", kind="quiet", tip="Compare with the exchange (Ctrl+Shift+R)")
+        self.reconcile.clicked.connect(self._actions.reconcile)
+        self.header.add_right(self.reconcile)
+        self.filter.textChanged.connect(self._refilter)
+        self.segments.chosen.connect(self._refilter)
+
+    # ------------------------------------------------------------------ showing
+
+    def refresh(self, change: Change | None) -> None:
+        now = self._desk.clock.now()
+        if change is None:
+            gone = set(self.model.keys()) - self.store.groups.keys()
+            self._put(list(self.store.groups), gone)
+            self.table.kept_scroll()
+        else:
+            self._put([group_id for group_id in change.groups if group_id in self.store.groups], set(change.gone))
+        self._show_totals()
+        self._show_body(now)
+        if change is None or change.engine:
+            self.table.viewport().update()
+        self.detail.refresh(change)
+
+    def _put(self, ids: list[str], gone: set[str]) -> None:
+        now = self._desk.clock.now()
+        new = False
+        for group_id in gone:
+            self.model.drop(group_id)
+        for group_id in ids:
+            pending = self.store.pending.get(group_id)
+            new = new or self.model.row_of(group_id) is None
+            self.model.put(position_spec(self.store.groups[group_id], now, pending.text if pending else None))
+        if new:
+            self.table.settle()
+        if ids and not self.table.current_key and self.model.keys():
+            self.table.choose_first()
+
+    def _show_totals(self) -> None:
+        money = self.store.engine.money
+        self._count.show_text(f"{len(self.store.groups)} open")
+        percent = money.unrealized * 100 / money.invested if money.invested > 0 else None
+        self._percent.show_percent(percent)
+        self._pnl.show_money(money.unrealized if money.invested > 0 else None)
+        self._currency.show_text(money.currency if money.invested > 0 else "")
+        without = sum(group.stop_price is None for group in self.store.groups.values())
+        self.segments.label("no_stop", f"No stop {without}" if without else "No stop")
+        self.reconcile.allow(ENGINE not in self.store.pending, "Reconciling\u2026")
+
+    def _show_body(self, _: object) -> None:
+        has_groups = bool(self.store.groups)
+        if has_groups != self._has_groups:
+            self._has_groups = has_groups
+            self._stack.setCurrentWidget(self._split if has_groups else self.empty)
+        if not has_groups:
+            engine = self.store.engine
+            last = engine.last_signal_at
+            self.empty.show_facts(
+                [
+                    (engine.state == "running", f"The engine is {engine.state}"),
+                    (bool(engine.accounts), f"{len(engine.accounts)} account(s), paper or live, are set up"),
+                    (last is not None, f"The last signal came at {last:%H:%M:%S} UTC" if last else "No signal yet"),
+                ]
+            )
+
+    def _refilter(self, *_: object) -> None:
+        words = self.filter.text().casefold().split()
+        wanted = self.segments.current
+        self.table.sorted.accept(lambda item: _passes(item, words, wanted))
+
+    # ------------------------------------------------------------------ the frame's wishes
+
+    def set_wide(self, wide: bool) -> None:
+        self.table.set_wide(wide)
+        self.detail.set_wide(wide)
+
+    def focus_filter(self) -> None:
+        self.filter.setFocus()
+        self.filter.selectAll()
+
+    def choose(self, group_id: str) -> None:
+        self.filter.clear()
+        self.segments.choose("all")
+        self.table.choose(group_id)
+        self.table.setFocus()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Letters open a sheet for the chosen group; they act only with the focus in the table."""
+        letter = event.text().upper()
+        if self.table.hasFocus() and letter in {"C", "X"}:
+            shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self.detail.key(f"Shift+{letter}" if shifted else letter)
+            return
+        super().keyPressEvent(event)
+
+    def save(self, settings: QSettings) -> None:
+        self.table.save(settings)
+        settings.setValue("positions/split", self._split.saveState())
+        settings.setValue("positions/filter", self.segments.current)
+
+    def restore(self, settings: QSettings) -> None:
+        self.table.restore(settings)
+        state = settings.value("positions/split")
+        if state is not None:
+            self._split.restoreState(state)
+        chosen = str(settings.value("positions/filter", "all"))
+        if chosen in dict(FILTERS):
+            self.segments.choose(chosen)
+
+
+def _passes(item: PositionRow, words: list[str], wanted: str) -> bool:
+    text = f"{item.symbol} {item.account} {item.status} {item.timeframe} {item.side}".casefold()
+    if not all(word in text for word in words):
+        return False
+    pnl = item.pnl or Decimal(0)
+    match wanted:
+        case "winning":
+            return pnl > 0
+        case "losing":
+            return pnl < 0
+        case "no_stop":
+            return item.stop is None
+        case _:
+            return True

@@ -1,0 +1,117 @@
+"""What the window shows: the newest snapshots, and what changed in them. Written by the bridge alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from PySide6.QtCore import QObject, Signal
+
+from app.messages.records import EquitySample, EventRecord, SignalRecord
+from app.messages.snapshots import EngineSnapshot, GroupSnapshot
+
+ALERTS_KEPT = 200
+SIGNALS_KEPT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A sentence for the trader; `severity` is info, warning or critical."""
+
+    sequence: int
+    at: datetime
+    severity: str
+    sentence: str
+    symbol: str | None
+    group_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is new since the last one. `groups` came or changed, `gone` are no longer open."""
+
+    groups: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+    engine: bool = False
+    signals: bool = False
+    alerts: bool = False
+    equity: bool = False
+    pending: bool = False
+
+
+@dataclass(slots=True)
+class Pending:
+    """An action under way: what it does, in words."""
+
+    text: str
+    since: datetime
+
+
+class ViewStore(QObject):
+    """One signal, `changed(Change)`, at most ten times a second."""
+
+    changed = Signal(object)
+
+    def __init__(self, snapshot: EngineSnapshot) -> None:
+        super().__init__()
+        self.engine = snapshot
+        self.groups: dict[str, GroupSnapshot] = {}
+        """Open groups, in order of creation."""
+        self.by_market: dict[tuple[str, str], set[str]] = {}
+        self.signals: dict[str, SignalRecord] = {}
+        """Newest first."""
+        self.alerts: deque[Alert] = deque(maxlen=ALERTS_KEPT)
+        """Newest first."""
+        self.equity: tuple[EquitySample, ...] = ()
+        self.pending: dict[str, Pending] = {}
+        """By group id, or `engine`."""
+        self.lost_at: datetime | None = None
+        """Since when events are missing; everything is reloaded until it has caught up."""
+
+    # ------------------------------------------------------------------ written by the bridge
+
+    def put_groups(self, groups: Iterable[GroupSnapshot], gone: Iterable[str] = ()) -> Change:
+        """Take newer snapshots; a closed one is gone."""
+        changed: set[str] = set()
+        left = set(gone)
+        for group in groups:
+            if group.closed_at is not None:
+                left.add(group.id)
+            elif self.groups.get(group.id) != group:
+                self.groups[group.id] = group
+                self.by_market.setdefault((group.account, group.symbol), set()).add(group.id)
+                changed.add(group.id)
+        return Change(groups=frozenset(changed), gone=frozenset(self._remove(left)))
+
+    def _remove(self, ids: Iterable[str]) -> list[str]:
+        removed: list[str] = []
+        for group_id in ids:
+            group = self.groups.pop(group_id, None)
+            if group is not None:
+                self.by_market[group.account, group.symbol].discard(group_id)
+                self.pending.pop(group_id, None)
+                removed.append(group_id)
+        return removed
+
+    def put_signals(self, records: Sequence[SignalRecord]) -> None:
+        """Merge records, newest first."""
+        merged = self.signals | {record.id: record for record in records}
+        ordered = sorted(merged.values(), key=lambda record: (record.received_at, record.id), reverse=True)
+        self.signals = {record.id: record for record in ordered[:SIGNALS_KEPT]}
+
+    def put_alerts(self, events: Iterable[EventRecord]) -> None:
+        for event in events:
+            self.alerts.appendleft(alert_of(event))
+
+
+def alert_of(event: EventRecord) -> Alert:
+    return Alert(
+        sequence=event.sequence,
+        at=event.at,
+        severity=str(event.data.get("severity", "info")),
+        sentence=str(event.data.get("detail", "")),
+        symbol=event.symbol,
+        group_id=event.group_id,
+    )

@@ -1,0 +1,114 @@
+"""The alert strip: at most two lines, only when a person is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QWidget
+
+from app.gui import formats
+from app.gui.theme import theme
+from app.gui.view_store import ViewStore
+from app.gui.widgets.basics import Icon, Text, column, row
+
+SHOWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What needs a person now: it goes by itself when it is over."""
+
+    severity: str
+    sentence: str
+
+
+def troubles(store: ViewStore, now: datetime) -> list[Trouble]:
+    """Everything that needs a person, the worst first."""
+    found = [*_engine_troubles(store), *_account_troubles(store, now), *_group_troubles(store, now)]
+    return sorted(found, key=lambda trouble: trouble.severity != "critical")
+
+
+def _engine_troubles(store: ViewStore) -> list[Trouble]:
+    engine = store.engine
+    found: list[Trouble] = []
+    if engine.halted_reason is not None:
+        sentence = f"Trading is halted: {engine.halted_reason} Resting orders stay at the exchange."
+        found.append(Trouble("critical", sentence))
+    if store.lost_at is not None:
+        sentence = "This window missed events. Trading goes on without it; it is catching up."
+        found.append(Trouble("critical", sentence))
+    if engine.unknown_orders:
+        one = engine.unknown_orders == 1
+        orders = "1 order has" if one else f"{engine.unknown_orders} orders have"
+        found.append(Trouble("warning", f"{orders} no answer yet. They are looked for; nothing is sent twice."))
+    return found
+
+
+def _account_troubles(store: ViewStore, now: datetime) -> list[Trouble]:
+    if store.engine.state == "starting":
+        return []
+    return [
+        Trouble(
+            "warning",
+            f"{account.id} cannot be trusted since {formats.clock_time(account.stale_since, now)}"
+            f"{f' ({account.reason})' if account.reason else ''}. "
+            "New entries on it wait; its resting exits stay at the exchange.",
+        )
+        for account in store.engine.accounts
+        if account.stale and account.stale_since is not None
+    ]
+
+
+def _group_troubles(store: ViewStore, now: datetime) -> list[Trouble]:
+    return [
+        Trouble(
+            "critical",
+            f"{group.symbol} {group.timeframe} has no stop at the exchange for "
+            f"{formats.spoken_age(now - group.unprotected_since)}. It is being placed again.",
+        )
+        for group in store.groups.values()
+        if group.unprotected_since is not None
+    ]
+
+
+class AlertStrip(QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout = column(self)
+        self._shown: list[Trouble] = []
+        self.hide()
+
+    @property
+    def sentences(self) -> list[str]:
+        return [trouble.sentence for trouble in self._shown]
+
+    def show_troubles(self, found: Sequence[Trouble]) -> None:
+        if list(found) == self._shown:
+            return
+        self._shown = list(found)
+        while (item := self._layout.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        for trouble in found[:SHOWN]:
+            self._layout.addWidget(_line(trouble.severity, trouble.sentence))
+        if len(found) > SHOWN:
+            self._layout.addWidget(_line("warning", f"and {len(found) - SHOWN} more"))
+        self.setVisible(bool(found))
+
+
+def _line(severity: str, sentence: str) -> QFrame:
+    line = QFrame()
+    line.setObjectName(f"alert_{severity}")
+    line.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, on=True)
+    line.setFixedHeight(theme.metric("size.alert_strip"))
+    layout = row(line, 10, (14, 0, 14, 0))
+    layout.addWidget(Icon("octagon-x" if severity == "critical" else "triangle-alert", severity, 15))
+    text = Text(sentence, "body")
+    text.setToolTip(sentence)
+    layout.addWidget(text, 1)
+    line.setAccessibleName(sentence)
+    return line

@@ -1,0 +1,228 @@
+"""The status strip: what runs, on which accounts, and the two buttons that stop it. Always there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+
+from app.gui import formats
+from app.gui.theme import theme
+from app.gui.widgets.basics import Button, Icon, Text, row
+from app.messages.snapshots import AccountSnapshot, EngineSnapshot
+
+ACCOUNTS_SHOWN = 3
+
+
+class Light(QWidget):
+    """Connected is a filled circle; anything else has a shape of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._icon: tuple[str, str] | None = None
+        self._color = "positive"
+        self.setFixedSize(QSize(14, 14))
+
+    def show_good(self, color: str = "positive") -> None:
+        self._icon, self._color = None, color
+        self.update()
+
+    def show_icon(self, name: str, color: str) -> None:
+        self._icon = (name, color)
+        self.update()
+
+    def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._icon is not None:
+            painter.drawPixmap(0, 0, theme.pixmap(*self._icon, 14))
+        else:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.color(self._color))
+            painter.drawEllipse(3, 3, 8, 8)
+        painter.end()
+
+
+class Cell(QFrame):
+    """One fact of the strip: a light and words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("cell")
+        self._layout: QHBoxLayout = row(self, 6, (12, 0, 12, 0))
+        self.light = Light()
+        self.words = Text("", "control")
+        self.more = Text("", "control", "tertiary")
+        for widget in (self.light, self.words, self.more):
+            self._layout.addWidget(widget)
+        self.more.hide()
+
+    def tell(self, words: str, more: str = "", *, spoken: str = "", tone: str = "primary") -> None:
+        self.words.show_text(words, tone)
+        self.more.show_text(more)
+        self.more.setVisible(bool(more))
+        self.setAccessibleName(spoken or f"{words} {more}".strip())
+        self.setToolTip(spoken)
+
+
+class ModeBadge(QWidget):
+    """PAPER or LIVE, unmistakably."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._live = False
+        theme.changed.connect(self._resize)
+        self._resize()
+
+    def show_mode(self, *, live: bool) -> None:
+        self._live = live
+        self.setAccessibleName("LIVE: real money" if live else "PAPER: no real money")
+        self._resize()
+        self.update()
+
+    @property
+    def word(self) -> str:
+        return "LIVE" if self._live else "PAPER"
+
+    def _resize(self) -> None:
+        self.setFixedSize(62 if self._live else 68, theme.metric("size.button_small"))
+
+    def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen if self._live else theme.pen("paper"))
+        painter.setBrush(theme.color("live_fill" if self._live else "paper_bg"))
+        radius = theme.metric("radius.tag")
+        painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), radius, radius)
+        painter.setFont(theme.font("badge"))
+        painter.setPen(theme.color("text_on_live" if self._live else "paper"))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.word)
+        painter.end()
+
+
+class ModeEdge(QWidget):
+    """The window's top edge: solid for real money, dashed on paper."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._live = False
+        self.setFixedHeight(theme.metric("stroke.mode_edge"))
+
+    def show_mode(self, *, live: bool) -> None:
+        self._live = live
+        self.update()
+
+    def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), theme.color("bg_panel"))
+        if self._live:
+            painter.fillRect(self.rect(), theme.color("live_fill"))
+        else:
+            for left in range(0, self.width(), 22):
+                painter.fillRect(left, 0, 14, self.height(), theme.color("paper"))
+        painter.end()
+
+
+class StatusStrip(QFrame):
+    finder_wanted = Signal()
+    pause_wanted = Signal()
+    resume_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("strip")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, on=True)
+        layout = row(self, 0, (10, 0, 12, 0))
+        self.badge = ModeBadge()
+        self.engine = Cell()
+        self.accounts = [Cell() for _ in range(ACCOUNTS_SHOWN)]
+        self.folded = Cell()
+        self.webhook = Cell()
+        self.webhook.light.hide()
+        self._webhook_icon = Icon("radio", "positive", 15)
+        self.webhook.layout().insertWidget(0, self._webhook_icon)  # type: ignore[union-attr]
+        self.finder = Button("", "search", kind="quiet", tip="Find an action or a group (Ctrl+K)")
+        self.pause = Button("Pause", "pause", tip="Refuse new entries; exits and stops go on (Ctrl+Shift+P)")
+        self._paused = False
+        layout.addWidget(self.badge)
+        layout.addSpacing(10)
+        for cell in (self.engine, *self.accounts, self.folded, self.webhook):
+            layout.addWidget(cell)
+        layout.addStretch(1)
+        layout.addWidget(self.finder)
+        layout.addSpacing(4)
+        layout.addWidget(self.pause)
+        self.finder.clicked.connect(self.finder_wanted)
+        self.pause.clicked.connect(self._toggle)
+        self._restyle()
+        theme.changed.connect(self._restyle)
+
+    def _restyle(self) -> None:
+        self.setFixedHeight(theme.metric("size.status_strip"))
+
+    def _toggle(self) -> None:
+        (self.resume_wanted if self._paused else self.pause_wanted).emit()
+
+    def show_state(self, engine: EngineSnapshot, now: datetime, *, pending: str | None, wide: bool) -> None:
+        live = any(account.environment == "live" for account in engine.accounts)
+        self.badge.show_mode(live=live)
+        self._show_engine(engine, pending)
+        self._show_accounts(engine.accounts, now)
+        self._show_webhook(engine, now, wide=wide)
+        self._paused = engine.state == "paused"
+        self.pause.show_as(*(("Resume", "play") if self._paused else ("Pause", "pause")))
+        ready = engine.state in {"running", "paused"} and pending is None
+        self.pause.allow(ready, pending or f"The engine is {engine.state}.")
+
+    def _show_engine(self, engine: EngineSnapshot, pending: str | None) -> None:
+        word = engine.state.capitalize()
+        match engine.state:
+            case "running":
+                self.engine.light.show_good()
+            case "paused":
+                self.engine.light.show_icon("pause", "warning")
+            case "halted":
+                self.engine.light.show_icon("octagon-x", "critical")
+            case _:
+                self.engine.light.show_icon("clock", "text_secondary")
+        tone = {"paused": "warning", "halted": "critical"}.get(engine.state, "primary")
+        reason = engine.halted_reason or engine.paused_reason or ""
+        self.engine.tell(word, pending or "", spoken=f"Engine {engine.state}. {reason}".strip(), tone=tone)
+
+    def _show_accounts(self, accounts: tuple[AccountSnapshot, ...], now: datetime) -> None:
+        ordered = sorted(accounts, key=lambda account: not (account.stale or not account.connected))
+        shown = sorted(ordered[:ACCOUNTS_SHOWN], key=accounts.index)
+        for cell, account in zip(self.accounts, shown, strict=False):
+            _show_account(cell, account, now)
+            cell.show()
+        for cell in self.accounts[len(shown) :]:
+            cell.hide()
+        rest = len(accounts) - len(shown)
+        self.folded.setVisible(rest > 0)
+        self.folded.light.show_good()
+        self.folded.tell(f"+{rest}", spoken=f"{rest} more accounts, all connected")
+
+    def _show_webhook(self, engine: EngineSnapshot, now: datetime, *, wide: bool) -> None:
+        if engine.last_signal_at is None:
+            self._webhook_icon.show_icon("radio", "text_tertiary")
+            self.webhook.tell("No signal yet" if wide else "\u2013", spoken="No signal has arrived yet")
+            return
+        passed = formats.spoken_age(now - engine.last_signal_at)
+        self._webhook_icon.show_icon("radio", "positive")
+        self.webhook.tell(f"Last signal {passed} ago" if wide else passed, spoken=f"Last signal {passed} ago")
+
+
+def _show_account(cell: Cell, account: AccountSnapshot, now: datetime) -> None:
+    if not account.stale and account.connected:
+        cell.light.show_good()
+        cell.tell(account.id, spoken=f"{account.id}, connected")
+        return
+    since = formats.spoken_age(now - account.stale_since) if account.stale_since else ""
+    if account.connected:
+        cell.light.show_icon("triangle-alert", "warning")
+        cell.tell(account.id, f"stale {since}".strip(), spoken=f"{account.id}, stale {since}. {account.reason or ''}")
+    else:
+        cell.light.show_icon("unplug", "critical")
+        cell.tell(account.id, f"away {since}".strip(), spoken=f"{account.id}, not connected. {account.reason or ''}")

@@ -1,0 +1,172 @@
+"""The one table of the window: a tree view that sorts quietly, remembers its columns and paints through delegates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QEvent, QPoint, QSettings, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView
+
+from app.gui.models.delegates import CellDelegate
+from app.gui.models.tree import SortedRows, TreeModel
+from app.gui.theme import theme
+
+RESORT_MS = 5000
+
+
+class Table(QTreeView):
+    """`chosen(key)` follows the current top row, empty where there is none. `flat` tables have no children."""
+
+    chosen = Signal(str)
+    opened = Signal(str)
+
+    def __init__(self, name: str, model: TreeModel, *, flat: bool = False) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.setAccessibleName(name)
+        self.rows = model
+        self.sorted = SortedRows(model, self)
+        self.setProperty("flat", flat)
+        self.setModel(self.sorted)
+        self.cells = CellDelegate(model.columns, self)
+        self.setItemDelegate(self.cells)
+        self.setUniformRowHeights(True)
+        self.setRootIsDecorated(False)
+        self.setIndentation(0)
+        self.setMouseTracking(True)
+        self.setAllColumnsShowFocus(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self._wide = False
+        self._prepare_header()
+        self._resort = QTimer(self)
+        self._resort.setInterval(RESORT_MS)
+        self._resort.timeout.connect(self.settle)
+        self._resort.start()
+        self.selectionModel().currentChanged.connect(self._tell)
+        self.doubleClicked.connect(lambda index: self.setExpanded(index, not self.isExpanded(index)))
+        self.setExpandsOnDoubleClick(False)
+        theme.changed.connect(self._restyle)
+        self._restyle()
+
+    def _prepare_header(self) -> None:
+        header = self.header()
+        header.setSortIndicatorShown(True)
+        header.setSectionsClickable(True)
+        header.setSectionsMovable(True)
+        header.setHighlightSections(False)
+        header.setStretchLastSection(False)
+        header.setMinimumSectionSize(28)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(self._column_menu)
+        for place, column in enumerate(self.rows.columns):
+            self.setColumnWidth(place, column.width)
+            if column.stretches:
+                header.setSectionResizeMode(place, QHeaderView.ResizeMode.Stretch)
+        self.setSortingEnabled(True)
+
+    def _restyle(self) -> None:
+        self.header().setFixedHeight(theme.metric("size.table_header"))
+        self.header().setFont(theme.font("header"))
+        self.viewport().update()
+
+    # ------------------------------------------------------------------ rows
+
+    @property
+    def current_key(self) -> str:
+        index = self.currentIndex()
+        while index.parent().isValid():
+            index = index.parent()
+        source = self.sorted.mapToSource(index)
+        return self.rows.keys()[source.row()] if source.isValid() else ""
+
+    def choose(self, key: str) -> None:
+        index = self.sorted.mapFromSource(self.rows.index_of(key))
+        if index.isValid():
+            self.setCurrentIndex(index)
+
+    def _tell(self, *_: Any) -> None:
+        self.chosen.emit(self.current_key)
+
+    def choose_first(self) -> None:
+        self.setCurrentIndex(self.sorted.index(0, 0))
+
+    def settle(self) -> None:
+        """Put new rows where they belong."""
+        with self.kept_scroll():
+            self.sorted.sort(self.header().sortIndicatorSection(), self.header().sortIndicatorOrder())
+
+    @contextmanager
+    def kept_scroll(self) -> Iterator[None]:
+        place = self.verticalScrollBar().value()
+        yield
+        self.verticalScrollBar().setValue(place)
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        super().leaveEvent(event)
+        self.settle()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
+            self.opened.emit(self.current_key)
+            return
+        if event.text().isalpha() and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            event.ignore()  # letters are the view's shortcuts, not a search
+            return
+        super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        index = self.indexAt(event.position().toPoint())
+        super().mousePressEvent(event)
+        if index.isValid() and index.column() == 0 and self.sorted.hasChildren(index) and _on_chevron(self, event):
+            self.setExpanded(index, not self.isExpanded(index))
+
+    # ------------------------------------------------------------------ columns
+
+    def set_wide(self, wide: bool) -> None:
+        """Below 1600 px some columns are hidden and titles shorten."""
+        self._wide = wide
+        self.rows.short_titles = not wide
+        self.rows.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self.rows.columns) - 1)
+        self.cells.pad = theme.metric(f"size.cell_padding.{'from_1600' if wide else 'below_1600'}")
+        for place, column in enumerate(self.rows.columns):
+            if column.only_wide:
+                self.setColumnHidden(place, not wide)
+            if not column.stretches:
+                self.setColumnWidth(place, round(column.width * (1.3 if wide else 1.0)))
+
+    def _column_menu(self, at: QPoint) -> None:
+        menu = QMenu(self)
+        for place, column in enumerate(self.rows.columns[1:], start=1):
+            action = QAction(column.title, menu)
+            action.setCheckable(True)
+            action.setChecked(not self.isColumnHidden(place))
+            action.toggled.connect(lambda shown, place=place: self.setColumnHidden(place, not shown))
+            menu.addAction(action)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.header().mapToGlobal(at))
+
+    def save(self, settings: QSettings) -> None:
+        settings.setValue(f"table/{self.objectName()}", self.header().saveState())
+
+    def restore(self, settings: QSettings) -> None:
+        state = settings.value(f"table/{self.objectName()}")
+        if isinstance(state, QByteArray):
+            self.header().restoreState(state)
+
+
+def _on_chevron(table: Table, event: Any) -> bool:
+    index = table.indexAt(event.position().toPoint())
+    level = 0
+    parent = index.parent()
+    while parent.isValid():
+        level += 1
+        parent = parent.parent()
+    left = theme.metric("size.edge_padding") + level * 20
+    return bool(left - 6 <= event.position().x() <= left + 20)

@@ -1,0 +1,334 @@
+"""The frame: mode edge, status strip, alerts, rail, views; sheets over them. Views know nothing of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from PySide6.QtCore import QSettings, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
+
+from app.gui import formats
+from app.gui.actions import ENGINE, Actions, Settled
+from app.gui.desk import Desk
+from app.gui.dialogs.first_start import FirstStart
+from app.gui.dialogs.leave import leave_sheet
+from app.gui.dialogs.palette import CommandPalette, Entry
+from app.gui.dialogs.shortcuts import show_shortcuts
+from app.gui.panels.dashboard import DashboardPanel
+from app.gui.panels.panel import PanelHost
+from app.gui.panels.positions import PositionsPanel
+from app.gui.panels.signals import SignalsPanel
+from app.gui.theme import CHOICES, theme
+from app.gui.view_store import Change, ViewStore
+from app.gui.widgets.alerts import AlertStrip, troubles
+from app.gui.widgets.basics import column, row
+from app.gui.widgets.logo import Logo
+from app.gui.widgets.rail import Rail
+from app.gui.widgets.sheet import NoticeBar, Sheet
+from app.gui.widgets.strip import ModeEdge, StatusStrip
+
+log = structlog.get_logger("window")
+VIEWS = (
+    ("dashboard", "Dashboard", "layout-dashboard"),
+    ("positions", "Positions", "layers"),
+    ("signals", "Signals", "radio"),
+)
+SHORTCUTS = (
+    ("Ctrl+1 \u2026 3", "views in the rail's order"),
+    ("Ctrl+K", "find an action or a group"),
+    ("?", "this list"),
+    ("Ctrl+F  /", "filter of this view"),
+    ("\u2191 \u2193 \u2190 \u2192", "rows; fold and unfold"),
+    ("Enter", "open the detail"),
+    ("C", "close group\u2026"),
+    ("Shift+C", "close %\u2026"),
+    ("X", "cancel entries\u2026"),
+    ("Ctrl+Shift+P", "pause, resume"),
+    ("Ctrl+Shift+R", "reconcile"),
+    ("Ctrl+T", "light, dark, system"),
+    ("Ctrl+= \u2212 0", "text 90 to 150 %"),
+    ("Esc", "close a sheet, keep things as they are"),
+)
+THEME_ICONS = {"system": "monitor", "light": "sun", "dark": "moon"}
+
+
+class MainWindow(QMainWindow):
+    """`leaving` tells that the trader closed the window; the caller decides what that means."""
+
+    leaving = Signal()
+
+    def __init__(self, desk: Desk, store: ViewStore, actions: Actions, settings: QSettings) -> None:
+        super().__init__()
+        self._desk = desk
+        self._store = store
+        self._actions = actions
+        self._settings = settings
+        self._wide = False
+        self._sheet: Sheet | None = None
+        self._may_close = False
+        self.dashboard = DashboardPanel(desk, store)
+        self.positions = PositionsPanel(desk, store, actions)
+        self.signals = SignalsPanel(desk, store)
+        self._hosts = {
+            "dashboard": PanelHost("dashboard", self.dashboard),
+            "positions": PanelHost("positions", self.positions),
+            "signals": PanelHost("signals", self.signals),
+        }
+        self._build()
+        self._wire()
+        self._add_shortcuts()
+        self._restore()
+        store.changed.connect(self._on_change)
+
+    # ------------------------------------------------------------------ building
+
+    def _build(self) -> None:
+        self.edge = ModeEdge()
+        self.strip = StatusStrip()
+        self.alerts = AlertStrip()
+        self.rail = Rail(list(VIEWS))
+        self.views = QStackedWidget()
+        self.logo = Logo()
+        for host in self._hosts.values():
+            self.views.addWidget(host)
+        self.theme_button = self.rail.add_tool(
+            "Theme", "sun", "Light, dark or the system's theme (Ctrl+T)", self.next_theme
+        )
+        self.rail.add_tool("Shortcuts", "circle-help", "List of shortcuts (?)", self.show_shortcuts)
+        top = QWidget()
+        top_row = row(top, 0)
+        top_row.addWidget(self.logo)
+        top_row.addWidget(self.strip, 1)
+        self.content = QWidget()
+        self.content.setObjectName("content")
+        content = column(self.content)
+        content.addWidget(self.alerts)
+        content.addWidget(self.views, 1)
+        lower = QWidget()
+        lower_row = row(lower, 0)
+        lower_row.addWidget(self.rail)
+        lower_row.addWidget(self.content, 1)
+        body = QWidget()
+        layout = column(body)
+        layout.addWidget(self.edge)
+        layout.addWidget(top)
+        layout.addWidget(lower, 1)
+        self.setCentralWidget(body)
+        self.setMinimumSize(1024, 640)
+        self.notice = NoticeBar(self.content)
+
+    def _wire(self) -> None:
+        self.rail.chosen.connect(self.show_view)
+        self.strip.pause_wanted.connect(self._actions.pause)
+        self.strip.resume_wanted.connect(self._actions.resume)
+        self.strip.finder_wanted.connect(self.show_palette)
+        self._actions.settled.connect(self._on_settled)
+        self.dashboard.signals_wanted.connect(lambda: self.show_view("signals"))
+        self.dashboard.group_wanted.connect(self.show_group)
+        self.dashboard.signal_wanted.connect(self.show_signal)
+        self.signals.group_wanted.connect(self.show_group)
+        self.positions.test_wanted.connect(self.show_first_start)
+        self.signals.test_wanted.connect(self.show_first_start)
+
+    def _add_shortcuts(self) -> None:
+        for number, (name, _, _) in enumerate(VIEWS, start=1):
+            self._shortcut(f"Ctrl+{number}", self._viewer(name))
+        self._shortcut("Ctrl+K", self.show_palette)
+        self._shortcut("?", self.show_shortcuts)
+        self._shortcut("Ctrl+F", self._focus_filter)
+        self._shortcut("/", self._focus_filter)
+        self._shortcut("Ctrl+Shift+P", self._toggle_pause)
+        self._shortcut("Ctrl+Shift+R", self._actions.reconcile)
+        self._shortcut("Ctrl+T", self.next_theme)
+        self._shortcut("Ctrl+=", lambda: theme.zoom_by(1))
+        self._shortcut("Ctrl+-", lambda: theme.zoom_by(-1))
+        self._shortcut("Ctrl+0", lambda: theme.zoom(100))
+
+    def _shortcut(self, keys: str, act: Callable[[], None]) -> None:
+        QShortcut(QKeySequence(keys), self).activated.connect(act)
+
+    def _viewer(self, name: str) -> Callable[[], None]:
+        return lambda: self.show_view(name)
+
+    # ------------------------------------------------------------------ views
+
+    @property
+    def current(self) -> str:
+        host = self.views.currentWidget()
+        return host.name if isinstance(host, PanelHost) else ""
+
+    def show_view(self, name: str) -> None:
+        host = self._hosts[name]
+        self.rail.select(name)
+        self.views.setCurrentWidget(host)
+        host.refresh(None)
+
+    def show_group(self, group_id: str) -> None:
+        self.show_view("positions")
+        self.positions.choose(group_id)
+
+    def show_signal(self, signal_id: str) -> None:
+        self.show_view("signals")
+        self.signals.choose(signal_id)
+
+    def host(self, name: str) -> PanelHost:
+        return self._hosts[name]
+
+    def _on_change(self, change: Change) -> None:
+        """Only the view that is seen follows; another takes everything anew when it is shown."""
+        host = self.views.currentWidget()
+        if isinstance(host, PanelHost):
+            host.refresh(change)
+        self._show_frame()
+
+    def _show_frame(self) -> None:
+        now = self._desk.clock.now()
+        engine = self._store.engine
+        live = any(account.environment == "live" for account in engine.accounts)
+        self.edge.show_mode(live=live)
+        pending = self._store.pending.get(ENGINE)
+        self.strip.show_state(engine, now, pending=pending.text if pending else None, wide=self._wide)
+        found = troubles(self._store, now)
+        self.alerts.show_troubles(found)
+        self.rail.badge("positions", str(engine.open_groups) if engine.open_groups else "")
+        self.setWindowTitle(f"{'LIVE' if live else 'PAPER'} \u2013 Ziggurat")
+
+    def _focus_filter(self) -> None:
+        host = self.views.currentWidget()
+        if isinstance(host, PanelHost):
+            host.panel.focus_filter()
+
+    # ------------------------------------------------------------------ actions
+
+    def _toggle_pause(self) -> None:
+        (self._actions.resume if self._store.engine.state == "paused" else self._actions.pause)()
+
+    def _on_settled(self, settled: Settled) -> None:
+        self.notice.tell(settled.sentence, ok=settled.ok)
+
+    def next_theme(self) -> None:
+        chosen = CHOICES[(CHOICES.index(theme.choice) + 1) % len(CHOICES)]
+        theme.choose(chosen)
+        self._show_theme()
+
+    def _show_theme(self) -> None:
+        words = {"system": "System theme", "light": "Light theme", "dark": "Dark theme"}
+        self.theme_button.show_icon(THEME_ICONS[theme.choice], words[theme.choice])
+
+    # ------------------------------------------------------------------ sheets, one at a time
+
+    def _open(self, make: Callable[[], Sheet]) -> None:
+        if self._sheet is not None:
+            return
+        self._sheet = make()
+        self._sheet.closed.connect(self._sheet_closed)
+
+    def _sheet_closed(self) -> None:
+        self._sheet = None
+
+    def show_shortcuts(self) -> None:
+        self._open(lambda: show_shortcuts(self.content, SHORTCUTS))
+
+    def show_palette(self) -> None:
+        self._open(lambda: CommandPalette(self.content, self._entries()))
+
+    def show_first_start(self) -> None:
+        def make() -> Sheet:
+            sheet = FirstStart(self.content, self._desk, self._store)
+            sheet.finished.connect(self._first_start_over)
+            return sheet
+
+        self._open(make)
+
+    def _first_start_over(self, group_id: str) -> None:
+        self._settings.setValue("first_start/done", "yes")
+        if group_id:
+            self.show_group(group_id)
+
+    @property
+    def needs_first_start(self) -> bool:
+        return self._settings.value("first_start/done") != "yes" and not self._store.signals
+
+    def _entries(self) -> list[Entry]:
+        entries = [
+            Entry(f"Go to {text}", f"Ctrl+{number}", icon, self._viewer(name))
+            for number, (name, text, icon) in enumerate(VIEWS, start=1)
+        ]
+        paused = self._store.engine.state == "paused"
+        entries += [
+            Entry("Resume" if paused else "Pause", "Ctrl+Shift+P", "play" if paused else "pause", self._toggle_pause),
+            Entry("Reconcile with the exchange", "Ctrl+Shift+R", "refresh-cw", self._actions.reconcile),
+            Entry("Change theme", "Ctrl+T", "sun", self.next_theme),
+            Entry("Send a test signal", "", "send", self.show_first_start),
+            Entry("List of shortcuts", "?", "circle-help", self.show_shortcuts),
+        ]
+        for group in self._store.groups.values():
+            hint = f"{formats.signed_money(group.unrealized_pnl)} {group.quote_currency}"
+            words = f"{group.symbol} {group.timeframe} {group.side}"
+            entries.append(Entry(words, hint, "layers", self._group_shower(group.id)))
+        return entries
+
+    def _group_shower(self, group_id: str) -> Callable[[], None]:
+        return lambda: self.show_group(group_id)
+
+    # ------------------------------------------------------------------ size, remembered layout, closing
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._set_wide(self.width() >= theme.metric("size.rail_wide_from_width"))
+        if self.notice.isVisible():
+            self.notice.place()
+
+    def _set_wide(self, wide: bool) -> None:
+        if wide != self._wide:
+            self._wide = wide
+            self.rail.set_wide(wide)
+            self.logo.set_wide(wide)
+            for host in self._hosts.values():
+                host.panel.set_wide(wide)
+
+    def _restore(self) -> None:
+        self.rail.set_wide(False)
+        self.logo.set_wide(False)
+        for host in self._hosts.values():
+            host.panel.set_wide(False)
+        self.resize(1280, 720)
+        geometry = self._settings.value("window/geometry")
+        if geometry is not None:
+            self.restoreGeometry(geometry)
+        choice = str(self._settings.value("window/theme", "system"))
+        if choice in CHOICES and choice != theme.choice:
+            theme.choose(choice)
+        theme.zoom(int(str(self._settings.value("window/zoom", 100))))
+        self._show_theme()
+        for host in self._hosts.values():
+            host.panel.restore(self._settings)
+        view = str(self._settings.value("window/view", "dashboard"))
+        self.show_view(view if view in self._hosts else "dashboard")
+        self._show_frame()
+
+    def save(self) -> None:
+        """Remember how the window is arranged."""
+        self._settings.setValue("window/geometry", self.saveGeometry())
+        self._settings.setValue("window/view", self.current)
+        self._settings.setValue("window/theme", theme.choice)
+        self._settings.setValue("window/zoom", theme.zoom_percent)
+        for host in self._hosts.values():
+            host.panel.save(self._settings)
+        self._settings.sync()
+
+    def allow_close(self) -> None:
+        self._may_close = True
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        if self._may_close:
+            event.accept()
+            return
+        event.ignore()
+        self.leaving.emit()
+
+    def ask_leave(self, *, tray: bool, stop: Callable[[], None]) -> None:
+        """Keep running in the tray, or stop; what stays at the venue is said."""
+        self._open(lambda: leave_sheet(self.content, self._store, tray=tray, hide=self.hide, stop=stop))
