@@ -63,14 +63,14 @@ EXAMPLES = (
     Example("LINKUSDT.P", "18.470", "60", action="sell"),
     Example("AVAXUSDT.P", "50.000", "240"),
     Example("DOGEUSDT.P", "0.18942", "15"),
-    Example("TRXUSDT.P", "0.24110", "60", intent="exit"),
+    Example("TRXUSDT.P", "0.24110", "60", action="sell", intent="exit"),
     Example("LTCUSDT.P", "99.00", "60"),
     Example("XRPUSDT.P", "0.5229", "240"),
     Example("AVAXUSDT.P", "49.200", "240"),
     Example("ADAUSDT.P", "0.7120", "60"),
     Example("SUIUSDT.P", "3.6120", "60"),
     Example("SOLUSDT.P", "140.75", "15"),
-    Example("BTCUSDT.P", "96420.5", "60", intent="exit"),
+    Example("BTCUSDT.P", "96420.5", "60", action="sell", intent="exit"),
     Example("ARBUSDT.P", "0.8210", "15", action="sell"),
 )
 

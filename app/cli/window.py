@@ -18,8 +18,6 @@ from app.cli.demo import DEMO_CONFIG, DEMO_ENVIRONMENT, DemoSignals
 from app.cli.send import CannotSend, post
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QApplication
-
     from app.gui.desk import Desk
 
 STOP_GRACE_SEC = 5.0
@@ -73,7 +71,7 @@ def show(settings: Settings, busy: Busy | None = None) -> int:
     return run_on_qt(lambda app: _main(app, settings, busy))
 
 
-async def _main(app: QApplication, settings: Settings, busy: Busy | None) -> int:
+async def _main(app: Any, settings: Settings, busy: Busy | None) -> int:
     from app.gui.session import WindowSession, start_theme  # noqa: PLC0415 - as above
 
     layout = start_theme(app, settings.data_dir)

@@ -63,7 +63,9 @@ def enter(turn: Turn, entry: Entry) -> QueueReason | None:
     if isinstance(verdict, Refusal):
         return _refused(turn, entry, verdict, checks)
     opened = _open(turn, entry, verdict, market) if group is None else _add_pyramid(turn, entry, group, verdict)
-    _settle(turn, entry, SignalOutcome.EXECUTED, checks, group_id=opened.id)
+    done = "group opened" if group is None else f"pyramid {len(opened.pyramids) - 1} added"
+    detail = f"{done} with {len(verdict.legs)} legs"
+    _settle(turn, entry, SignalOutcome.EXECUTED, checks, detail=detail, group_id=opened.id)
     return None
 
 

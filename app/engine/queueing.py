@@ -54,6 +54,7 @@ def _is_reserved_and_waiting(turn: Turn, entry: QueueEntry) -> bool:
 def _note_reason(turn: Turn, entry: QueueEntry, reason: QueueReason) -> None:
     if entry.reason is not reason:
         turn.queue.put(entry.signal_id, replace(entry, reason=reason))
+        turn.signals[entry.signal_id] = replace(signal_record(turn, entry), reason=reason.value)
 
 
 def _try(turn: Turn, entry: QueueEntry, signal: Signal) -> None:

@@ -17,7 +17,7 @@ def _surfaces(theme: Theme) -> str:
     return f"""
 QWidget {{ color: {_c(theme, "text_primary")}; }}
 QMainWindow, QWidget#rail {{ background: {_c(theme, "bg_window")}; }}
-QWidget#strip, QWidget#panel, QWidget#content, QStackedWidget {{ background: {_c(theme, "bg_panel")}; }}
+QWidget#strip, QWidget#panel, QWidget#content, QWidget#header, QWidget#cell, QWidget#ruled, QStackedWidget {{ background: {_c(theme, "bg_panel")}; }}
 QWidget#rail {{ border-right: 1px solid {_c(theme, "border_subtle")}; }}
 QWidget#strip, QWidget#header {{ border-bottom: 1px solid {_c(theme, "border_subtle")}; }}
 QWidget#cell {{ border-right: 1px solid {_c(theme, "border_subtle")}; }}
@@ -29,6 +29,7 @@ QWidget#alert_warning {{ background: {_c(theme, "warning_bg")};
 QWidget#alert_critical {{ background: {_c(theme, "critical_bg")};
   border-left: {theme.metric("stroke.alert_bar")}px solid {_c(theme, "critical")}; }}
 QSplitter::handle {{ background: {_c(theme, "bg_window")}; }}
+QSplitter::handle:horizontal {{ background: {_c(theme, "border_subtle")}; }}
 QToolTip {{ background: {_c(theme, "bg_raised")}; color: {_c(theme, "text_primary")};
   border: 1px solid {_c(theme, "border_strong")}; padding: 4px; }}
 QMenu {{ background: {_c(theme, "bg_raised")}; border: 1px solid {_c(theme, "border_strong")}; padding: 4px; }}
@@ -118,6 +119,7 @@ QHeaderView {{ background: {_c(theme, "bg_raised")}; border: none; }}
 QHeaderView::section {{ background: {_c(theme, "bg_raised")}; color: {_c(theme, "text_tertiary")}; border: none;
   border-bottom: 1px solid {_c(theme, "border_subtle")}; padding: 0 6px; font-size: {font.pixelSize()}px;
   font-weight: 500; }}
+QHeaderView::section:first {{ padding-left: {theme.metric("size.edge_padding")}px; }}
 QHeaderView::section:hover {{ color: {_c(theme, "text_primary")}; }}
 QHeaderView::up-arrow, QHeaderView::down-arrow {{ width: 0; height: 0; }}
 """

@@ -163,7 +163,7 @@ class Theme(QObject):
     def _font(self, role: str) -> QFont:
         entry = self._tokens.roles[role]
         font = QFont(entry.family)
-        font.setPixelSize(self._scaled(entry.size))
+        font.setPixelSize(self.scaled(entry.size))
         font.setWeight(QFont.Weight(entry.weight))
         font.setFeature(QFont.Tag("tnum"), 1)
         if entry.is_mono:
@@ -174,22 +174,23 @@ class Theme(QObject):
 
     def line(self, role: str) -> int:
         """The line height of a role, in pixels."""
-        return self._scaled(self._tokens.roles[role].line)
+        return self.scaled(self._tokens.roles[role].line)
 
-    def _scaled(self, size: float) -> int:
+    def scaled(self, size: float) -> int:
+        """A size in pixels that grows with the text."""
         return round(size * self._zoom / 100)
 
     def metric(self, name: str) -> int:
         """A size by its dotted name, such as `size.status_strip` or `space.4`, scaled with the text."""
         value = self._tokens.metrics[name]
-        return round(value) if name.startswith(_UNSCALED) else self._scaled(value)
+        return round(value) if name.startswith(_UNSCALED) else self.scaled(value)
 
     def stroke(self, name: str) -> float:
         return self._tokens.metrics[f"stroke.{name}"]
 
     @property
     def row_height(self) -> int:
-        return self._scaled(self._tokens.row_heights[self._density])
+        return self.scaled(self._tokens.row_heights[self._density])
 
     def set_density(self, density: str) -> None:
         """`compact`, `default` or `comfortable`."""
@@ -208,7 +209,7 @@ class Theme(QObject):
         key = (name, color, size, ratio)
         known = self._pixmaps.get(key)
         if known is None:
-            known = self._pixmaps[key] = self._drawn(name, self.color(color), self._scaled(size), ratio)
+            known = self._pixmaps[key] = self._drawn(name, self.color(color), self.scaled(size), ratio)
         return known
 
     def _drawn(self, name: str, color: QColor, size: int, ratio: float) -> QPixmap:

@@ -161,9 +161,9 @@ class LadderChart(QWidget):
         painter.setClipRect(view.plot.adjusted(-8, -8, 8, 8))
         self._paint_candles(painter, state, view)
         painter.restore()
+        self._paint_mark(painter, state, view)
         self._paint_lines(painter, state, view)
         self._paint_fills(painter, state, view)
-        self._paint_mark(painter, state, view)
         self._paint_crosshair(painter, state, view)
 
     def _paint_grid(self, painter: QPainter, state: LadderState, view: _View) -> None:
@@ -188,7 +188,8 @@ class LadderChart(QWidget):
             if not view.plot.left() <= x <= view.plot.right() - 40:
                 continue
             at = state.candles[place].at
-            text = f"{at:%H:%M}" if at.date() == last_day else f"{at.day} {at:%b %H:%M}"
+            clock = f"{at:%H:%M:%S}" if state.timeframe.endswith("S") else f"{at:%H:%M}"
+            text = clock if at.date() == last_day else f"{at.day} {at:%b} {clock}"
             last_day = at.date()
             painter.setPen(theme.pen("chart_grid"))
             painter.drawLine(QPointF(x, view.plot.top()), QPointF(x, view.plot.bottom()))

@@ -62,6 +62,7 @@ class GroupDetail(QFrame):
     def _bar(self) -> QWidget:
         bar = QFrame()
         bar.setObjectName("ruled")
+        bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, on=True)
         bar.setFixedHeight(theme.metric("size.detail_bar"))
         edge = theme.metric("size.edge_padding")
         line = row(bar, 8, (edge, 0, edge, 0))

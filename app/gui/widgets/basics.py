@@ -60,7 +60,7 @@ class Button(QPushButton):
     """A push button; `kind` is default, emphasis, primary, danger, quiet, link or segment."""
 
     def __init__(self, text: str, icon: str | None = None, kind: str = "default", tip: str = "") -> None:
-        super().__init__(text)
+        super().__init__(_spaced(text, icon))
         self._icon = icon
         self._kind = kind
         self._tip = tip
@@ -83,11 +83,16 @@ class Button(QPushButton):
         self.setToolTip(self._tip if allowed else reason)
 
     def show_as(self, text: str, icon: str) -> None:
-        if (self.text(), self._icon) != (text, icon):
+        if (self.text(), self._icon) != (_spaced(text, icon), icon):
             self._icon = icon
-            self.setText(text)
+            self.setText(_spaced(text, icon))
             self.setAccessibleName(text)
             self._restyle()
+
+
+def _spaced(text: str, icon: str | None) -> str:
+    """Qt sets the text close to the icon."""
+    return f" {text}" if icon is not None and text else text
 
 
 class Segments(QWidget):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from app.gui.theme import theme
@@ -12,6 +13,7 @@ class ViewHeader(QFrame):
     def __init__(self, title: str) -> None:
         super().__init__()
         self.setObjectName("header")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, on=True)
         edge = theme.metric("size.edge_padding")
         self._layout: QHBoxLayout = row(self, 12, (edge, 0, edge, 0))
         self.title = Text(title, "view_title")

@@ -51,6 +51,7 @@ class Cell(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("cell")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, on=True)
         self._layout: QHBoxLayout = row(self, 6, (12, 0, 12, 0))
         self.light = Light()
         self.words = Text("", "control")

@@ -139,7 +139,7 @@ class Table(QTreeView):
             if column.only_wide:
                 self.setColumnHidden(place, not wide)
             if not column.stretches:
-                self.setColumnWidth(place, round(column.width * (1.3 if wide else 1.0)))
+                self.setColumnWidth(place, theme.scaled(column.width * (1.3 if wide else 1.0)))
 
     def _column_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
