@@ -233,6 +233,7 @@ class Application:
         )
         self.administration = Administration(self._tokens, keys, self._listeners)
         self.queries: Queries = database.queries
+        self.store = database.store
         self.loop_lag_ms = self._watch.lag_ms
 
     @property

@@ -17,7 +17,8 @@ def _surfaces(theme: Theme) -> str:
     return f"""
 QWidget {{ color: {_c(theme, "text_primary")}; }}
 QMainWindow, QWidget#rail {{ background: {_c(theme, "bg_window")}; }}
-QWidget#strip, QWidget#panel, QWidget#content, QWidget#header, QWidget#cell, QWidget#ruled, QStackedWidget {{ background: {_c(theme, "bg_panel")}; }}
+QWidget#strip, QWidget#panel, QWidget#content, QStackedWidget,
+QWidget#header, QWidget#cell, QWidget#ruled {{ background: {_c(theme, "bg_panel")}; }}
 QWidget#rail {{ border-right: 1px solid {_c(theme, "border_subtle")}; }}
 QWidget#strip, QWidget#header {{ border-bottom: 1px solid {_c(theme, "border_subtle")}; }}
 QWidget#cell {{ border-right: 1px solid {_c(theme, "border_subtle")}; }}

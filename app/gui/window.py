@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
-from PySide6.QtCore import QSettings, Signal
+from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
@@ -116,6 +116,8 @@ class MainWindow(QMainWindow):
         layout.addWidget(top)
         layout.addWidget(lower, 1)
         self.setCentralWidget(body)
+        body.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        body.setFocus()
         self.setMinimumSize(1024, 640)
         self.notice = NoticeBar(self.content)
 
@@ -246,6 +248,10 @@ class MainWindow(QMainWindow):
         self._settings.setValue("first_start/done", "yes")
         if group_id:
             self.show_group(group_id)
+
+    def end_first_start(self) -> None:
+        if self._sheet is not None:
+            self._sheet.dismiss()
 
     @property
     def needs_first_start(self) -> bool:

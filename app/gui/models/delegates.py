@@ -19,6 +19,7 @@ from app.gui.theme import theme
 Index = QModelIndex | QPersistentModelIndex
 Paint = Callable[[QPainter, QRect, Index, Column], None]
 INDENT = 20
+OVERLAID = frozenset({"timeframe", "side"})
 CHEVRON = 16
 
 
@@ -46,14 +47,26 @@ class CellDelegate(QStyledItemDelegate):
         rect: QRect = option.rect
         state = option.state
         painter.save()
-        self._paint_ground(painter, rect, index, state)
         column = self._columns[index.column()]
-        inner = rect.adjusted(self.pad, 0, -self.pad, 0)
+        if not self._is_overlaid(index):
+            ground = rect.adjusted(0, 0, self._overlay_width(index, view), 0)
+            self._paint_ground(painter, ground, index, state)
+        inner = rect.adjusted(self.pad, 0, self._overlay_width(index, view) - self.pad, 0)
         if index.column() == 0:
             inner.setLeft(self._after_chevron(painter, rect, index, view))
         painter.setFont(theme.font("table"))
         self._painters.get(column.kind, _text)(painter, inner, index, column)
         painter.restore()
+
+    def _is_overlaid(self, index: Index) -> bool:
+        """Children's names run on over the columns that only groups fill."""
+        return index.parent().isValid() and self._columns[index.column()].name in OVERLAID
+
+    def _overlay_width(self, index: Index, view: QWidget | None) -> int:
+        if index.column() != 0 or not index.parent().isValid() or not isinstance(view, QTreeView):
+            return 0
+        places = [place for place, column in enumerate(self._columns) if column.name in OVERLAID]
+        return sum(view.columnWidth(place) for place in places)
 
     def _paint_ground(self, painter: QPainter, rect: QRect, index: Index, state: QStyle.StateFlag) -> None:
         selected = bool(state & QStyle.StateFlag.State_Selected)
@@ -105,7 +118,8 @@ def _text(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
     tone = "text_secondary" if quiet and column.name != "reason" else _tone(row, text)
     if column.name == "mark" and isinstance(row, PositionRow) and row.stale and not row.level:
         size = theme.metric("icon.table")
-        painter.drawPixmap(rect.left(), rect.center().y() - size // 2, theme.pixmap("clock", "text_tertiary", 13))
+        left = rect.right() - painter.fontMetrics().horizontalAdvance(text) - size - 3
+        painter.drawPixmap(left, rect.center().y() - size // 2, theme.pixmap("clock", "text_tertiary", 13))
     _draw(painter, rect, text, tone, column.alignment)
 
 

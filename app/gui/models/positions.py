@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -214,32 +214,37 @@ def _mark_tip(row: PositionRow) -> str:
     return "No price for more than ten seconds; nothing is decided on it." if row.stale else ""
 
 
+WIDE = {"account": 110, "pyramids": 76, "legs": 150, "percent": 104, "pnl": 128}
+"""Widths from 1600 px on, where a third more is not enough."""
+
+
 def position_columns(now: Callable[[], datetime]) -> tuple[Column, ...]:
     """The columns of the tree; ages are told at the moment of painting."""
-    return (
-        Column("pair", "Pair", Kind.PAIR, 158, lambda r: r.name, lambda r: r.name, tip=lambda r: r.symbol),
+    columns = (
+        Column("pair", "Pair", Kind.PAIR, 152, lambda r: r.name, lambda r: r.name, tip=lambda r: r.symbol),
         Column("timeframe", "TF", Kind.TEXT, 38, lambda r: r.timeframe if not r.level else "",
                lambda r: r.timeframe if not r.level else ""),
-        Column("side", "Side", Kind.SIDE, 59, lambda r: r.side, lambda r: r.side),
-        Column("account", "Account", Kind.TEXT, 89, lambda r: r.account, lambda r: r.account, tip=lambda r: r.account),
+        Column("side", "Side", Kind.SIDE, 62, lambda r: r.side, lambda r: r.side),
+        Column("account", "Account", Kind.TEXT, 82, lambda r: r.account, lambda r: r.account, tip=lambda r: r.account),
         Column("pyramids", "Pyramids", Kind.TEXT, 46, lambda r: r.pyramids or (0, 0), _of_y, short_title="Pyr."),
-        Column("legs", "Legs filled", Kind.BLOCKS, 124, lambda r: r.blocks.filled,
+        Column("legs", "Legs filled", Kind.BLOCKS, 106, lambda r: r.blocks.filled,
                lambda r: f"{r.blocks.filled} of {r.blocks.total}"),
         Column("quantity", "Quantity", Kind.NUMBER, 80, lambda r: r.quantity,
                lambda r: formats.quantity(r.quantity, r.step) if r.quantity else formats.NOTHING, only_wide=True),
-        Column("average", "Avg entry", Kind.NUMBER, 66, lambda r: r.average, lambda r: formats.price(r.average, r.tick),
+        Column("average", "Avg entry", Kind.NUMBER, 68, lambda r: r.average, lambda r: formats.price(r.average, r.tick),
                tip=lambda r: formats.plain(r.average) if r.average is not None else ""),
-        Column("mark", "Mark", Kind.NUMBER, 66, lambda r: r.mark, lambda r: _blank(r, formats.price(r.mark, r.tick)),
+        Column("mark", "Mark", Kind.NUMBER, 74, lambda r: r.mark, lambda r: _blank(r, formats.price(r.mark, r.tick)),
                tip=_mark_tip),
         Column("percent", "Unrealised %", Kind.PNL, 76, lambda r: r.percent,
                lambda r: formats.signed_percent(r.percent), short_title="P&L %"),
         Column("pnl", "Unrealised USDT", Kind.PNL, 62, lambda r: r.pnl, lambda r: formats.signed_money(r.pnl),
                short_title="USDT", tip=lambda r: formats.plain(r.pnl) if r.pnl is not None else ""),
-        Column("tp_mode", "TP mode", Kind.TEXT, 74, lambda r: r.tp_mode, lambda r: r.tp_mode),
-        Column("next_tp", "Next TP", Kind.NUMBER, 62, lambda r: r.next_tp, lambda r: formats.price(r.next_tp, r.tick)),
+        Column("tp_mode", "TP mode", Kind.TEXT, 72, lambda r: r.tp_mode, lambda r: r.tp_mode),
+        Column("next_tp", "Next TP", Kind.NUMBER, 70, lambda r: r.next_tp, lambda r: formats.price(r.next_tp, r.tick)),
         Column("distance", "Distance", Kind.NUMBER, 58, lambda r: r.distance, lambda r: formats.percent(r.distance)),
-        Column("stop", "Stop", Kind.NUMBER, 64, lambda r: r.stop, _stop_text),
+        Column("stop", "Stop", Kind.NUMBER, 70, lambda r: r.stop, _stop_text),
         Column("age", "Age", Kind.NUMBER, 66, lambda r: r.opened_at and -r.opened_at.timestamp(),
                lambda r: formats.age(now() - r.opened_at) if r.opened_at else ""),
         Column("status", "Status", Kind.STATUS, 72, lambda r: (r.status, r.pending), status_text, stretches=True),
     )  # fmt: skip
+    return tuple(replace(column, wide_width=WIDE.get(column.name)) for column in columns)

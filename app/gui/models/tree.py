@@ -44,6 +44,7 @@ class Column:
     tip: Callable[[Any], str] | None = None
     stretches: bool = False
     only_wide: bool = False
+    wide_width: int | None = None
 
     @property
     def is_right(self) -> bool:

@@ -114,6 +114,10 @@ def _draw(painter: QPainter, rect: QRect, text: str, color: str, align: Qt.Align
     return painter.fontMetrics().horizontalAdvance(fitted)
 
 
+def _part(rect: QRect, left: int, width: int) -> QRect:
+    return QRect(left, rect.top(), width, rect.height())
+
+
 def _draw_pair(painter: QPainter, rect: QRect, symbol: str | None, rest: str) -> None:
     font = theme.font("table")
     font.setWeight(theme.font("strong").weight())
@@ -210,14 +214,13 @@ class SignalLines(ShortList):
 
     def paint_line(self, painter: QPainter, rect: QRect, number: int) -> None:
         record = self._records[number]
-        height = rect.height()
         time = formats.clock_time(record.received_at, self._now())
-        _draw(painter, QRect(rect.left(), rect.top(), 62, height), time, "text_tertiary")
-        _draw_pair(painter, QRect(rect.left() + 65, rect.top(), 74, height), record.symbol, record.timeframe or "")
-        _draw(painter, QRect(rect.left() + 141, rect.top(), 70, height), intent_text(record), "text_secondary")
-        paint_outcome(painter, QRect(rect.left() + 214, rect.top(), 84, height), record.outcome.value)
-        text = reason_text(record)
-        _draw(painter, QRect(rect.left() + 303, rect.top(), rect.width() - 303 - 64, height), text, "text_primary")
+        left = rect.left() + max(painter.fontMetrics().horizontalAdvance(time), 58) + 8
+        _draw(painter, rect, time, "text_tertiary")
+        _draw_pair(painter, _part(rect, left, 74), record.symbol, record.timeframe or "")
+        _draw(painter, _part(rect, left + 76, 72), intent_text(record), "text_secondary")
+        paint_outcome(painter, _part(rect, left + 150, 84), record.outcome.value)
+        _draw(painter, _part(rect, left + 239, rect.right() - left - 239 - 64), reason_text(record), "text_primary")
         _draw(painter, rect, latency_text(latency_ms(record)), "text_secondary", _RIGHT)
 
 

@@ -25,7 +25,7 @@ from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
 from app.gui.widgets.basics import Button, Text, column, row
 from app.gui.widgets.money import MoneyText
-from app.gui.widgets.sheet import confirm
+from app.gui.widgets.sheet import confirm, sheet_parent
 from app.messages.records import SignalRecord
 from app.messages.reports import Candle
 from app.messages.snapshots import GroupSnapshot
@@ -108,6 +108,7 @@ class GroupDetail(QFrame):
         split.setStretchFactor(0, 4)
         split.setStretchFactor(1, 3)
         split.setStretchFactor(2, 3)
+        self._columns = split
         return split
 
     def set_wide(self, wide: bool) -> None:
@@ -121,6 +122,8 @@ class GroupDetail(QFrame):
             self.tabs.insertTab(0, self.trace, "Decision trace")
             self._side.hide()
         self.tabs.setCurrentIndex(0)
+        room = self._columns.width()
+        self._columns.setSizes([room * 46 // 100, room * 20 // 100, room * 34 // 100] if wide else [690, 510, 0])
 
     # ------------------------------------------------------------------ showing
 
@@ -242,7 +245,7 @@ class GroupDetail(QFrame):
             self.ask_cancel_entries()
             return
         confirm(
-            self.window(),
+            sheet_parent(self),
             f"Close {_name(group)} at market?",
             close_lines(group, group.open_quantity),
             do="Close at market",
@@ -253,7 +256,7 @@ class GroupDetail(QFrame):
     def ask_close_percent(self) -> None:
         group = self.group
         if group is not None:
-            ask_percent(self.window(), group, lambda percent: self._actions.reduce(group.id, percent))
+            ask_percent(sheet_parent(self), group, lambda percent: self._actions.reduce(group.id, percent))
 
     def ask_cancel_entries(self) -> None:
         group = self.group
@@ -266,7 +269,7 @@ class GroupDetail(QFrame):
             else "nothing: the group ends"
         )
         confirm(
-            self.window(),
+            sheet_parent(self),
             f"Cancel the entries of {_name(group)}?",
             [
                 ("Entries cancelled", f"{waiting} on {group.account}"),

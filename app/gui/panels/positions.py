@@ -149,6 +149,8 @@ class PositionsPanel(Panel):
 
     def set_wide(self, wide: bool) -> None:
         self.table.set_wide(wide)
+        height = 420 if wide and self.height() > 800 else 292
+        self._split.setSizes([max(self._split.height() - height, 120), height])
         self.detail.set_wide(wide)
 
     def focus_filter(self) -> None:
@@ -160,6 +162,13 @@ class PositionsPanel(Panel):
         self.segments.choose("all")
         self.table.choose(group_id)
         self.table.setFocus()
+
+    def unfold_first(self) -> None:
+        """Show the first group with its first pyramid."""
+        first = self.table.sorted.index(0, 0)
+        self.table.setCurrentIndex(first)
+        self.table.setExpanded(first, True)
+        self.table.setExpanded(self.table.sorted.index(0, 0, first), True)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Letters open a sheet for the chosen group; they act only with the focus in the table."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui.theme import theme
 from app.gui.widgets.basics import Button, Icon, Text, area, column, row
@@ -14,14 +15,23 @@ from app.gui.widgets.basics import Button, Icon, Text, area, column, row
 NOTICE_MS = 8000
 
 
+def sheet_parent(widget: QWidget) -> QWidget:
+    """What a sheet covers: the window's content, so that the status strip stays in reach."""
+    window = widget.window()
+    return window.findChild(QWidget, "content") or window
+
+
 class Sheet(QWidget):
-    """Covers its parent with a scrim and shows one question. Esc keeps things as they are."""
+    """Covers its parent with a scrim and shows one question. Esc keeps things as they are. One sheet at a time."""
 
     closed = Signal()
 
     def __init__(self, parent: QWidget, title: str, *, width: int | None = None) -> None:
+        for other in parent.findChildren(Sheet, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            other.dismiss()
         super().__init__(parent)
         self._over = parent
+        self._focused_before = QApplication.focusWidget()
         outer = column(self)
         self._box = area("sheet")
         edge = theme.metric("space.5")
@@ -59,6 +69,8 @@ class Sheet(QWidget):
     def dismiss(self) -> None:
         self._over.removeEventFilter(self)
         self.hide()
+        if self._focused_before is not None and shiboken6.isValid(self._focused_before):
+            self._focused_before.setFocus()
         self.closed.emit()
         self.deleteLater()
 

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
 from app.gui import formats
 from app.gui.theme import theme
-from app.gui.widgets.basics import Button, Icon, Text, row
+from app.gui.widgets.basics import Button, Hairline, Icon, Text, row
 from app.messages.snapshots import AccountSnapshot, EngineSnapshot
 
 ACCOUNTS_SHOWN = 3
@@ -148,7 +148,8 @@ class StatusStrip(QFrame):
         self.pause = Button("Pause", "pause", tip="Refuse new entries; exits and stops go on (Ctrl+Shift+P)")
         self._paused = False
         layout.addWidget(self.badge)
-        layout.addSpacing(10)
+        layout.addSpacing(12)
+        layout.addWidget(Hairline(vertical=True))
         for cell in (self.engine, *self.accounts, self.folded, self.webhook):
             layout.addWidget(cell)
         layout.addStretch(1)

@@ -139,7 +139,8 @@ class Table(QTreeView):
             if column.only_wide:
                 self.setColumnHidden(place, not wide)
             if not column.stretches:
-                self.setColumnWidth(place, theme.scaled(column.width * (1.3 if wide else 1.0)))
+                roomy = column.wide_width or column.width * 1.3
+                self.setColumnWidth(place, theme.scaled(roomy if wide else column.width))
 
     def _column_menu(self, at: QPoint) -> None:
         menu = QMenu(self)
