@@ -71,6 +71,7 @@ class EngineBridge(QObject):
     def stop(self) -> None:
         for end in self._ends:
             end()
+        self._ends.clear()
         for timer in (self._refresh, self._ages, self._reload):
             timer.stop()
         for task in self._tasks:

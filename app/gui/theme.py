@@ -93,13 +93,16 @@ class Theme(QObject):
         """`system`, `light` or `dark`."""
         if choice not in CHOICES:
             raise ValueError(f"there is no theme {choice}")
-        self._choice = choice
-        self._apply()
+        if choice != self._choice:
+            self._choice = choice
+            self._apply()
 
     def zoom(self, percent: int) -> None:
         """Text and what it stands in, from 90 to 150 per cent."""
-        self._zoom = min(max(percent, ZOOM_STEPS[0]), ZOOM_STEPS[-1])
-        self._apply()
+        wanted = min(max(percent, ZOOM_STEPS[0]), ZOOM_STEPS[-1])
+        if wanted != self._zoom:
+            self._zoom = wanted
+            self._apply()
 
     def zoom_by(self, steps: int) -> None:
         nearest = min(range(len(ZOOM_STEPS)), key=lambda index: abs(ZOOM_STEPS[index] - self._zoom))

@@ -27,7 +27,7 @@ class _Axis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
     def tickValues(self, low: float, high: float, _size: float) -> list[Any]:  # noqa: N802 - pyqtgraph's name
         return [(1.0, round_steps(low, high))]
 
-    def tickStrings(self, values: list[float], _scale: float, spacing: float) -> list[str]:  # noqa: N802, ARG002
+    def tickStrings(self, values: list[float], _scale: float, spacing: float) -> list[str]:  # noqa: N802, ARG002 - its names
         gap = abs(values[1] - values[0]) if len(values) > 1 else 1.0
         places = 0 if gap >= 1 else 2
         return [formats.fixed(Decimal(repr(value)), places) for value in values]

@@ -131,10 +131,17 @@ class TreeModel(QAbstractItemModel):
         for child in [child for child in node.children if child.key not in wanted]:
             self._remove(child)
         for place, child_spec in enumerate(spec.children):
-            if place < len(node.children) and node.children[place].key == child_spec.key:
-                self._update(node.children[place], child_spec)
-            else:
-                self._insert(node, child_spec, place)
+            self._place(node, child_spec, place)
+
+    def _place(self, parent: _Node, spec: Spec, place: int) -> None:
+        """Have the child that `spec` means at `place`; one that stood elsewhere moves there."""
+        known = next((child for child in parent.children if child.key == spec.key), None)
+        if known is not None and known.place == place:
+            self._update(known, spec)
+            return
+        if known is not None:
+            self._remove(known)
+        self._insert(parent, spec, place)
 
     def _change(self, node: _Node, row: Any) -> None:
         old, node.row = node.row, row
@@ -164,8 +171,8 @@ class TreeModel(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(row, column, children[row])
 
-    def parent(self, index: Index = QModelIndex()) -> Any:  # noqa: B008 - Qt's way
-        if not index.isValid():
+    def parent(self, index: Index | None = None) -> Any:
+        if index is None:
             return super().parent()
         parent = self._node(index).parent
         return QModelIndex() if parent is None else self._index(parent)

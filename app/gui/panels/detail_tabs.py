@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QHelpEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QScrollArea, QToolTip, QWidget
 
@@ -83,7 +83,7 @@ class _Canvas(QWidget):
             self._owner.paint_line(painter, QRect(0, 4 + number * height, self.width(), height), number)
         painter.end()
 
-    def event(self, event) -> bool:  # type: ignore[no-untyped-def]
+    def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent):
             number = (event.pos().y() - 4) // self.line_height
             if 0 <= number < self._owner.count:

@@ -110,8 +110,7 @@ class PositionsPanel(Panel):
             self.model.put(position_spec(self.store.groups[group_id], now, pending.text if pending else None))
         if new:
             self.table.settle()
-        if ids and not self.table.current_key and self.model.keys():
-            self.table.choose_first()
+        self._choose_one()
 
     def _show_totals(self) -> None:
         money = self.store.engine.money
@@ -144,6 +143,12 @@ class PositionsPanel(Panel):
         words = self.filter.text().casefold().split()
         wanted = self.segments.current
         self.table.sorted.accept(lambda item: _passes(item, words, wanted))
+        self._choose_one()
+
+    def _choose_one(self) -> None:
+        """The detail shows a group whenever the table does."""
+        if not self.table.current_key:
+            self.table.choose_first()
 
     # ------------------------------------------------------------------ the frame's wishes
 
@@ -173,7 +178,7 @@ class PositionsPanel(Panel):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Letters open a sheet for the chosen group; they act only with the focus in the table."""
         letter = event.text().upper()
-        if self.table.hasFocus() and letter in {"C", "X"}:
+        if self.focusWidget() is self.table and letter in {"C", "X"}:
             shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
             self.detail.key(f"Shift+{letter}" if shifted else letter)
             return

@@ -140,6 +140,8 @@ class SignalsPanel(Panel):
         words = self.filter.text().casefold().split()
         wanted = self.segments.current
         self.table.sorted.accept(lambda item: _passes(item, words, wanted))
+        if not self.table.current_key:
+            self.table.choose_first()
 
     # ------------------------------------------------------------------ older ones, when they are scrolled to
 

@@ -143,7 +143,7 @@ class StatusStrip(QFrame):
         self.webhook = Cell()
         self.webhook.light.hide()
         self._webhook_icon = Icon("radio", "positive", 15)
-        self.webhook.layout().insertWidget(0, self._webhook_icon)  # type: ignore[union-attr]
+        self.webhook.layout().insertWidget(0, self._webhook_icon)  # type: ignore[union-attr]  # it has one
         self.finder = Button("", "search", kind="quiet", tip="Find an action or a group (Ctrl+K)")
         self.pause = Button("Pause", "pause", tip="Refuse new entries; exits and stops go on (Ctrl+Shift+P)")
         self._paused = False

@@ -1,0 +1,171 @@
+"""The frame: a view that fails stays alone, one sheet at a time, what was arranged is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtTest import QSignalSpy, QTest
+
+from app.gui.theme import theme
+from app.gui.view_store import Change
+from app.gui.widgets.sheet import Sheet
+from app.gui.window import SHORTCUTS, VIEWS, MainWindow
+from app.messages.commands import Pause, Resume
+from tests.gui.conftest import Scene, group
+from tests.support.examples import NOON, account_snapshot, engine_snapshot
+from tests.support.fakes import until
+
+
+@pytest.mark.expects_log_warnings
+async def test_a_fault_in_a_view_leaves_the_others_and_the_engine_running(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise ZeroDivisionError("a figure of nothing")
+
+    monkeypatch.setattr(scene.window.dashboard, "refresh", broken)
+    scene.store.changed.emit(Change(engine=True))
+    host = scene.window.host("dashboard")
+    assert host.error == "ZeroDivisionError: a figure of nothing"
+    scene.window.show_view("positions")
+    scene.show([group(1)])
+    assert scene.window.positions.model.keys() == ["g0000001"]
+    monkeypatch.undo()
+    scene.window.show_view("dashboard")
+    host._try_again()
+    assert host.error is None
+
+
+async def test_pausing_sends_the_command_and_the_strip_offers_to_resume(scene: Scene) -> None:
+    scene.window.strip.pause.click()
+    await until(lambda: not scene.store.pending)
+    assert scene.engine.asked == [Pause("paused by hand")]
+    scene.store.engine = engine_snapshot(state="paused", paused_reason="paused by hand")
+    scene.store.changed.emit(Change(engine=True))
+    assert scene.window.strip.pause.text().strip() == "Resume"
+    scene.window.strip.pause.click()
+    await until(lambda: not scene.store.pending)
+    assert scene.engine.asked[-1] == Resume()
+
+
+async def test_paper_and_live_are_told_by_badge_edge_and_title(scene: Scene) -> None:
+    scene.store.changed.emit(Change(engine=True))
+    assert scene.window.strip.badge.word == "PAPER"
+    live = account_snapshot(environment="live")
+    scene.store.engine = engine_snapshot(accounts=(account_snapshot(), replace(live, id="binance")))
+    scene.store.changed.emit(Change(engine=True))
+    assert scene.window.strip.badge.word == "LIVE"
+    assert scene.window.windowTitle().startswith("LIVE")
+
+
+async def test_a_failing_account_never_folds(scene: Scene) -> None:
+    accounts = [account_snapshot(id=f"paper-{number}") for number in range(6)]
+    accounts[5] = account_snapshot(id="ill", stale=True, stale_since=NOON, reason="the stream is silent")
+    scene.store.engine = engine_snapshot(accounts=tuple(accounts))
+    scene.store.changed.emit(Change(engine=True))
+    names = [cell.accessibleName() for cell in scene.window.strip.accounts if cell.isVisible()]
+    assert any(name.startswith("ill, stale") for name in names)
+    assert any("New entries on it wait" in sentence for sentence in scene.window.alerts.sentences)
+
+
+async def test_one_sheet_at_a_time_and_escape_ends_it(scene: Scene) -> None:
+    scene.window.show_shortcuts()
+    scene.window.show_palette()
+    sheets = [sheet for sheet in scene.window.content.findChildren(Sheet) if sheet.isVisible()]
+    assert [sheet.accessibleName() for sheet in sheets] == ["Shortcuts"]
+    QTest.keyClick(sheets[0], Qt.Key.Key_Escape)
+    assert not [sheet for sheet in scene.window.content.findChildren(Sheet) if sheet.isVisible()]
+
+
+async def test_the_palette_finds_actions_and_groups_by_letters(scene: Scene) -> None:
+    scene.show([group(1), group(2)])
+    scene.window.show_palette()
+    palette = next(sheet for sheet in scene.window.content.findChildren(Sheet) if sheet.isVisible())
+    palette.field.setText("sol")  # type: ignore[attr-defined]  # the palette has a field
+    assert palette.list.count() == 1  # type: ignore[attr-defined]  # as above
+    QTest.keyClick(palette.field, Qt.Key.Key_Return)  # type: ignore[attr-defined]  # as above
+    assert scene.window.current == "positions"
+    assert scene.window.positions.table.current_key == "g0000002"
+
+
+async def test_closing_the_window_asks_and_says_what_stays(scene: Scene) -> None:
+    scene.show([group(1)])
+    told = QSignalSpy(scene.window.leaving)
+    scene.window.close()
+    assert told.count() == 1
+    assert scene.window.isVisible()
+    ended: list[bool] = []
+    scene.window.ask_leave(tray=False, stop=lambda: ended.append(True))
+    sheet = next(sheet for sheet in scene.window.content.findChildren(Sheet) if sheet.isVisible())
+    said = " ".join(label.text() for label in sheet.findChildren(type(sheet.title)))
+    assert "1 group stays open" in said
+    assert "have no stop at the exchange" in said
+    assert not ended
+
+
+async def test_what_was_arranged_is_there_again(scene: Scene) -> None:
+    scene.window.show_view("signals")
+    scene.window.positions.segments.choose("losing")
+    theme.choose("light")
+    scene.window.save()
+    settings = QSettings(str(scene.desk.data_dir / "window.ini"), QSettings.Format.IniFormat)
+    theme.choose("dark")
+    again = MainWindow(scene.desk, scene.store, scene.actions, settings)
+    try:
+        assert again.current == "signals"
+        assert again.positions.segments.current == "losing"
+        assert theme.choice == "light"
+    finally:
+        theme.choose("dark")
+        again.deleteLater()
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (1024, 640)])
+@pytest.mark.parametrize("view", [name for name, _, _ in VIEWS])
+async def test_every_view_can_be_drawn_at_every_size(scene: Scene, view: str, size: tuple[int, int]) -> None:
+    scene.window.resize(*size)
+    scene.window.show_view(view)
+    scene.show([group(number) for number in range(1, 12)])
+    assert scene.window.grab().size().width() == size[0]
+    assert scene.window.host(view).error is None
+
+
+async def test_text_at_its_largest_breaks_no_view(scene: Scene) -> None:
+    theme.zoom(150)
+    try:
+        for name, _, _ in VIEWS:
+            scene.window.show_view(name)
+            scene.show([group(1)])
+            assert not scene.window.grab().isNull()
+            assert scene.window.host(name).error is None
+    finally:
+        theme.zoom(100)
+
+
+def test_every_shortcut_is_listed_once() -> None:
+    keys = [keys for keys, _ in SHORTCUTS]
+    assert len(keys) == len(set(keys))
+
+
+async def test_the_first_start_shows_the_way_in_and_sends_a_test(scene: Scene) -> None:
+    scene.window.show_first_start()
+    sheet = next(sheet for sheet in scene.window.content.findChildren(Sheet) if sheet.isVisible())
+    await until(lambda: bool(sheet.url.shown.text()))  # type: ignore[attr-defined]  # the first start has one
+    assert "4B19" in sheet.secret.shown.text()  # type: ignore[attr-defined]  # as above
+    assert "secret-4B19" not in sheet.secret.shown.text()  # type: ignore[attr-defined]  # as above
+    for _ in range(3):
+        sheet.next.click()  # type: ignore[attr-defined]  # as above
+    assert scene.sent == []
+    sheet.next.click()  # type: ignore[attr-defined]  # as above
+    await until(lambda: bool(scene.sent))
+    assert scene.sent == ["BTCUSDT.P"]
+
+
+async def test_a_market_that_is_none_stops_the_first_start_there(scene: Scene) -> None:
+    scene.window.show_first_start()
+    sheet = next(sheet for sheet in scene.window.content.findChildren(Sheet) if sheet.isVisible())
+    sheet.next.click()  # type: ignore[attr-defined]  # as above
+    sheet.symbol.setText("?")  # type: ignore[attr-defined]  # as above
+    assert not sheet.next.isEnabled()  # type: ignore[attr-defined]  # as above

@@ -1,0 +1,204 @@
+"""Positions: nothing, one group, two hundred; every action sends its command and shows how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QPushButton
+
+from app.gui.dialogs.close_percent import closed_quantity, read_percent
+from app.gui.models.positions import position_spec
+from app.gui.models.tree import ROW
+from app.gui.widgets.sheet import Sheet
+from app.messages.commands import CancelEntries, CloseGroup, ReduceGroup
+from app.ports.engine import CommandRefused, EngineUnavailable
+from tests.gui.conftest import Scene, group, many_groups
+from tests.support.clock import settle
+from tests.support.examples import NOON
+from tests.support.fakes import until
+
+D = Decimal
+
+
+def sheet_of(scene: Scene) -> Sheet:
+    found = [sheet for sheet in scene.window.content.findChildren(Sheet) if sheet.isVisible()]
+    assert len(found) == 1
+    return found[0]
+
+
+def press(sheet: Sheet, name: str = "do") -> None:
+    button = sheet.findChild(QPushButton, name)
+    assert isinstance(button, QPushButton)
+    button.click()
+
+
+def texts(scene: Scene) -> list[str]:
+    table = scene.window.positions.table
+    return [table.sorted.index(row, 0).data(ROW).symbol for row in range(table.sorted.rowCount())]
+
+
+async def test_without_a_group_the_view_says_why_and_what_to_do(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    positions = scene.window.positions
+    assert positions.empty.isVisible()
+    assert not positions.table.isVisible()
+    positions.test_wanted.emit()
+    assert sheet_of(scene).accessibleName() == "Welcome to Ziggurat"
+
+
+async def test_one_group_shows_its_figures_and_its_legs(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1)])
+    table = scene.window.positions.table
+    row = [table.sorted.index(0, column).data() for column in range(len(table.rows.columns))]
+    assert "long" in row
+    assert "2 of 5" in row
+    assert "49,750.0" in row
+    assert "50,100.0" in row
+    assert "+0.70%" in row
+    assert "part filled" in row
+    pyramid = table.sorted.index(0, 0)
+    assert table.sorted.rowCount(pyramid) == 1
+    assert table.sorted.rowCount(table.sorted.index(0, 0, pyramid)) == 5
+    assert scene.window.positions.detail.isVisible()
+
+
+async def test_two_hundred_groups_with_a_thousand_orders_are_shown_and_filtered(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show(many_groups())
+    QApplication.processEvents()
+    assert len(texts(scene)) == 200
+    scene.window.positions.filter.setText("eth")
+    assert set(texts(scene)) == {"ETH/USDT:USDT"}
+    scene.window.positions.filter.clear()
+    scene.window.positions.segments.choose("losing")
+    assert texts(scene) == []
+    scene.window.positions.segments.choose("no_stop")
+    assert len(texts(scene)) == 200
+
+
+async def test_a_group_that_closed_leaves_and_the_next_is_chosen(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1), group(2)])
+    scene.show([group(2)])
+    assert texts(scene) == ["SOL/USDT:USDT"]
+
+
+async def test_closing_says_what_it_does_in_numbers_then_sends_the_command(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1)])
+    scene.window.positions.detail.close_button.click()
+    sheet = sheet_of(scene)
+    said = " ".join(label.text() for label in sheet.findChildren(type(sheet.title)))
+    assert "0.020 at about 50,100.0" in said
+    assert scene.engine.asked == []
+    press(sheet)
+    assert scene.store.pending["g0000001"].text == "closing…"
+    assert not scene.window.positions.detail.close_button.isEnabled()
+    await until(lambda: not scene.store.pending)
+    assert scene.engine.asked == [CloseGroup("g0000001")]
+    assert scene.window.notice.sentence == "Done."
+
+
+async def test_keeping_the_position_sends_nothing(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1)])
+    scene.window.positions.detail.ask_close()
+    QTest.keyClick(sheet_of(scene), Qt.Key.Key_Escape)
+    await settle()
+    assert scene.engine.asked == []
+    assert not scene.store.pending
+
+
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        (CommandRefused("nothing_to_cancel", "no entry of BTC is waiting"), "Not done: no entry of BTC is waiting."),
+        (EngineUnavailable("the disk is full"), "Not done: the disk is full."),
+    ],
+)
+async def test_a_refusal_is_taken_back_and_said(scene: Scene, failure: Exception, sentence: str) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1)])
+    scene.engine.failure = failure
+    scene.window.positions.detail.ask_cancel_entries()
+    press(sheet_of(scene))
+    await until(lambda: not scene.store.pending)
+    assert scene.engine.asked == [CancelEntries("g0000001")]
+    assert scene.window.notice.sentence == sentence
+    assert scene.window.positions.detail.cancel_button.isEnabled()
+
+
+async def test_closing_a_part_names_the_quantity_and_sends_the_fraction(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1)])
+    scene.window.positions.detail.percent_button.click()
+    sheet = sheet_of(scene)
+    field = sheet.field  # type: ignore[attr-defined]  # the sheet of shares has one
+    field.setText("150")
+    assert not sheet.go.isEnabled()  # type: ignore[attr-defined]  # as above
+    field.setText("25")
+    assert sheet.says.text().startswith("0.005 at about 50,100.0")  # type: ignore[attr-defined]  # as above
+    press(sheet)
+    await until(lambda: not scene.store.pending)
+    assert scene.engine.asked == [ReduceGroup("g0000001", fraction=D("0.25"))]
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5", "100.01", "abc", "NaN", "Infinity", "1e999"])
+def test_a_share_that_is_none_is_refused(text: str) -> None:
+    assert read_percent(text) is None
+
+
+def test_a_share_is_rounded_down_to_the_markets_step() -> None:
+    one = replace(group(1), open_quantity=D("0.0257"), step_size=D("0.001"))
+    assert closed_quantity(one, D(50)) == D("0.012")
+    assert closed_quantity(one, D(1)) == 0
+
+
+async def test_letters_open_a_sheet_only_with_the_focus_in_the_table(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1)])
+    scene.window.activateWindow()
+    QTest.keyClick(scene.window.positions.filter, Qt.Key.Key_C)
+    assert scene.window.positions.filter.text() == "c"
+    scene.window.positions.filter.clear()
+    scene.window.positions.table.setFocus()
+    QTest.keyClick(scene.window.positions.table, Qt.Key.Key_C)
+    assert "Close" in sheet_of(scene).accessibleName()
+    assert scene.engine.asked == []
+
+
+async def test_a_closing_group_cannot_be_closed_again_and_says_so(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1, status="closing")])
+    button = scene.window.positions.detail.close_button
+    assert not button.isEnabled()
+    assert button.toolTip() == "The group is closing."
+
+
+def test_a_value_without_a_feed_for_ten_seconds_is_stale() -> None:
+    fresh = position_spec(group(1), NOON + timedelta(seconds=10), None)
+    old = position_spec(group(1), NOON + timedelta(seconds=11), None)
+    assert not fresh.row.stale
+    assert old.row.stale
+    assert all(child.row.stale for child in old.children)
+
+
+async def test_an_unprotected_group_is_told_in_the_alert_strip(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1, unprotected_since=NOON, stop_price=D(47_000), protected=False)])
+    scene.clock.advance(5)
+    scene.window.show_view("positions")
+    scene.store.changed.emit(_everything(scene))
+    assert any("has no stop at the exchange" in sentence for sentence in scene.window.alerts.sentences)
+
+
+def _everything(scene: Scene) -> object:
+    from app.gui.view_store import Change
+
+    return Change(groups=frozenset(scene.store.groups), engine=True)
