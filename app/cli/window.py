@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import signal
 import tempfile
@@ -85,6 +86,8 @@ async def _main(app: Any, settings: Settings, busy: Busy | None) -> int:
         session = WindowSession(desk_of(application), layout)
         _stop_on_signals(session.stopped.set)
         await session.open(first_start=busy is None)
+        gc.collect()
+        gc.freeze()  # the window's objects live as long as it does
         if busy is not None:
             secret = await application.administration.show_secret(None, path_token=False)
             work = asyncio.ensure_future(busy(application, secret))

@@ -27,7 +27,7 @@ from app.engine.views import engine_view, group_view, queue_views
 from app.engine.watching import watch_of
 from app.messages.commands import AcceptSignal, CancelEntries, CloseGroup, Pause
 from app.messages.effects import LoadMarket
-from app.messages.records import EventRecord
+from app.messages.records import EventRecord, SignalRecord
 from app.messages.reports import Candle, PriceReport
 from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport
 from app.ports.engine import CommandRefused, EngineUnavailable
@@ -164,6 +164,9 @@ class Engine:
     def group(self, group_id: str) -> GroupSnapshot | None:
         found = self.state.groups.get(group_id)
         return None if found is None else group_view(self.state, found)
+
+    def recent_signal(self, signal_id: str) -> SignalRecord | None:
+        return self.state.recent_signals.get(signal_id)
 
     async def candles(self, account: str, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
         venue = self._venues.get(account)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -71,11 +72,32 @@ def samples(state: EngineState, now: datetime) -> Iterator[EquitySample]:
             yield EquitySample(now, account, equity, realized_total(state, account))
 
 
+@dataclass(slots=True)
+class _Sums:
+    """What the open groups come to."""
+
+    unrealized: Decimal = ZERO
+    invested: Decimal = ZERO
+    deployed: Decimal = ZERO
+    reserved: Decimal = ZERO
+
+    def add(self, state: EngineState, group: Group) -> None:
+        if group.open_quantity > 0:
+            invested = group.invested
+            self.unrealized += _unrealized(state, group)
+            self.invested += invested
+            self.deployed += invested / group.leverage
+        self.reserved += reserved_by(group) / group.leverage
+
+
 def money_view(state: EngineState, now: datetime) -> MoneySnapshot:
     groups = [state.groups[group_id] for group_id in state.open_ids]
     equities = [equity_of(state, groups, account) for account in state.accounts]
     known = [equity for equity in equities if equity is not None]
     started = [state.facts[name] for name in map(started_fact, state.accounts) if name in state.facts]
+    sums = _Sums()
+    for group in groups:
+        sums.add(state, group)
     return MoneySnapshot(
         currency=next((quote for quote in (quote_of(state, account) for account in state.accounts) if quote), "USDT"),
         equity=sum(known, ZERO) if known else None,
@@ -83,13 +105,13 @@ def money_view(state: EngineState, now: datetime) -> MoneySnapshot:
         realized_today=sum((_today(state, account, now) for account in state.accounts), ZERO),
         realized_total=realized_total(state),
         trades_today=sum(
-            group.was_filled and group.closed_at is not None and group.closed_at.date() == now.date()
+            group.closed_at is not None and group.closed_at.date() == now.date() and group.was_filled
             for group in state.groups.values()
         ),
-        unrealized=sum((_unrealized(state, group) for group in groups), ZERO),
-        invested=sum((group.invested for group in groups if group.open_quantity > 0), ZERO),
-        deployed=sum((group.invested / group.leverage for group in groups if group.open_quantity > 0), ZERO),
-        reserved=sum((reserved_by(group) / group.leverage for group in groups), ZERO),
+        unrealized=sums.unrealized,
+        invested=sums.invested,
+        deployed=sums.deployed,
+        reserved=sums.reserved,
         free=sum((_free(state, account) for account in state.accounts), ZERO),
     )
 

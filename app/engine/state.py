@@ -18,6 +18,8 @@ from app.ports.venue import Capabilities
 REMEMBERED = timedelta(hours=24)
 """How long duplicates are known, and closed groups kept in memory for fills that come late."""
 
+SIGNALS_REMEMBERED = 500
+
 MarketKey = tuple[str, str]
 BookKey = tuple[str, str, Side]
 
@@ -93,6 +95,8 @@ class EngineState:
     queue: dict[str, QueueEntry] = field(default_factory=dict)
     pending_signals: dict[str, SignalRecord] = field(default_factory=dict)
     queued_signals: dict[str, SignalRecord] = field(default_factory=dict)
+    recent_signals: dict[str, SignalRecord] = field(default_factory=dict)
+    """The last ones written, for those who watch."""
     seen_content: dict[str, SeenSignal] = field(default_factory=dict)
     seen_bars: dict[str, SeenSignal] = field(default_factory=dict)
     last_exits: dict[Identity, datetime] = field(default_factory=dict)

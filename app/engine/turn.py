@@ -16,7 +16,7 @@ from app.domain.group import Group
 from app.domain.order import Order
 from app.domain.values import ZERO, Identity
 from app.engine.money import realized_fact
-from app.engine.state import EngineState
+from app.engine.state import SIGNALS_REMEMBERED, EngineState
 from app.messages.effects import Effect
 from app.messages.records import (
     Changes,
@@ -391,6 +391,10 @@ def remember_signal(state: EngineState, record: SignalRecord) -> None:
         state.seen_content[record.content_key] = seen
         if record.bar_key is not None:
             state.seen_bars[record.bar_key] = seen
+    state.recent_signals.pop(record.id, None)
+    state.recent_signals[record.id] = record
+    if len(state.recent_signals) > SIGNALS_REMEMBERED:
+        del state.recent_signals[next(iter(state.recent_signals))]
     for outcome, waiting in (("pending", state.pending_signals), ("queued", state.queued_signals)):
         if record.outcome == outcome:
             waiting[record.id] = record

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 
 from app.base.errors import AppError
 from app.gui.desk import Desk
+from app.gui.models.positions import is_stale
 from app.gui.view_store import Change, ViewStore
 from app.messages.records import EventRecord
 from app.messages.snapshots import GroupSnapshot
@@ -20,10 +21,12 @@ from app.ports.queries import Filter, PageRequest
 
 log = structlog.get_logger("window")
 REFRESH_MS = 100
-GROUPS_AT_ONCE = 24
-"""So many groups are looked at in one refresh, so that the loop comes back soon; the rest waits for the next."""
+GATHER_MS = 15
+GROUPS_AT_ONCE = 4
+"""So many groups are looked at in one go, so that the loop comes back soon; the next go is 15 ms later."""
 AGES_EVERY_MS = 1000
 SIGNALS_AT_ONCE = 50
+EQUITY_EVERY_SEC = 60
 EQUITY_SHOWN = timedelta(days=400)
 RELOAD_EVERY_MS = 2000
 
@@ -37,13 +40,17 @@ class EngineBridge(QObject):
         self._store = store
         self._ends: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._groups: dict[str, None] = {}
+        self._dirty: dict[str, None] = {}
+        self._gathered: dict[str, GroupSnapshot] = {}
+        self._gone: set[str] = set()
         self._markets: set[tuple[str, str]] = set()
         self._alerts: list[EventRecord] = []
+        self._signals: dict[str, None] = {}
         self._sequence = desk.engine.snapshot().last_sequence
         self._engine_changed = False
-        self._signals_changed = False
-        self._equity_changed = False
+        self._stale: set[str] = set()
+        self._equity_at = 0.0
+        self._gather = self._timer(GATHER_MS, self._look, single=True)
         self._refresh = self._timer(REFRESH_MS, self._pass_on, single=True)
         self._ages = self._timer(AGES_EVERY_MS, self._age)
         self._reload = self._timer(RELOAD_EVERY_MS, self.reload)
@@ -72,7 +79,7 @@ class EngineBridge(QObject):
         for end in self._ends:
             end()
         self._ends.clear()
-        for timer in (self._refresh, self._ages, self._reload):
+        for timer in (self._gather, self._refresh, self._ages, self._reload):
             timer.stop()
         for task in self._tasks:
             task.cancel()
@@ -96,13 +103,11 @@ class EngineBridge(QObject):
         self._sequence = event.sequence
         self._engine_changed = True
         if event.group_id is not None:
-            self._groups[event.group_id] = None
-        if event.type.startswith("signal."):
-            self._signals_changed = True
-        elif event.type == "alert.raised":
+            self._dirty[event.group_id] = None
+        if event.signal_id is not None:
+            self._signals[event.signal_id] = None
+        if event.type == "alert.raised":
             self._alerts.append(event)
-        elif event.type in {"trade.closed", "position.updated"}:
-            self._equity_changed = True
         self._soon()
 
     def _missed(self, event: EventRecord) -> None:
@@ -116,48 +121,65 @@ class EngineBridge(QObject):
             self._soon()
 
     def _soon(self) -> None:
+        if not self._gather.isActive():
+            self._gather.start()
         if not self._refresh.isActive():
             self._refresh.start()
+
+    # ------------------------------------------------------------------ gathered a few at a time
+
+    def _look(self) -> None:
+        """Take the snapshots of a few groups that changed; the window gets them with the next refresh."""
+        for market in self._markets:
+            self._dirty.update(dict.fromkeys(self._store.by_market.get(market, ())))
+        self._markets.clear()
+        for group_id in list(self._dirty)[:GROUPS_AT_ONCE]:
+            del self._dirty[group_id]
+            group = self._desk.engine.group(group_id)
+            if group is None:
+                self._gone.add(group_id)
+            else:
+                self._gathered[group_id] = group
+        if self._dirty:
+            self._gather.start()
 
     # ------------------------------------------------------------------ what the window gets
 
     def _pass_on(self) -> None:
-        for market in self._markets:
-            self._groups.update(dict.fromkeys(self._store.by_market.get(market, ())))
-        self._markets.clear()
-        wanted = list(self._groups)[:GROUPS_AT_ONCE]
-        for group_id in wanted:
-            del self._groups[group_id]
-        groups, gone = self._look_at(wanted)
-        change = replace(self._store.put_groups(groups, gone), engine=True, alerts=bool(self._alerts))
-        self._store.engine = self._desk.engine.snapshot()
-        self._store.put_alerts(self._alerts)
-        self._alerts.clear()
-        self._engine_changed = False
-        if self._signals_changed:
-            self._signals_changed = False
-            self._do(self._read_signals())
+        change = self._store.put_groups(self._gathered.values(), self._gone)
+        self._gathered.clear()
+        self._gone.clear()
+        if self._engine_changed:
+            self._engine_changed = False
+            self._store.engine = self._desk.engine.snapshot()
+            change = replace(change, engine=True)
+        if self._alerts:
+            self._store.put_alerts(self._alerts)
+            self._alerts.clear()
+            change = replace(change, alerts=True)
+        if self._signals:
+            self._take_signals()
+            change = replace(change, signals=True)
         self._store.changed.emit(change)
-        if self._groups:
+        if self._dirty or self._markets:
             self._soon()
 
-    def _look_at(self, ids: list[str]) -> tuple[list[GroupSnapshot], list[str]]:
-        groups: list[GroupSnapshot] = []
-        gone: list[str] = []
-        for group_id in ids:
-            group = self._desk.engine.group(group_id)
-            if group is None:
-                gone.append(group_id)
-            else:
-                groups.append(group)
-        return groups, gone
+    def _take_signals(self) -> None:
+        """Records that the engine still remembers; others come from the disk."""
+        found = [self._desk.engine.recent_signal(signal_id) for signal_id in self._signals]
+        self._signals.clear()
+        self._store.put_signals([record for record in found if record is not None])
+        if None in found:
+            self._do(self._read_signals())
 
     def _age(self) -> None:
         """Ages and stale values are told by the clock, not by events."""
+        now = self._desk.clock.now()
+        stale = {group.id for group in self._store.groups.values() if is_stale(group, now)}
+        turned, self._stale = stale ^ self._stale, stale
         self._store.engine = self._desk.engine.snapshot()
-        self._store.changed.emit(Change(engine=True))
-        if self._equity_changed:
-            self._equity_changed = False
+        self._store.changed.emit(Change(engine=True, ages=True, groups=frozenset(turned & self._store.groups.keys())))
+        if self._desk.clock.monotonic() - self._equity_at >= EQUITY_EVERY_SEC:
             self._do(self._read_equity())
 
     # ------------------------------------------------------------------ what the disk tells
@@ -172,7 +194,6 @@ class EngineBridge(QObject):
             page = await self._desk.queries.signals(Filter(), PageRequest(SIGNALS_AT_ONCE))
         except AppError as error:
             log.warning("signals could not be read", error=str(error))
-            self._signals_changed = True
             return
         self._store.put_signals(page.rows)
         self._store.changed.emit(Change(signals=True))
@@ -183,6 +204,11 @@ class EngineBridge(QObject):
         self._store.changed.emit(Change(alerts=True))
 
     async def _read_equity(self) -> None:
-        samples = await self._desk.queries.equity(self._desk.clock.now() - EQUITY_SHOWN)
+        self._equity_at = self._desk.clock.monotonic()
+        try:
+            samples = await self._desk.queries.equity(self._desk.clock.now() - EQUITY_SHOWN)
+        except AppError as error:
+            log.warning("the equity curve could not be read", error=str(error))
+            return
         self._store.equity = tuple(samples)
         self._store.changed.emit(Change(equity=True))

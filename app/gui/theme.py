@@ -10,6 +10,7 @@ from PySide6.QtGui import (
     QColor,
     QFont,
     QFontDatabase,
+    QFontMetrics,
     QGuiApplication,
     QIcon,
     QPainter,
@@ -24,6 +25,7 @@ from app.gui.resources import resource
 from app.gui.tokens import load_tokens
 
 CHOICES = ("system", "light", "dark")
+ADVANCES_KEPT = 4_000
 ZOOM_STEPS = (90, 100, 110, 125, 150)
 _UNSCALED = ("stroke.", "radius.", "motion.")
 _PALETTE: dict[QPalette.ColorRole, str] = {
@@ -59,7 +61,8 @@ class Theme(QObject):
         self._zoom = 100
         self._density = "default"
         self._colors: dict[str, QColor] = {}
-        self._fonts: dict[str, QFont] = {}
+        self._fonts: dict[tuple[str, str], QFont] = {}
+        self._advances: dict[tuple[str, str, str | None], int] = {}
         self._pixmaps: dict[tuple[str, str, int, float], QPixmap] = {}
         self._styles: Callable[[Theme], str] = lambda _: ""
 
@@ -116,6 +119,7 @@ class Theme(QObject):
         self._name = self._system() if self._choice == "system" else self._choice
         self._colors = {name: QColor(value) for name, value in self._tokens.colors[self._name].items()}
         self._fonts = {}
+        self._advances = {}
         self._pixmaps = {}
         app = QApplication.instance()
         if not isinstance(app, QApplication):
@@ -156,12 +160,24 @@ class Theme(QObject):
             pen.setCapStyle(Qt.PenCapStyle.FlatCap)
         return pen
 
-    def font(self, role: str) -> QFont:
-        """A role of the type scale, with tabular figures."""
-        known = self._fonts.get(role)
+    def font(self, role: str, weight_of: str | None = None) -> QFont:
+        """A role of the type scale, with tabular figures, in the weight of `weight_of`. Shared: not to be changed."""
+        key = (role, weight_of or role)
+        known = self._fonts.get(key)
         if known is None:
-            known = self._fonts[role] = self._font(role)
-        return QFont(known)
+            known = self._fonts[key] = self._font(role)
+            known.setWeight(QFont.Weight(self._tokens.roles[key[1]].weight))
+        return known
+
+    def advance(self, text: str, role: str, weight_of: str | None = None) -> int:
+        """How wide `text` is, in pixels."""
+        key = (text, role, weight_of)
+        known = self._advances.get(key)
+        if known is None:
+            if len(self._advances) >= ADVANCES_KEPT:
+                self._advances.clear()
+            known = self._advances[key] = QFontMetrics(self.font(role, weight_of)).horizontalAdvance(text)
+        return known
 
     def _font(self, role: str) -> QFont:
         entry = self._tokens.roles[role]

@@ -39,6 +39,8 @@ class Change:
     alerts: bool = False
     equity: bool = False
     pending: bool = False
+    ages: bool = False
+    """A second has passed: ages are to be told anew."""
 
 
 @dataclass(slots=True)
@@ -97,6 +99,8 @@ class ViewStore(QObject):
 
     def put_signals(self, records: Sequence[SignalRecord]) -> None:
         """Merge records, newest first."""
+        if not records:
+            return
         merged = self.signals | {record.id: record for record in records}
         ordered = sorted(merged.values(), key=lambda record: (record.received_at, record.id), reverse=True)
         self.signals = {record.id: record for record in ordered[:SIGNALS_KEPT]}

@@ -20,7 +20,7 @@ from app.messages.commands import (
     SignalAnswer,
     SignalPreview,
 )
-from app.messages.records import EventRecord
+from app.messages.records import EventRecord, SignalRecord
 from app.messages.reports import Candle
 from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport
 
@@ -66,6 +66,10 @@ class Engine(Protocol):
 
     def queue(self) -> Sequence[QueueSnapshot]:
         """By rank, from 1."""
+        ...
+
+    def recent_signal(self, signal_id: str) -> SignalRecord | None:
+        """A signal that was written lately, as it is now."""
         ...
 
     async def candles(self, account: str, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtTest import QSignalSpy
 
-from app.gui.bridge import GROUPS_AT_ONCE, REFRESH_MS, EngineBridge
+from app.gui.bridge import GATHER_MS, GROUPS_AT_ONCE, REFRESH_MS, EngineBridge
 from app.gui.view_store import Change
 from app.messages.records import EventRecord
 from tests.gui.conftest import Scene, group, many_groups, signal
@@ -29,13 +29,27 @@ class Bridged:
 
     @property
     def timer(self) -> QTimer:
-        return next(timer for timer in self.bridge.findChildren(QTimer) if timer.isSingleShot())
+        return self._single(REFRESH_MS)
+
+    @property
+    def gatherer(self) -> QTimer:
+        return self._single(GATHER_MS)
+
+    def _single(self, interval: int) -> QTimer:
+        timers = self.bridge.findChildren(QTimer)
+        return next(timer for timer in timers if timer.isSingleShot() and timer.interval() == interval)
 
     def fire(self) -> None:
-        """The next refresh falls due."""
+        """Everything is gathered, and the next refresh falls due."""
+        while self.gatherer.isActive():
+            self.gather()
         assert self.timer.isActive()
         self.timer.stop()
         self.timer.timeout.emit()
+
+    def gather(self) -> None:
+        self.gatherer.stop()
+        self.gatherer.timeout.emit()
 
 
 @pytest.fixture
@@ -93,16 +107,28 @@ async def test_a_closed_group_is_gone(bridged: Bridged) -> None:
     assert bridged.scene.store.groups == {}
 
 
-async def test_a_refresh_takes_a_bounded_number_of_groups_and_the_next_the_rest(bridged: Bridged) -> None:
+async def test_few_groups_are_looked_at_in_one_go_and_the_window_hears_of_all_at_once(bridged: Bridged) -> None:
     bridged.scene.engine.groups = many_groups()
     for number in range(1, 201):
         bridged.scene.engine.publish(event(number, "order.placed", f"g{number:07d}"))
-    sizes = []
-    while bridged.timer.isActive():
-        bridged.fire()
-        sizes.append(len(bridged.changes[-1].groups))
-    assert max(sizes) == GROUPS_AT_ONCE
-    assert sum(sizes) == 200
+    goes = 0
+    while bridged.gatherer.isActive():
+        bridged.gather()
+        goes += 1
+    assert goes == 200 // GROUPS_AT_ONCE
+    assert bridged.changes == []
+    bridged.fire()
+    assert [len(change.groups) for change in bridged.changes] == [200]
+
+
+async def test_a_price_that_stops_makes_its_groups_stale_once(bridged: Bridged) -> None:
+    bridged.scene.engine.groups = [group(1)]
+    bridged.bridge.reload()
+    bridged.scene.clock.advance(11)
+    bridged.changes.clear()
+    bridged.bridge._age()
+    bridged.bridge._age()
+    assert [change.groups for change in bridged.changes] == [frozenset({"g0000001"}), frozenset()]
 
 
 @pytest.mark.expects_log_warnings
@@ -117,13 +143,23 @@ async def test_a_gap_in_the_events_is_told_and_everything_is_read_anew(bridged: 
     assert "g0000001" in bridged.scene.store.groups
 
 
-async def test_signals_are_read_once_for_a_burst(bridged: Bridged) -> None:
-    bridged.scene.queries.signal_rows = [signal(1)]
+async def test_signals_that_the_engine_remembers_need_no_disk(bridged: Bridged) -> None:
+    known = signal(1)
+    bridged.scene.engine.recent = {known.id: known}
     for number in range(1, 20):
-        bridged.scene.engine.publish(event(number, "signal.received"))
+        told = event(number, "signal.received")
+        bridged.scene.engine.publish(replace(told, signal_id=known.id))
+    before = len(bridged.scene.queries.filters)
+    bridged.fire()
+    assert list(bridged.scene.store.signals) == [known.id]
+    assert len(bridged.scene.queries.filters) == before
+
+
+async def test_a_signal_that_it_forgot_is_read_from_the_disk(bridged: Bridged) -> None:
+    bridged.scene.queries.signal_rows = [signal(1)]
+    bridged.scene.engine.publish(replace(event(1, "signal.received"), signal_id=signal(1).id))
     bridged.fire()
     await until(lambda: bool(bridged.scene.store.signals))
-    assert len(bridged.scene.queries.filters) <= 2
 
 
 async def test_alerts_reach_the_store_with_their_severity(bridged: Bridged) -> None:

@@ -99,6 +99,7 @@ class FakeEngine:
         self.listeners: list[Callable[[EventRecord], None]] = []
         self.price_listeners: list[Callable[[str, str], None]] = []
         self.bars: list[Candle] = []
+        self.recent: dict[str, SignalRecord] = {}
 
     async def ask(self, command: Any) -> Any:
         self.asked.append(command)
@@ -134,6 +135,9 @@ class FakeEngine:
     def subscribe_prices(self, listener: Callable[[str, str], None]) -> Callable[[], None]:
         self.price_listeners.append(listener)
         return lambda: self.price_listeners.remove(listener)
+
+    def recent_signal(self, signal_id: str) -> SignalRecord | None:
+        return self.recent.get(signal_id)
 
     async def candles(self, account: str, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
         return self.bars[-limit:]

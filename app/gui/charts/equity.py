@@ -2,127 +2,189 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
-import pyqtgraph as pg
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QPointF, QRectF, QSize
+from PySide6.QtGui import QPainter, QPolygonF
 
 from app.gui import formats
-from app.gui.charts.equity_points import EquityPoint
-from app.gui.charts.ladder_state import round_steps
+from app.gui.charts.axes import DAY, MOST_GRID_LINES, moment_text, multiples, round_step
+from app.gui.charts.canvas import (
+    BOX_PADDING,
+    CENTRE,
+    LEFT,
+    RIGHT,
+    Canvas,
+    box_height,
+    paint_box,
+    paint_level,
+    paint_sentence,
+    pen,
+    text_width,
+)
+from app.gui.charts.equity_points import EquityPoint, thinned
 from app.gui.theme import theme
-from app.gui.widgets.basics import column
 
-TOO_FEW = "The curve begins with the second sample; one is taken every five minutes."
-MOST_POINTS = 1500
+__all__ = ["TOO_FEW", "EquityChart", "EquityPoint"]
 
-
-class _Axis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
-    """Round numbers at the right, at most six."""
-
-    def tickValues(self, low: float, high: float, _size: float) -> list[Any]:  # noqa: N802 - pyqtgraph's name
-        return [(1.0, round_steps(low, high))]
-
-    def tickStrings(self, values: list[float], _scale: float, spacing: float) -> list[str]:  # noqa: N802, ARG002 - its names
-        gap = abs(values[1] - values[0]) if len(values) > 1 else 1.0
-        places = 0 if gap >= 1 else 2
-        return [formats.fixed(Decimal(repr(value)), places) for value in values]
+TOO_FEW = "Equity is drawn from the second sample on; a sample is taken every five minutes."
+MARGIN = 0.04
+MOST_TIMES = 5
+LONG_DAYS = 300
 
 
-class _TimeAxis(pg.AxisItem):  # type: ignore[misc]  # pyqtgraph has no types
-    """UTC days, or hours where the curve is short."""
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The plot in logical pixels; values in quote, times in seconds since 1970."""
 
-    def tickValues(self, low: float, high: float, size: float) -> list[Any]:  # noqa: N802 - pyqtgraph's name
-        count = max(min(int(size / 150), 5), 1)
-        step = (high - low) / count
-        return [(step, [low + step * (place + 0.5) for place in range(count)])]
+    plot: QRectF
+    low: float
+    high: float
+    start: float
+    end: float
+    step: Decimal | None
 
-    def tickStrings(self, values: list[float], _scale: float, spacing: float) -> list[str]:  # noqa: N802 - its name
-        moments = [_EPOCH + timedelta(seconds=value) for value in values]
-        return [f"{at.day} {at:%b}" if spacing > 43_200 else f"{at:%H:%M}" for at in moments]
+    def y(self, value: Decimal | float) -> float:
+        return self.plot.bottom() - (float(value) - self.low) / (self.high - self.low) * self.plot.height()
+
+    def x(self, seconds: float) -> float:
+        span = self.end - self.start
+        return self.plot.left() + ((seconds - self.start) / span * self.plot.width() if span > 0 else 0.0)
+
+    @property
+    def places(self) -> int:
+        return 2 if self.step is not None and self.step < 1 else 0
 
 
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+class EquityChart(Canvas):
+    """Worth over time, in quote; the last total stands in a box on the axis."""
 
-
-class EquityChart(QWidget):
     def __init__(self) -> None:
         super().__init__()
-        layout = column(self, 0, (10, 4, 10, 4))
-        self._values = _Axis("right")
-        self._times = _TimeAxis("bottom")
-        self._plot = pg.PlotWidget(axisItems={"right": self._values, "bottom": self._times})
-        self._plot.hideAxis("left")
-        self._plot.showAxis("right")
-        self._plot.setMenuEnabled(False)
-        self._plot.setMouseEnabled(x=False, y=False)
-        self._plot.hideButtons()
-        self._plot.setFrameShape(self._plot.Shape.NoFrame)
-        self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._realised = self._plot.plot(stepMode="left", antialias=False)
-        self._total = self._plot.plot(antialias=True)
-        self._plot.showGrid(x=False, y=True, alpha=1.0)
-        layout.addWidget(self._plot)
+        self.setMinimumSize(QSize(200, 80))
         self._points: tuple[EquityPoint, ...] = ()
-        self._message = _Message(self)
-        self._restyle()
-        theme.changed.connect(self._restyle)
+        self._say()
 
     @property
     def points(self) -> tuple[EquityPoint, ...]:
         return self._points
 
     def set_points(self, points: tuple[EquityPoint, ...]) -> None:
-        """Oldest first; beyond some 1,500 every n-th is drawn, the last one always."""
-        if points == self._points and points:
+        """Oldest first, in quote."""
+        if points == self._points:
             return
         self._points = points
-        every = max(len(points) // MOST_POINTS, 1)
-        shown = (*points[::every], points[-1]) if points and every > 1 else points
-        xs = [point.at.timestamp() for point in shown]
-        self._total.setData(xs, [float(point.total) for point in shown])
-        self._realised.setData(xs, [float(point.realised) for point in shown])
-        self._message.say("" if len(points) > 1 else TOO_FEW, formats.money(points[-1].total) if points else "")
-        last = f"now {formats.money(points[-1].total)}" if points else "no sample yet"
-        self.setAccessibleName(f"Equity curve, {len(points)} samples, {last}")
+        self._say()
+        self.redraw()
 
-    def _restyle(self) -> None:
-        self._plot.setBackground(theme.color("bg_panel"))
-        self._realised.setPen(theme.pen("chart_axis", theme.stroke("chart_line")))
-        self._total.setPen(theme.pen("accent", theme.stroke("chart_strong")))
-        for axis in (self._values, self._times):
-            axis.setPen(theme.pen("chart_grid"))
-            axis.setTextPen(theme.color("chart_axis"))
-            axis.setTickFont(theme.font("caption"))
-            axis.setStyle(tickLength=0)
-        self._values.setWidth(theme.metric("space.6") * 2)
+    def _say(self) -> None:
+        self.setAccessibleName("Equity curve")
+        if len(self._points) < 2:
+            self.setAccessibleDescription(TOO_FEW)
+            return
+        first, last = self._points[0], self._points[-1]
+        span = f"{moment_text(first.at, None, 60)} to {moment_text(last.at, None, 60)} UTC"
+        worth = f"total from {formats.money(first.total)} to {formats.money(last.total)}"
+        self.setAccessibleDescription(f"{span}: {worth}, realised {formats.money(last.realised)}.")
 
-    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        super().resizeEvent(event)
-        self._message.setGeometry(self.rect())
+    # ------------------------------------------------------------------ where things are
 
+    def _plot(self, axis: float) -> QRectF:
+        edge = theme.metric("space.4")
+        bottom = self.height() - theme.line("caption") - 16
+        return QRectF(edge, 8, max(self.width() - 2 * edge - axis - 2, 40), max(bottom - 8, 30))
 
-class _Message(QWidget):
-    """The words over an empty plot."""
+    def _view(self) -> _View:
+        values = [float(value) for point in self._points for value in (point.realised, point.total)]
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        is_flat = high - low <= max(abs(high), abs(low)) * 1e-12
+        margin = (abs(high) * 0.01 or 1.0) if is_flat else (high - low) * MARGIN
+        low, high = low - margin, high + margin
+        most = min(MOST_GRID_LINES, int(self._plot(0).height() / theme.scaled(26)))
+        step = round_step(low, high, most, Decimal("0.01"))
+        start, end = (self._points[place].at.timestamp() if self._points else 0.0 for place in (0, -1))
+        sized = _View(QRectF(), low, high, start, end, step)
+        texts = [formats.fixed(Decimal(repr(value)), sized.places) for value in (low, high)]
+        axis = max(max(text_width(text, in_box=True) for text in texts) + 2 * BOX_PADDING, theme.scaled(60))
+        return _View(self._plot(axis), low, high, start, end, step)
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._text = ""
-        self._now = ""
+    # ------------------------------------------------------------------ painting
 
-    def say(self, text: str, now: str) -> None:
-        self._text, self._now = text, now
-        self.setVisible(bool(text))
-        self.update()
+    def paint_picture(self, painter: QPainter) -> None:
+        view = self._view()
+        self._paint_values(painter, view)
+        if len(self._points) > 1:
+            self._paint_times(painter, view)
+            self._paint_lines(painter, view)
+        else:
+            painter.setPen(pen("chart_grid"))
+            paint_level(painter, view.plot.left(), view.plot.right(), self.crisp(view.plot.bottom()))
+            paint_sentence(painter, view.plot, TOO_FEW)
+        if self._points:
+            self._paint_last(painter, view)
 
-    def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        painter = QPainter(self)
-        painter.setFont(theme.font("body"))
-        painter.setPen(theme.color("text_tertiary"))
-        painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignCenter, self._text)
-        painter.end()
+    def _paint_values(self, painter: QPainter, view: _View) -> None:
+        half = box_height() / 2
+        taken = view.y(self._points[-1].total) if self._points else None
+        for value in multiples(view.step, view.low, view.high) if view.step is not None else ():
+            y = self.crisp(view.y(value))
+            painter.setPen(pen("border_control" if value == 0 and self._points else "chart_grid"))
+            paint_level(painter, view.plot.left(), view.plot.right(), y)
+            if taken is not None and abs(taken - y) >= half + theme.scaled(5):
+                painter.setPen(theme.color("chart_axis"))
+                box = QRectF(view.plot.right() + 2 + BOX_PADDING, y - half, self.width(), 2 * half)
+                painter.drawText(box, LEFT, formats.fixed(value, view.places))
+
+    def _paint_times(self, painter: QPainter, view: _View) -> None:
+        """Evenly over the width, the first and the last at its ends."""
+        count = min(max(int(view.plot.width() / theme.scaled(110)), 2), MOST_TIMES)
+        painter.setPen(theme.color("chart_axis"))
+        top, half = view.plot.bottom() + 8, theme.scaled(60)
+        for place, text in enumerate(self._times(count)):
+            flags = LEFT if place == 0 else RIGHT if place == count - 1 else CENTRE
+            x = view.plot.left() + view.plot.width() * place / (count - 1)
+            shift = {LEFT: 0, CENTRE: half, RIGHT: 2 * half}[flags]
+            painter.drawText(QRectF(x - shift, top, 2 * half, box_height()), flags, text)
+
+    def _times(self, count: int) -> list[str]:
+        """Days, with the year where they span more than one; hours where the curve is short."""
+        start, end = self._points[0].at, self._points[-1].at
+        span = end - start
+        moments = [start + span * (place / (count - 1)) for place in range(count - 1)] + [end]
+        if span.days > LONG_DAYS:
+            return [f"{at.day} {at:%b %Y}" for at in moments]
+        step = DAY if span.days >= count else 60 if span.total_seconds() >= 60 * count else 1
+        before = [None, *moments]
+        return [moment_text(at, said, step) for at, said in zip(moments, before, strict=False)]
+
+    def _paint_lines(self, painter: QPainter, view: _View) -> None:
+        xs = [view.x(point.at.timestamp()) for point in self._points]
+        realised = thinned([(x, view.y(point.realised)) for x, point in zip(xs, self._points, strict=True)])
+        total = thinned([(x, view.y(point.total)) for x, point in zip(xs, self._points, strict=True)])
+        painter.setPen(pen("chart_axis", theme.stroke("chart_line")))
+        painter.drawPolyline(self._steps(realised))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(pen("accent", theme.stroke("chart_strong")))
+        painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in total]))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
+
+    def _steps(self, pixels: Sequence[tuple[float, float]]) -> QPolygonF:
+        """A value holds until the next one."""
+        corners: list[QPointF] = []
+        for x, y in pixels:
+            across, down = self.crisp(x), self.crisp(y)
+            if corners:
+                corners.append(QPointF(across, corners[-1].y()))
+            corners.append(QPointF(across, down))
+        return QPolygonF(corners)
+
+    def _paint_last(self, painter: QPainter, view: _View) -> None:
+        last = self._points[-1].total
+        height = box_height()
+        y = round(view.y(last) - height / 2)
+        right = self.width() - theme.metric("space.4")
+        left = view.plot.right() + 2
+        text = formats.fixed(last, view.places)
+        paint_box(painter, QRectF(left, y, right - left, height), text, theme.color("accent"), "text_on_accent")

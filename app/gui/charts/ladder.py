@@ -5,50 +5,66 @@ Painted by hand: the labels' column, the elbows and the lines that begin when th
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPolygonF, QWheelEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetricsF, QMouseEvent, QPainter, QPen, QPolygonF, QWheelEvent
 
 from app.gui import formats
-from app.gui.charts.ladder_state import LadderLine, LadderState, folded, pushed_apart, round_steps
+from app.gui.charts.axes import (
+    MOST_GRID_LINES,
+    TimeWindow,
+    bar_seconds,
+    finer,
+    moment_text,
+    multiples,
+    round_step,
+    time_ticks,
+)
+from app.gui.charts.canvas import (
+    BOX_PADDING,
+    CENTRE,
+    LEFT,
+    RIGHT,
+    Canvas,
+    box_height,
+    paint_box,
+    paint_level,
+    paint_sentence,
+    pen,
+    text_width,
+)
+from app.gui.charts.ladder_state import LadderFill, LadderLabel, LadderLine, LadderState, chosen, pushed_apart, summary
+from app.gui.charts.ladder_view import LadderView, price_range
 from app.gui.theme import theme
 
+__all__ = ["LadderChart", "LadderFill", "LadderLine", "LadderState", "on_tick"]
+
 LABEL_GAP = 17
-LABEL_WIDTH = 156
-FEWEST_BARS = 8
+LABEL_WIDTH = 154
+ELBOW = 16
+EDGE = 12
+FILL_RADIUS = 5
+WHEEL_STEP = 120
+ZOOM_PER_STEP = 0.85
 COLORS = {"entry": "chart_entry", "tp": "chart_tp", "average": "chart_average", "stop": "chart_stop"}
 DASHES: dict[str, tuple[float, ...]] = {"entry": (2, 3), "tp": (5, 3), "average": (), "stop": ()}
+STRONG = frozenset({"average", "stop"})
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
-    """Pixels of prices and bars; bars count from the first candle, and may be fractions."""
+class _Columns:
+    """Left edges and widths right of the plot, in logical pixels."""
 
-    plot: QRectF
-    low: float
-    high: float
-    first: float
-    bars: float
-
-    def y(self, price: Decimal) -> float:
-        return self.plot.bottom() - (float(price) - self.low) / (self.high - self.low) * self.plot.height()
-
-    def x(self, bar: float) -> float:
-        return self.plot.left() + (bar - self.first + 0.5) / self.bars * self.plot.width()
-
-    def price_at(self, y: float) -> float:
-        return self.low + (self.plot.bottom() - y) / self.plot.height() * (self.high - self.low)
-
-    def bar_at(self, x: float) -> float:
-        return self.first + (x - self.plot.left()) / self.plot.width() * self.bars - 0.5
+    elbow: float
+    labels: float
+    label_width: float
+    axis: float
+    axis_width: float
 
 
-class LadderChart(QWidget):
+class LadderChart(Canvas):
     """Wheel zooms time, drag pans, double click resets; a cross-hair follows the pointer."""
 
     def __init__(self) -> None:
@@ -57,256 +73,339 @@ class LadderChart(QWidget):
         self.setMinimumSize(QSize(320, 160))
         self._state: LadderState | None = None
         self._message = "The market's rules and price are being read\u2026"
-        self._shown_bars: float | None = None
-        self._offset = 0.0
+        self._window = TimeWindow()
+        self._view: LadderView | None = None
+        self._columns = _Columns(0, 0, 0, 0, 0)
         self._pointer: QPointF | None = None
-        self._dragged_from: tuple[float, float] | None = None
-        theme.changed.connect(self.update)
+        self._dragged_from: tuple[float, TimeWindow] | None = None
+        self._can_move_stop = False
+        self._say()
 
     # ------------------------------------------------------------------ given
 
     def set_state(self, state: LadderState | None) -> None:
+        """What to draw; None, or a state without candles and lines, leaves the message. Zoom and place in time stay
+        while the symbol and the timeframe do."""
         if state == self._state:
             return
-        if state is None or self._state is None or state.symbol != self._state.symbol:
-            self._shown_bars, self._offset = None, 0.0
-        self._state = state
-        self.setAccessibleName(_summary(state) if state is not None else self._message)
-        self.update()
+        old, self._state = self._state, state
+        if state is None or old is None or (state.symbol, state.timeframe) != (old.symbol, old.timeframe):
+            self._window, self._dragged_from = TimeWindow(), None
+        self._window = self._window.inside(self._count)
+        self._say()
+        self.redraw()
 
     def set_message(self, message: str) -> None:
         """What stands where there is nothing to draw."""
+        if message == self._message:
+            return
         self._message = message
-        self.update()
+        self._say()
+        self.redraw()
+
+    def set_stop_movable(self, movable: bool) -> None:
+        """Whether the stop's line has a grip."""
+        if movable != self._can_move_stop:
+            self._can_move_stop = movable
+            self.redraw()
 
     @property
     def state(self) -> LadderState | None:
         return self._state
 
+    @property
+    def window_shown(self) -> TimeWindow:
+        """Which bars are in sight."""
+        return self._window
+
+    @property
+    def _count(self) -> int:
+        return len(self._state.candles) if self._state is not None else 0
+
+    @property
+    def _shown(self) -> LadderState | None:
+        """The state, where it holds something to draw."""
+        state = self._state
+        return state if state is not None and (state.candles or state.lines) else None
+
+    def _say(self) -> None:
+        state = self._shown
+        self.setAccessibleName("Ladder" if state is None else f"Ladder of {state.symbol}, {state.timeframe}")
+        self.setAccessibleDescription(self._message if state is None else summary(state))
+
     # ------------------------------------------------------------------ the pointer
 
+    def _show_window(self, window: TimeWindow) -> None:
+        if window != self._window:
+            self._window = window
+            self.redraw()
+
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
-        count = len(self._state.candles) if self._state is not None else 0
-        if count <= FEWEST_BARS:
+        view, turned = self._view, event.angleDelta()
+        if view is None or turned.isNull():
+            event.ignore()
             return
-        factor = 0.85 if event.angleDelta().y() > 0 else 1 / 0.85
-        self._shown_bars = min(max((self._shown_bars or count) * factor, FEWEST_BARS), count)
-        self._keep_inside()
+        if abs(turned.x()) > abs(turned.y()):
+            bars = turned.x() / WHEEL_STEP * view.bars * (1 - ZOOM_PER_STEP)
+            self._show_window(self._window.panned(bars, self._count))
+        else:
+            anchor = (event.position().x() - view.left) / (view.right - view.left)
+            factor = ZOOM_PER_STEP ** (turned.y() / WHEEL_STEP)
+            self._show_window(self._window.zoomed(factor, min(max(anchor, 0.0), 1.0), self._count))
+        event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        self._dragged_from = (event.position().x(), self._offset)
+        if event.button() is Qt.MouseButton.LeftButton:
+            self._dragged_from = (event.position().x(), self._window)
 
     def mouseReleaseEvent(self, _: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         self._dragged_from = None
 
     def mouseDoubleClickEvent(self, _: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        self._shown_bars, self._offset = None, 0.0
-        self.update()
+        self._show_window(TimeWindow())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         self._pointer = event.position()
-        if self._dragged_from is not None and self._state is not None:
-            start, offset = self._dragged_from
-            bars = self._shown_bars or len(self._state.candles)
-            self._offset = offset + (event.position().x() - start) / max(self._plot().width(), 1) * bars
-            self._keep_inside()
+        if self._dragged_from is not None and self._view is not None:
+            start, window = self._dragged_from
+            bars = (event.position().x() - start) / self._view.spacing
+            self._show_window(window.panned(bars, self._count))
         self.update()
 
-    def leaveEvent(self, _: QEvent) -> None:  # noqa: N802 - Qt's name
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         self._pointer = None
         self.update()
+        super().leaveEvent(event)
 
-    def _keep_inside(self) -> None:
-        count = len(self._state.candles) if self._state is not None else 0
-        self._offset = min(max(self._offset, 0.0), max(count - (self._shown_bars or count), 0.0))
-        self.update()
+    # ------------------------------------------------------------------ where things are
+
+    def _measure(self, state: LadderState) -> LadderView:
+        low, high = price_range(state, self._window)
+        places = formats.places_of(state.tick_size)
+        texts = [formats.fixed(_decimal(price), places) for price in (low, high)]
+        axis = max(max(text_width(text, in_box=True) for text in texts) + 2 * BOX_PADDING, theme.scaled(60))
+        labels = min(theme.scaled(LABEL_WIDTH), self.width() * 0.4)
+        left = self.width() - axis - 8 - labels
+        self._columns = _Columns(left - ELBOW, left, labels, left + labels + 4, axis)
+        count = self._count
+        return LadderView(
+            left=EDGE,
+            top=8,
+            right=max(left - ELBOW - 4, EDGE + 40),
+            bottom=max(self.height() - theme.line("caption") - 4, 48),
+            low=low,
+            high=high,
+            first=self._window.first(count),
+            bars=self._window.width(count),
+            times=[bar.at for bar in state.candles],
+        )
 
     # ------------------------------------------------------------------ painting
 
-    def _axis_width(self) -> int:
-        return theme.metric("space.6") * 2
-
-    def _plot(self) -> QRectF:
-        right = self.width() - self._axis_width() - LABEL_WIDTH - 8
-        bottom = self.height() - theme.line("caption") - 6
-        return QRectF(14, 8, max(right - 14, 40), max(bottom - 8, 40))
-
-    def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), theme.color("bg_panel"))
-        painter.setFont(theme.font("caption"))
-        state = self._state
-        if state is None or not (state.candles or state.lines):
-            painter.setPen(theme.color("text_tertiary"))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._message)
-        else:
-            self._paint(painter, state, self._view(state))
-        painter.end()
-
-    def _view(self, state: LadderState) -> _View:
-        count = max(len(state.candles), FEWEST_BARS)
-        bars = self._shown_bars or count
-        first = len(state.candles) - bars - self._offset
-        shown = [bar for place, bar in enumerate(state.candles) if first - 1 <= place <= first + bars]
-        prices = [float(price) for bar in shown for price in (bar.low, bar.high)]
-        prices += [float(line.price) for line in state.lines]
-        prices += [float(state.mark)] if state.mark is not None else []
-        low, high = min(prices), max(prices)
-        margin = (high - low) * 0.06 or abs(high) * 0.01 or 1.0
-        return _View(self._plot(), low - margin, high + margin, first, bars)
-
-    def _paint(self, painter: QPainter, state: LadderState, view: _View) -> None:
-        self._paint_grid(painter, state, view)
+    def paint_picture(self, painter: QPainter) -> None:
+        state = self._shown
+        if state is None:
+            self._view = None
+            paint_sentence(painter, QRectF(self.rect()), self._message)
+            return
+        self._view = view = self._measure(state)
+        self._paint_prices(painter, state, view)
+        self._paint_times(painter, view)
         painter.save()
-        painter.setClipRect(view.plot.adjusted(-8, -8, 8, 8))
+        painter.setClipRect(QRectF(view.left - 1, 0, view.right - view.left + 2, self.height()))
         self._paint_candles(painter, state, view)
         painter.restore()
         self._paint_mark(painter, state, view)
         self._paint_lines(painter, state, view)
         self._paint_fills(painter, state, view)
-        self._paint_crosshair(painter, state, view)
 
-    def _paint_grid(self, painter: QPainter, state: LadderState, view: _View) -> None:
-        right = self.width() - self._axis_width() + 10
+    def _paint_prices(self, painter: QPainter, state: LadderState, view: LadderView) -> None:
         places = formats.places_of(state.tick_size)
-        for value in round_steps(view.low, view.high):
-            y = view.y(Decimal(repr(value)))
-            painter.setPen(theme.pen("chart_grid"))
-            painter.drawLine(QPointF(view.plot.left(), y), QPointF(view.plot.right(), y))
-            painter.setPen(theme.color("chart_axis"))
-            text = formats.fixed(Decimal(repr(value)), places)
-            painter.drawText(QRectF(right, y - 9, self._axis_width() - 12, 18), Qt.AlignmentFlag.AlignVCenter, text)
-        self._paint_times(painter, state, view)
-
-    def _paint_times(self, painter: QPainter, state: LadderState, view: _View) -> None:
-        if not state.candles:
+        least = Decimal(1).scaleb(-places)
+        rows = int((view.bottom - view.top) / theme.scaled(22))
+        step = round_step(view.low, view.high, min(MOST_GRID_LINES, rows), least)
+        if step is None:
             return
-        every = max(int(view.bars * 110 / max(view.plot.width(), 1)), 1)
-        last_day = None
-        for place in range(0, len(state.candles), every):
-            x = view.x(place)
-            if not view.plot.left() <= x <= view.plot.right() - 40:
+        painter.setPen(pen("chart_grid"))
+        for value in multiples(step, view.low, view.high):
+            paint_level(painter, view.left, self._columns.labels, self.crisp(view.y(value)))
+        painter.setPen(theme.color("chart_axis"))
+        half = box_height() / 2
+        mark = view.y(state.mark) if state.mark is not None else None
+        for value in multiples(finer(step, view.low, view.high, rows, least), view.low, view.high):
+            y = view.y(value)
+            if mark is None or abs(y - mark) >= half + theme.scaled(5):
+                box = QRectF(self._columns.axis + BOX_PADDING, y - half, self._columns.axis_width, 2 * half)
+                painter.drawText(box, LEFT, formats.fixed(value, places))
+
+    def _paint_times(self, painter: QPainter, view: LadderView) -> None:
+        shown = view.visible()
+        ticks = time_ticks(view.times, shown.start, shown.stop - 1, theme.scaled(90) / view.spacing)
+        for tick in ticks:
+            x = self.crisp(view.x(tick.place))
+            width = text_width(tick.text) + 2
+            if not view.left <= x <= self._columns.labels - width:
                 continue
-            at = state.candles[place].at
-            clock = f"{at:%H:%M:%S}" if state.timeframe.endswith("S") else f"{at:%H:%M}"
-            text = clock if at.date() == last_day else f"{at.day} {at:%b} {clock}"
-            last_day = at.date()
-            painter.setPen(theme.pen("chart_grid"))
-            painter.drawLine(QPointF(x, view.plot.top()), QPointF(x, view.plot.bottom()))
+            painter.setPen(pen("border_control"))
+            painter.drawLine(QPointF(x, view.bottom), QPointF(x, view.bottom + 4))
             painter.setPen(theme.color("chart_axis"))
-            painter.drawText(QPointF(x, self.height() - 6), text)
+            painter.drawText(QRectF(x + 5, self._foot(view), width, box_height()), LEFT, tick.text)
 
-    def _paint_candles(self, painter: QPainter, state: LadderState, view: _View) -> None:
-        color = theme.color("chart_price")
-        ground = theme.color("bg_panel")
-        painter.setPen(theme.pen("chart_price"))
-        width = max(min(view.plot.width() / view.bars * 0.62, 12.0), 1.0)
-        for place, bar in enumerate(state.candles):
-            x = view.x(place)
-            if x < view.plot.left() - width or x > view.plot.right() + width:
-                continue
-            painter.drawLine(QPointF(x, view.y(bar.high)), QPointF(x, view.y(bar.low)))
-            top, bottom = view.y(max(bar.open, bar.close)), view.y(min(bar.open, bar.close))
-            body = QRectF(x - width / 2, top, width, max(bottom - top, 1.0))
-            painter.fillRect(body, ground if bar.close > bar.open else color)
-            if width > 2:
-                painter.drawRect(body)
+    def _foot(self, view: LadderView) -> float:
+        """Where the time axis' texts begin."""
+        return min(view.bottom + 1, self.height() - box_height())
 
-    def _start_x(self, state: LadderState, view: _View, since: datetime) -> float:
-        """Where a line begins: at its bar, or at the edge where that is out of sight."""
-        return min(max(view.x(_bar_of(state, since)), view.plot.left()), view.plot.right() - 24)
+    def _paint_candles(self, painter: QPainter, state: LadderState, view: LadderView) -> None:
+        """Thin wicks, bodies of an odd number of pixels so that the wick is their middle."""
+        width = min(2 * int(view.spacing * 0.36) + 1, 11)
+        scale = (view.bottom - view.top) / (view.high - view.low)
+        wicks: list[QLineF] = []
+        hollow: list[QRectF] = []
+        filled: list[QRectF] = []
+        for place in view.visible():
+            bar = state.candles[place]
+            x = self.crisp(view.x(place))
+            prices = (bar.high, bar.low, bar.open, bar.close)
+            high, low, opened, closed = (view.bottom - (float(price) - view.low) * scale for price in prices)
+            wicks.append(QLineF(x, high, x, low))
+            if width > 1:
+                body = QRectF(x - width // 2, min(opened, closed), width - 1, abs(opened - closed))
+                (hollow if closed < opened else filled).append(body)
+        painter.setPen(pen("chart_price"))
+        painter.drawLines(wicks)
+        painter.setBrush(theme.color("chart_price"))
+        painter.drawRects(filled)
+        painter.setBrush(theme.color("bg_panel"))
+        painter.drawRects(hollow)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
 
-    def _paint_lines(self, painter: QPainter, state: LadderState, view: _View) -> None:
-        labels = folded(state.lines)
-        ys = [view.y(line.price) for line in labels]
-        placed = pushed_apart(ys, LABEL_GAP, view.plot.top() + 8, view.plot.bottom() - 8)
-        elbow, left = view.plot.right() + 6, view.plot.right() + 22
+    def _paint_mark(self, painter: QPainter, state: LadderState, view: LadderView) -> None:
+        if state.mark is None:
+            return
+        y = self.crisp(view.y(state.mark))
+        color = "text_tertiary" if state.stale else "text_primary"
+        painter.setPen(pen(color, 1, (1, 2)))
+        paint_level(painter, view.left, self._columns.axis, y)
+        height = box_height()
+        box = QRectF(self._columns.axis, round(y - height / 2), self._columns.axis_width, height)
+        text = formats.price(state.mark, state.tick_size)
+        paint_box(painter, box, text, theme.color(color))
+        if state.stale:
+            self._paint_clock(painter, box, text_width(text, in_box=True))
+
+    @staticmethod
+    def _paint_clock(painter: QPainter, box: QRectF, text: float) -> None:
+        """Beside an old price, where there is room."""
+        clock = theme.pixmap("clock", "bg_panel", 11)
+        size = clock.deviceIndependentSize()
+        left = box.left() + BOX_PADDING + text + 4
+        if left + size.width() <= box.right():
+            painter.drawPixmap(QPointF(left, box.center().y() - size.height() / 2), clock)
+
+    def _paint_lines(self, painter: QPainter, state: LadderState, view: LadderView) -> None:
+        gap = theme.scaled(LABEL_GAP)
+        low, high = view.top + gap / 2, view.bottom - gap / 2
+        labels, hidden = chosen(state.lines, int((high - low) // gap) + 1, state.mark)
+        wanted = [view.y(label.line.price) for label in labels] + ([high] if hidden else [])
+        placed = pushed_apart(wanted, gap, low, high)
+        labelled = {label.line: y for label, y in zip(labels, placed, strict=False)}
+        pens = {role: _role_pen(role) for role in COLORS}
         for line in state.lines:
-            self._pen(painter, line)
-            y = view.y(line.price)
-            painter.drawLine(QPointF(self._start_x(state, view, line.since), y), QPointF(elbow, y))
-        for line, y, label_y in zip(labels, ys, placed, strict=True):
-            self._pen(painter, line)
+            painter.setPen(pens[line.role])
+            self._paint_line(painter, view, line, labelled.get(line))
+        for label, y in zip(labels, placed, strict=False):
+            self._paint_label(painter, state, label, self._label_box(y, gap))
+        if hidden:
+            painter.setPen(theme.color("text_tertiary"))
+            painter.drawText(self._label_box(placed[-1], gap), CENTRE, f"and {hidden} more")
+
+    def _label_box(self, y: float, gap: int) -> QRectF:
+        """Its frame lies on whole pixels; two that are `gap` apart touch."""
+        columns = self._columns
+        top = self.crisp(y - (gap - 1) / 2)
+        return QRectF(self.crisp(columns.labels), top, round(columns.label_width) - 1, gap - 1)
+
+    def _paint_line(self, painter: QPainter, view: LadderView, line: LadderLine, label_y: float | None) -> None:
+        """From where it began to its elbow, and on to its label where it has one."""
+        y = self.crisp(view.y(line.price), painter.pen().widthF())
+        start, elbow, end = view.start_x(line.since), self._columns.elbow, self._columns.labels
+        if label_y is None or abs(label_y - y) < 1:
+            paint_level(painter, start, elbow if label_y is None else end, y)
+        else:
+            points = ((start, y), (elbow, y), (end - 3, label_y), (end, label_y))
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.drawPolyline(QPolygonF([QPointF(elbow, y), QPointF(left, label_y)]))
+            painter.drawPolyline(QPolygonF([QPointF(*point) for point in points]))
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
-            self._paint_label(painter, state, line, QRectF(left, label_y - 8, LABEL_WIDTH - 14, 16))
+        if line.role == "stop" and self._can_move_stop:
+            for across in (y - 4, y + 4):
+                paint_level(painter, elbow - 18, elbow - 10, across)
 
-    def _pen(self, painter: QPainter, line: LadderLine) -> None:
-        width = theme.stroke("chart_strong") if line.role in {"stop", "average"} else theme.stroke("chart_line")
-        painter.setPen(theme.pen(COLORS[line.role], width, DASHES[line.role]))
-
-    def _paint_label(self, painter: QPainter, state: LadderState, line: LadderLine, box: QRectF) -> None:
-        painter.setPen(theme.pen(COLORS[line.role]))
+    @staticmethod
+    def _paint_label(painter: QPainter, state: LadderState, label: LadderLabel, box: QRectF) -> None:
+        line = label.line
+        painter.setPen(pen(COLORS[line.role]))
         painter.setBrush(theme.color("bg_panel"))
         painter.drawRect(box)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(theme.color("text_primary"))
-        inner = box.adjusted(6, 0, -6, 0)
-        painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, line.label)
-        if not line.label.endswith("entries"):
-            text = formats.price(line.price, state.tick_size)
-            painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, text)
+        inner = box.adjusted(BOX_PADDING, 0, -BOX_PADDING, 0)
+        right = formats.price(line.price, state.tick_size)
+        if label.legs > 1:
+            right = f"P{line.pyramid}" if line.pyramid is not None else ""
+        painter.drawText(inner, RIGHT, right)
+        room = inner.width() - text_width(right) - BOX_PADDING
+        text = QFontMetricsF(painter.font()).elidedText(label.text, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(inner, LEFT, text)
 
-    def _paint_fills(self, painter: QPainter, state: LadderState, view: _View) -> None:
+    def _paint_fills(self, painter: QPainter, state: LadderState, view: LadderView) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(theme.pen("bg_panel", 1.5))
+        painter.setPen(pen("bg_panel", 1.5))
         painter.setBrush(theme.color("chart_entry"))
+        radius = theme.scaled(FILL_RADIUS) + 0.5
         for fill in state.fills:
-            x = view.x(_bar_of(state, fill.at))
-            if view.plot.left() <= x <= view.plot.right():
-                painter.drawEllipse(QPointF(x, view.y(fill.price)), 5, 5)
+            bar = view.bar_of(fill.at)
+            if bar is not None and view.holds(view.x(bar), view.y(fill.price)):
+                painter.drawEllipse(QPointF(view.x(bar), view.y(fill.price)), radius, radius)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
 
-    def _paint_mark(self, painter: QPainter, state: LadderState, view: _View) -> None:
-        if state.mark is None:
+    # ------------------------------------------------------------------ the cross-hair
+
+    def paint_pointer(self, painter: QPainter) -> None:
+        state, view, pointer = self._shown, self._view, self._pointer
+        if state is None or view is None or pointer is None or not view.holds(pointer.x(), pointer.y()):
             return
-        y = view.y(state.mark)
-        painter.setPen(theme.pen("text_tertiary" if state.stale else "text_primary", 1, (1, 2)))
-        painter.drawLine(QPointF(view.plot.left(), y), QPointF(self.width() - self._axis_width(), y))
-        box = QRectF(self.width() - self._axis_width() + 2, y - 9, self._axis_width() - 4, 18)
-        text = formats.price(state.mark, state.tick_size)
-        self._paint_box(painter, box, text, "text_tertiary" if state.stale else "text_primary")
+        painter.setPen(pen("chart_crosshair"))
+        y = self.crisp(pointer.y())
+        paint_level(painter, view.left, self._columns.elbow, y)
+        price = formats.price(on_tick(view.price_at(pointer.y()), state.tick_size), state.tick_size)
+        height = box_height()
+        box = QRectF(self._columns.axis, round(y - height / 2), self._columns.axis_width, height)
+        self._paint_moment(painter, view, pointer.x())
+        paint_box(painter, box, price, theme.color("chart_crosshair"))
 
-    def _paint_box(self, painter: QPainter, box: QRectF, text: str, ground: str) -> None:
-        painter.fillRect(box, theme.color(ground))
-        font = theme.font("caption")
-        font.setWeight(theme.font("strong").weight())
-        painter.setFont(font)
-        painter.setPen(theme.color("bg_panel"))
-        painter.drawText(box.adjusted(6, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
-        painter.setFont(theme.font("caption"))
-
-    def _paint_crosshair(self, painter: QPainter, state: LadderState, view: _View) -> None:
-        if self._pointer is None or not view.plot.contains(self._pointer):
-            return
-        x, y = self._pointer.x(), self._pointer.y()
-        painter.setPen(theme.pen("chart_crosshair"))
-        painter.drawLine(QPointF(x, view.plot.top()), QPointF(x, view.plot.bottom()))
-        painter.drawLine(QPointF(view.plot.left(), y), QPointF(self.width() - self._axis_width(), y))
-        price = formats.fixed(Decimal(repr(view.price_at(y))), formats.places_of(state.tick_size))
-        box = QRectF(self.width() - self._axis_width() + 2, y - 9, self._axis_width() - 4, 18)
-        self._paint_box(painter, box, price, "chart_crosshair")
-        bar = round(view.bar_at(x))
-        if 0 <= bar < len(state.candles):
-            at = state.candles[bar].at
-            text = f"{at.day} {at:%b %H:%M}"
-            width = painter.fontMetrics().horizontalAdvance(text) + 14
-            foot = QRect(round(x - width / 2), self.height() - 20, width, 18)
-            self._paint_box(painter, QRectF(foot), text, "chart_crosshair")
+    def _paint_moment(self, painter: QPainter, view: LadderView, x: float) -> None:
+        """The upright line stands on a candle where there is one."""
+        bar = view.bar_at(x)
+        known = 0 <= bar < len(view.times)
+        x = self.crisp(view.x(bar) if known else x)
+        painter.drawLine(QPointF(x, view.top), QPointF(x, view.bottom))
+        if known:
+            text = moment_text(view.times[bar], None, min(bar_seconds(view.times), 60))
+            width = text_width(text, in_box=True) + 2 * BOX_PADDING
+            left = min(max(x - width / 2, 2), self.width() - width - 2)
+            box = QRectF(round(left), self._foot(view), width, box_height())
+            paint_box(painter, box, text, theme.color("chart_crosshair"))
 
 
-def _bar_of(state: LadderState, at: datetime) -> int:
-    """The bar that a moment falls into, the first where it is older than all."""
-    return max(bisect_left(state.candles, at, key=lambda bar: bar.at) - (0 if _opens(state, at) else 1), 0)
+def _role_pen(role: str) -> QPen:
+    return pen(COLORS[role], theme.stroke("chart_strong" if role in STRONG else "chart_line"), DASHES[role])
 
 
-def _opens(state: LadderState, at: datetime) -> bool:
-    place = bisect_left(state.candles, at, key=lambda bar: bar.at)
-    return place < len(state.candles) and state.candles[place].at == at
+def _decimal(value: float) -> Decimal:
+    return Decimal(repr(value))
 
 
-def _summary(state: LadderState) -> str:
-    mark = f", price {formats.price(state.mark, state.tick_size)}" if state.mark is not None else ""
-    lines = "; ".join(f"{line.label} {formats.price(line.price, state.tick_size)}" for line in folded(state.lines))
-    return f"Ladder of {state.symbol} {state.timeframe}{mark}. {lines}"
+def on_tick(price: float, tick: Decimal) -> Decimal:
+    """The multiple of `tick` nearest to `price`."""
+    return (_decimal(price) / tick).to_integral_value() * tick if tick > 0 else _decimal(price)

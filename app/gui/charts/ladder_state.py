@@ -1,20 +1,25 @@
-"""What the ladder chart draws, and how its labels find room. Pure."""
+"""What the ladder chart draws, which labels it shows and how they find room. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from app.gui import formats
 from app.messages.reports import Candle
 
 MOST_LABELS = 12
+_NEVER_HIDDEN = frozenset({"stop", "average"})
 
 
 @dataclass(frozen=True, slots=True)
 class LadderLine:
-    """A price that means something from `since` on; `role` is entry, tp, average or stop."""
+    """A price, in quote per base, that means something from `since` on; `role` is entry, tp, average or stop.
+
+    An entry is a leg that waits; a filled one is a `LadderFill`.
+    """
 
     role: str
     label: str
@@ -25,12 +30,16 @@ class LadderLine:
 
 @dataclass(frozen=True, slots=True)
 class LadderFill:
+    """An entry that was filled `at` a moment, at `price` in quote per base."""
+
     at: datetime
     price: Decimal
 
 
 @dataclass(frozen=True, slots=True)
 class LadderState:
+    """One group: prices in quote per base, `candles` oldest first. `stale`: `mark` is old."""
+
     symbol: str
     timeframe: str
     tick_size: Decimal
@@ -41,62 +50,86 @@ class LadderState:
     stale: bool = False
 
 
-def folded(lines: Sequence[LadderLine]) -> list[LadderLine]:
-    """The labels to show, highest price first: of more than twelve, one pyramid's waiting entries become one."""
-    ordered = sorted(lines, key=lambda line: line.price, reverse=True)
-    if len(ordered) <= MOST_LABELS:
-        return ordered
-    entries: dict[int | None, list[LadderLine]] = {}
-    for line in ordered:
-        if line.role == "entry":
-            entries.setdefault(line.pyramid, []).append(line)
-    shown = [line for line in ordered if line.role != "entry"]
-    for group in entries.values():
-        middle = group[len(group) // 2]
-        shown.append(middle if len(group) == 1 else replace(middle, label=f"{len(group)} entries"))
-    return sorted(shown, key=lambda line: line.price, reverse=True)
+@dataclass(frozen=True, slots=True)
+class LadderLabel:
+    """A label in the column: of `line`, or of as many `legs` of its pyramid as it was folded from."""
+
+    line: LadderLine
+    legs: int = 1
+
+    @property
+    def text(self) -> str:
+        return self.line.label if self.legs == 1 else f"{self.legs} entries"
+
+
+def folded(lines: Sequence[LadderLine], most: int = MOST_LABELS) -> list[LadderLabel]:
+    """Labels, highest price first; of more than `most`, each pyramid's waiting entries become one."""
+    labels = [LadderLabel(line) for line in sorted(lines, key=lambda line: line.price, reverse=True)]
+    if len(labels) <= most:
+        return labels
+    entries: dict[int | None, list[LadderLabel]] = {}
+    for label in labels:
+        if label.line.role == "entry":
+            entries.setdefault(label.line.pyramid, []).append(label)
+    shown = [label for label in labels if label.line.role != "entry"]
+    shown += [LadderLabel(group[len(group) // 2].line, len(group)) for group in entries.values()]
+    return sorted(shown, key=lambda label: label.line.price, reverse=True)
+
+
+def chosen(lines: Sequence[LadderLine], room: int, near: Decimal | None) -> tuple[list[LadderLabel], int]:
+    """The labels for a column that holds `room` of them, and how many lines go without one.
+
+    Where even the folded ones are too many, stop and average stay, then those whose price is nearest to `near`;
+    one place is left for saying how many more there are.
+    """
+    room = max(room, 1)
+    labels = folded(lines, min(room, MOST_LABELS))
+    if len(labels) <= room:
+        return labels, 0
+    centre = near if near is not None else labels[len(labels) // 2].line.price
+    by_worth = sorted(labels, key=lambda label: (label.line.role not in _NEVER_HIDDEN, abs(label.line.price - centre)))
+    hidden = sum(label.legs for label in by_worth[room - 1 :])
+    return sorted(by_worth[: room - 1], key=lambda label: label.line.price, reverse=True), hidden
 
 
 def pushed_apart(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions near `wanted` (ascending) with at least `gap` between neighbours, inside `low` to `high`.
+    """Positions near `wanted`, in its order, with at least `gap` between neighbours, inside `low` to `high`.
 
-    Order is kept. Where they cannot all fit they are spread evenly over the room.
+    Who stands lower gives way. Where they cannot all fit, they are spread evenly over the room.
     """
     count = len(wanted)
-    if count == 0:
-        return []
-    if (count - 1) * gap > high - low:
-        step = (high - low) / max(count - 1, 1)
-        return [low + step * place for place in range(count)]
-    placed: list[float] = []
-    for place, value in enumerate(wanted):
-        least = placed[-1] + gap if placed else low
-        most = high - gap * (count - 1 - place)
-        placed.append(min(max(value, least), most))
-    for place in range(count - 2, -1, -1):
-        placed[place] = max(min(placed[place], placed[place + 1] - gap), low + gap * place)
+    high = max(high, low)
+    order = sorted(range(count), key=lambda place: wanted[place])
+    fits = (count - 1) * gap <= high - low
+    step = gap if fits else (high - low) / (count - 1)
+    placed = [low] * count
+    before = low - step
+    for rank, place in enumerate(order):
+        most = high - step * (count - 1 - rank)
+        target = wanted[place] if fits else low
+        before = placed[place] = max(min(max(target, before + step), most), low)
     return placed
 
 
-def round_steps(low: float, high: float, most: int = 6) -> list[float]:
-    """At most `most` round numbers between `low` and `high`, ascending."""
-    if not high > low:
-        return []
-    step = 10.0 ** _magnitude(high - low)
-    while (high - low) / step > most:
-        step *= 2 if _leads_with(step, 1) or _leads_with(step, 5) else 2.5
-    first = -(-low // step)
-    return [value for place in range(most + 2) if low <= (value := (first + place) * step) <= high][:most]
+def summary(state: LadderState) -> str:
+    """The chart in one sentence, for those who do not see it."""
+    parts = [_many(state, "tp", "take-profit"), *_singles(state, "average", "Average")]
+    parts += [_many(state, "entry", "waiting entry", "waiting entries"), *_singles(state, "stop", "Stop")]
+    said = "; ".join(part for part in parts if part) or "no orders"
+    mark = "no price" if state.mark is None else f"price {formats.price(state.mark, state.tick_size)}"
+    age = ", which is old" if state.stale and state.mark is not None else ""
+    return f"{state.symbol}, {mark}{age}: {said}."
 
 
-def _magnitude(span: float) -> int:
-    exponent = 0
-    while span >= 10:
-        span, exponent = span / 10, exponent + 1
-    while span < 1:
-        span, exponent = span * 10, exponent - 1
-    return exponent - 1
+def _singles(state: LadderState, role: str, name: str) -> list[str]:
+    found = [line.price for line in state.lines if line.role == role]
+    return [f"{name.lower()} {formats.price(price, state.tick_size)}" for price in found]
 
 
-def _leads_with(step: float, digit: int) -> bool:
-    return f"{step:e}".startswith(str(digit))
+def _many(state: LadderState, role: str, one: str, more: str = "") -> str:
+    prices = [line.price for line in state.lines if line.role == role]
+    if not prices:
+        return ""
+    centre = prices[0] if state.mark is None else state.mark
+    nearest = formats.price(min(prices, key=lambda price: abs(price - centre)), state.tick_size)
+    return f"1 {one} at {nearest}" if len(prices) == 1 else f"{len(prices)} {more or one + 's'}, nearest {nearest}"

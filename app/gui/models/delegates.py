@@ -8,29 +8,34 @@ from typing import Any
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPolygonF
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView, QWidget
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView
 
 from app.gui import formats
 from app.gui.models.positions import Blocks, PositionRow
 from app.gui.models.signals import OUTCOME_ICONS
-from app.gui.models.tree import ROW, VALUE, Column, Kind
+from app.gui.models.tree import ROW, Column, Kind
 from app.gui.theme import theme
 
 Index = QModelIndex | QPersistentModelIndex
-Paint = Callable[[QPainter, QRect, Index, Column], None]
+Paint = Callable[[QPainter, QRect, Any, Column], None]
 INDENT = 20
 OVERLAID = frozenset({"timeframe", "side"})
 CHEVRON = 16
 
 
 class CellDelegate(QStyledItemDelegate):
-    """Background, selection bar and hairline are painted here too; `pad` is the space at both sides of a cell."""
+    """Background, selection bar and hairline are painted here too; `pad` is the space at both sides of a cell.
 
-    def __init__(self, columns: tuple[Column, ...], parent: QWidget) -> None:
+    A cell asks the model once, for its row; all else is the column's. Painting is latency: it shares the engine's loop.
+    """
+
+    def __init__(self, columns: tuple[Column, ...], parent: QTreeView) -> None:
         super().__init__(parent)
+        self._view = parent
         self._columns = columns
+        self._overlaid = [place for place, column in enumerate(columns) if column.name in OVERLAID]
         self.pad = theme.metric("size.cell_padding.below_1600")
-        self._painters: dict[Kind, Paint] = {
+        painters: dict[Kind, Paint] = {
             Kind.PAIR: _pair,
             Kind.PNL: _pnl,
             Kind.BLOCKS: _blocks,
@@ -38,70 +43,59 @@ class CellDelegate(QStyledItemDelegate):
             Kind.STATUS: _status,
             Kind.OUTCOME: _outcome,
         }
+        self._painters = [painters.get(column.kind, _text) for column in columns]
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802 - Qt's name
         return QSize(self._columns[index.column()].width, theme.row_height)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        view = option.widget
+        place = index.column()
+        row = index.data(ROW)
+        level = row.level if isinstance(row, PositionRow) else 0
         rect: QRect = option.rect
-        state = option.state
-        painter.save()
-        column = self._columns[index.column()]
-        if not self._is_overlaid(index):
-            ground = rect.adjusted(0, 0, self._overlay_width(index, view), 0)
-            self._paint_ground(painter, ground, index, state)
-        inner = rect.adjusted(self.pad, 0, self._overlay_width(index, view) - self.pad, 0)
-        if index.column() == 0:
-            inner.setLeft(self._after_chevron(painter, rect, index, view))
+        if level and place in self._overlaid:
+            return  # a child's name runs on over the columns that only groups fill
+        if level and place == 0:
+            rect = rect.adjusted(0, 0, sum(self._view.columnWidth(other) for other in self._overlaid), 0)
+        self._paint_ground(painter, rect, place, option.state)
+        inner = rect.adjusted(self.pad, 0, -self.pad, 0)
+        if place == 0:
+            inner.setLeft(self._after_chevron(painter, rect, index, level))
         painter.setFont(theme.font("table"))
-        self._painters.get(column.kind, _text)(painter, inner, index, column)
-        painter.restore()
+        self._painters[place](painter, inner, row, self._columns[place])
 
-    def _is_overlaid(self, index: Index) -> bool:
-        """Children's names run on over the columns that only groups fill."""
-        return index.parent().isValid() and self._columns[index.column()].name in OVERLAID
-
-    def _overlay_width(self, index: Index, view: QWidget | None) -> int:
-        if index.column() != 0 or not index.parent().isValid() or not isinstance(view, QTreeView):
-            return 0
-        places = [place for place, column in enumerate(self._columns) if column.name in OVERLAID]
-        return sum(view.columnWidth(place) for place in places)
-
-    def _paint_ground(self, painter: QPainter, rect: QRect, index: Index, state: QStyle.StateFlag) -> None:
+    def _paint_ground(self, painter: QPainter, rect: QRect, place: int, state: QStyle.StateFlag) -> None:
         selected = bool(state & QStyle.StateFlag.State_Selected)
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
         ground = "bg_selected" if selected else "bg_hover" if hovered else "bg_panel"
         painter.fillRect(rect, theme.color(ground))
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, theme.color("border_subtle"))
-        if index.column() == 0 and selected:
+        if place == 0 and selected:
             painter.fillRect(0, rect.top(), theme.metric("stroke.selection_bar"), rect.height(), theme.color("accent"))
         if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
             painter.setPen(theme.pen("focus", 2))
             painter.drawRect(rect.adjusted(2, 2, -2, -3))
 
-    def _after_chevron(self, painter: QPainter, rect: QRect, index: Index, view: QWidget | None) -> int:
+    def _after_chevron(self, painter: QPainter, rect: QRect, index: Index, level: int) -> int:
         """Where the first cell's text begins: after the edge, the level's indent and the chevron."""
         left = theme.metric("size.edge_padding")
-        if not isinstance(view, QTreeView) or view.property("flat"):
+        if self._view.property("flat"):
             return left
-        level = 0
-        parent = index.parent()
-        while parent.isValid():
-            level += 1
-            parent = parent.parent()
         left += level * INDENT
         if index.model().hasChildren(index):
-            name = "chevron-down" if view.isExpanded(index) else "chevron-right"
+            name = "chevron-down" if self._view.isExpanded(index) else "chevron-right"
             size = theme.metric("icon.table")
             painter.drawPixmap(left, rect.top() + (rect.height() - size) // 2, theme.pixmap(name, "text_tertiary", 13))
         return left + CHEVRON + 2
 
 
-def _draw(painter: QPainter, rect: QRect, text: str, color: str, alignment: Qt.AlignmentFlag) -> None:
+def _draw(
+    painter: QPainter, rect: QRect, text: str, color: str, alignment: Qt.AlignmentFlag, weight_of: str | None = None
+) -> None:
     painter.setPen(theme.color(color))
-    fitted = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, max(rect.width(), 0))
-    painter.drawText(rect, alignment, fitted)
+    if theme.advance(text, "table", weight_of) > rect.width():
+        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, max(rect.width(), 0))
+    painter.drawText(rect, alignment, text)
 
 
 def _tone(row: Any, text: str) -> str:
@@ -112,45 +106,44 @@ def _tone(row: Any, text: str) -> str:
     return "text_primary"
 
 
-def _text(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
-    row, text = index.data(ROW), index.data()
+def _text(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
+    text = column.text(row)
+    if not text:
+        return
     quiet = column.kind in {Kind.TEXT, Kind.TIME}
     tone = "text_secondary" if quiet and column.name != "reason" else _tone(row, text)
     if column.name == "mark" and isinstance(row, PositionRow) and row.stale and not row.level:
         size = theme.metric("icon.table")
-        left = rect.right() - painter.fontMetrics().horizontalAdvance(text) - size - 3
+        left = rect.right() - theme.advance(text, "table") - size - 3
         painter.drawPixmap(left, rect.center().y() - size // 2, theme.pixmap("clock", "text_tertiary", 13))
     _draw(painter, rect, text, tone, column.alignment)
 
 
-def _pair(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
-    row = index.data(ROW)
+def _pair(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
     if isinstance(row, PositionRow) and row.level:
         _draw(painter, rect, row.name, "text_secondary", column.alignment)
-        used = painter.fontMetrics().horizontalAdvance(f"{row.name} ")
+        used = theme.advance(f"{row.name} ", "table")
         _draw(painter, rect.adjusted(used, 0, 0, 0), row.timeframe, "text_tertiary", column.alignment)
         return
-    base, rest = formats.pair(index.data())
-    font = theme.font("table")
-    font.setWeight(theme.font("strong").weight())
-    painter.setFont(font)
-    _draw(painter, rect, base, "text_primary", column.alignment)
-    used = painter.fontMetrics().horizontalAdvance(base)
+    base, rest = formats.pair(column.text(row))
+    painter.setFont(theme.font("table", "strong"))
+    _draw(painter, rect, base, "text_primary", column.alignment, "strong")
+    used = theme.advance(base, "table", "strong")
     painter.setFont(theme.font("table"))
     _draw(painter, rect.adjusted(used, 0, 0, 0), rest, "text_tertiary", column.alignment)
 
 
-def _pnl(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
+def _pnl(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
     """Arrow in the percent column, sign and colour in both; stale values lose colour and arrow."""
-    value: Decimal | None = index.data(VALUE)
-    row, text = index.data(ROW), index.data()
+    value: Decimal | None = column.value(row)
+    text = column.text(row)
     if value is None or value == 0 or (isinstance(row, PositionRow) and row.stale):
         _draw(painter, rect, text, "text_primary" if value == 0 else _tone(row, text), column.alignment)
         return
     color = "positive" if value > 0 else "negative"
     _draw(painter, rect, text, color, column.alignment)
     if column.name == "percent":
-        left = rect.right() - painter.fontMetrics().horizontalAdvance(text) - 12
+        left = rect.right() - theme.advance(text, "table") - 12
         paint_arrow(painter, left, rect.center().y(), color, up=value > 0)
 
 
@@ -165,12 +158,9 @@ def paint_arrow(painter: QPainter, left: float, middle: float, color: str, *, up
     painter.restore()
 
 
-def _blocks(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
-    row = index.data(ROW)
-    blocks: Blocks = row.blocks
-    width = paint_blocks(painter, rect.left(), rect.center().y(), blocks)
-    text = f"{blocks.filled} of {blocks.total}"
-    _draw(painter, rect.adjusted(width + 6, 0, 0, 0), text, "text_secondary", column.alignment)
+def _blocks(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
+    width = paint_blocks(painter, rect.left(), rect.center().y(), row.blocks)
+    _draw(painter, rect.adjusted(width + 6, 0, 0, 0), column.text(row), "text_secondary", column.alignment)
 
 
 def paint_blocks(painter: QPainter, left: int, middle: int, blocks: Blocks) -> int:
@@ -199,8 +189,8 @@ def _bar(painter: QPainter, left: int, middle: int, blocks: Blocks) -> int:
     return width + 2
 
 
-def _side(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
-    side = index.data()
+def _side(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
+    side = column.text(row)
     if not side:
         return
     size = theme.metric("icon.table")
@@ -209,19 +199,18 @@ def _side(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
     _draw(painter, rect.adjusted(size + 4, 0, 0, 0), side, "text_secondary", column.alignment)
 
 
-def _status(painter: QPainter, rect: QRect, index: Index, column: Column) -> None:
-    row: PositionRow = index.data(ROW)
+def _status(painter: QPainter, rect: QRect, row: PositionRow, column: Column) -> None:
     left = rect
     if row.unprotected:
         size = theme.metric("icon.table")
         painter.drawPixmap(rect.left(), rect.center().y() - size // 2, theme.pixmap("shield-alert", "critical", 13))
         left = rect.adjusted(size + 4, 0, 0, 0)
     color = "accent" if row.pending else "text_secondary" if row.level else "text_primary"
-    _draw(painter, left, index.data(), color, column.alignment)
+    _draw(painter, left, column.text(row), color, column.alignment)
 
 
-def _outcome(painter: QPainter, rect: QRect, index: Index, _: Column) -> None:
-    paint_outcome(painter, rect, index.data())
+def _outcome(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
+    paint_outcome(painter, rect, column.text(row))
 
 
 def paint_outcome(painter: QPainter, rect: QRect, outcome: str) -> None:

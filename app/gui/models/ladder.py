@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.domain.fill import Fill
 from app.gui.charts.ladder_state import LadderFill, LadderLine, LadderState
-from app.gui.models.positions import STALE_AFTER
+from app.gui.models.positions import is_stale
 from app.messages.reports import Candle
 from app.messages.snapshots import GroupSnapshot, LegSnapshot
 
@@ -28,7 +28,7 @@ def ladder_of(
         lines=tuple(_lines(group)),
         fills=tuple(LadderFill(fill.at, fill.price) for fill in fills if fill.client_order_id in entries),
         mark=group.mark,
-        stale=group.mark_at is None or now - group.mark_at > STALE_AFTER,
+        stale=is_stale(group, now),
     )
 
 

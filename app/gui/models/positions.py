@@ -70,11 +70,21 @@ class PositionRow:
     step: Decimal | None
 
 
+def is_stale(group: GroupSnapshot, now: datetime) -> bool:
+    """Whether its price has no feed for more than ten seconds."""
+    return group.mark_at is None or now - group.mark_at > STALE_AFTER
+
+
 def position_spec(group: GroupSnapshot, now: datetime, pending: str | None) -> Spec:
     """A group with its pyramids and legs."""
-    stale = group.mark_at is None or now - group.mark_at > STALE_AFTER
+    stale = is_stale(group, now)
     children = tuple(_pyramid_spec(group, pyramid, stale=stale) for pyramid in group.entries)
     return Spec(group.id, _group_row(group, pending, stale=stale), children)
+
+
+def group_row(group: GroupSnapshot, now: datetime, pending: str | None) -> PositionRow:
+    """The group's own line."""
+    return _group_row(group, pending, stale=is_stale(group, now))
 
 
 def _group_row(group: GroupSnapshot, pending: str | None, *, stale: bool) -> PositionRow:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
@@ -66,12 +67,18 @@ class Spec:
 
 
 @dataclass(slots=True, eq=False)
-class _Node:
+class Node:
+    """A row in the tree."""
+
     key: str
     row: Any
-    parent: _Node | None
+    parent: Node | None
     place: int = 0
-    children: list[_Node] = field(default_factory=list)
+    children: list[Node] = field(default_factory=list)
+
+    @property
+    def is_top(self) -> bool:
+        return self.parent is not None and self.parent.parent is None
 
 
 class TreeModel(QAbstractItemModel):
@@ -80,8 +87,8 @@ class TreeModel(QAbstractItemModel):
     def __init__(self, columns: Sequence[Column], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
-        self._root = _Node("", None, None)
-        self._top: dict[str, _Node] = {}
+        self._root = Node("", None, None)
+        self._top: dict[str, Node] = {}
         self.short_titles = False
 
     # ------------------------------------------------------------------ changing
@@ -94,6 +101,18 @@ class TreeModel(QAbstractItemModel):
         else:
             self._update(node, spec)
 
+    def put_row(self, key: str, row: Any) -> None:
+        """Bring a known top row up to date and leave its children as they are."""
+        self._change(self._top[key], row)
+
+    def touch(self, key: str, column: str) -> None:
+        """Have one cell of a top row painted anew."""
+        node = self._top.get(key)
+        if node is not None:
+            place = next(place for place, item in enumerate(self.columns) if item.name == column)
+            index = self.createIndex(node.place, place, node)
+            self.dataChanged.emit(index, index)
+
     def drop(self, key: str) -> None:
         node = self._top.pop(key, None)
         if node is not None:
@@ -101,6 +120,10 @@ class TreeModel(QAbstractItemModel):
 
     def keys(self) -> list[str]:
         return [node.key for node in self._root.children]
+
+    def top(self) -> Sequence[Node]:
+        """The top rows, in the order they came."""
+        return self._root.children
 
     def row_of(self, key: str) -> Any:
         node = self._top.get(key)
@@ -110,7 +133,7 @@ class TreeModel(QAbstractItemModel):
         node = self._top.get(key)
         return QModelIndex() if node is None else self.createIndex(node.place, 0, node)
 
-    def _insert(self, parent: _Node, spec: Spec, place: int) -> _Node:
+    def _insert(self, parent: Node, spec: Spec, place: int) -> Node:
         self.beginInsertRows(self._index(parent), place, place)
         node = _grown(spec, parent)
         parent.children.insert(place, node)
@@ -118,14 +141,14 @@ class TreeModel(QAbstractItemModel):
         self.endInsertRows()
         return node
 
-    def _remove(self, node: _Node) -> None:
+    def _remove(self, node: Node) -> None:
         parent = node.parent or self._root
         self.beginRemoveRows(self._index(parent), node.place, node.place)
         del parent.children[node.place]
         _number(parent, node.place)
         self.endRemoveRows()
 
-    def _update(self, node: _Node, spec: Spec) -> None:
+    def _update(self, node: Node, spec: Spec) -> None:
         self._change(node, spec.row)
         wanted = {child.key for child in spec.children}
         for child in [child for child in node.children if child.key not in wanted]:
@@ -133,7 +156,7 @@ class TreeModel(QAbstractItemModel):
         for place, child_spec in enumerate(spec.children):
             self._place(node, child_spec, place)
 
-    def _place(self, parent: _Node, spec: Spec, place: int) -> None:
+    def _place(self, parent: Node, spec: Spec, place: int) -> None:
         """Have the child that `spec` means at `place`; one that stood elsewhere moves there."""
         known = next((child for child in parent.children if child.key == spec.key), None)
         if known is not None and known.place == place:
@@ -143,7 +166,7 @@ class TreeModel(QAbstractItemModel):
             self._remove(known)
         self._insert(parent, spec, place)
 
-    def _change(self, node: _Node, row: Any) -> None:
+    def _change(self, node: Node, row: Any) -> None:
         old, node.row = node.row, row
         if old == row:
             return
@@ -156,17 +179,18 @@ class TreeModel(QAbstractItemModel):
 
     # ------------------------------------------------------------------ what Qt asks
 
-    def _index(self, node: _Node) -> QModelIndex:
+    def _index(self, node: Node) -> QModelIndex:
         return QModelIndex() if node.parent is None else self.createIndex(node.place, 0, node)
 
-    def _node(self, index: Index) -> _Node:
+    def node(self, index: Index) -> Node:
+        """The row behind an index; the root where it is invalid."""
         if not index.isValid():
             return self._root
-        node: _Node = index.internalPointer()
+        node: Node = index.internalPointer()
         return node
 
     def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:  # noqa: B008 - Qt's way
-        children = self._node(parent).children
+        children = self.node(parent).children
         if not (0 <= row < len(children) and 0 <= column < len(self.columns)):
             return QModelIndex()
         return self.createIndex(row, column, children[row])
@@ -174,11 +198,11 @@ class TreeModel(QAbstractItemModel):
     def parent(self, index: Index | None = None) -> Any:
         if index is None:
             return super().parent()
-        parent = self._node(index).parent
+        parent = self.node(index).parent
         return QModelIndex() if parent is None else self._index(parent)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's name and way
-        return len(self._node(parent).children) if parent.column() <= 0 else 0
+        return len(self.node(parent).children) if parent.column() <= 0 else 0
 
     def columnCount(self, _parent: Index = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's name and way
         return len(self.columns)
@@ -186,7 +210,7 @@ class TreeModel(QAbstractItemModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        column, row = self.columns[index.column()], self._node(index).row
+        column, row = self.columns[index.column()], self.node(index).row
         match role:
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.AccessibleTextRole:
                 return column.text(row)
@@ -211,14 +235,14 @@ class TreeModel(QAbstractItemModel):
         return None
 
 
-def _grown(spec: Spec, parent: _Node) -> _Node:
-    node = _Node(spec.key, spec.row, parent)
+def _grown(spec: Spec, parent: Node) -> Node:
+    node = Node(spec.key, spec.row, parent)
     node.children = [_grown(child, node) for child in spec.children]
     _number(node, 0)
     return node
 
 
-def _number(parent: _Node, start: int) -> None:
+def _number(parent: Node, start: int) -> None:
     for place in range(start, len(parent.children)):
         parent.children[place].place = place
 
@@ -231,6 +255,7 @@ class SortedRows(QSortFilterProxyModel):
 
     def __init__(self, model: TreeModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._model = model
         self._accepts: Callable[[Any], bool] = lambda _: True
         self.setDynamicSortFilter(False)
         self.setSourceModel(model)
@@ -242,21 +267,32 @@ class SortedRows(QSortFilterProxyModel):
         self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
 
     def settle(self) -> None:
-        """Filter and sort anew."""
-        self.invalidate()
+        """Filter and sort anew, where that changes anything."""
+        if not self._is_in_order():
+            self.invalidate()
+
+    def _is_in_order(self) -> bool:
+        """Whether all rows that pass are shown, in the order asked for."""
+        model = self._model
+        if self.sortColumn() < 0:
+            return False
+        shown = [model.node(self.mapToSource(self.index(row, 0))) for row in range(self.rowCount())]
+        if len(shown) != sum(self._accepts(node.row) for node in model.top()):
+            return False
+        keys = [self._key(node) for node in shown]
+        down = self.sortOrder() is Qt.SortOrder.DescendingOrder
+        return all((second <= first if down else first <= second) for first, second in pairwise(keys))
+
+    def _key(self, node: Node) -> tuple[int, Any]:
+        value = self._model.columns[self.sortColumn()].value(node.row)
+        return (0, 0) if value is None else (1, value)
 
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:  # noqa: N802 - Qt's name
-        if parent.isValid():
-            return True
-        return self._accepts(self.sourceModel().index(row, 0, parent).data(ROW))
+        return parent.isValid() or self._accepts(self._model.top()[row].row)
 
     def lessThan(self, left: Index, right: Index) -> bool:  # noqa: N802 - Qt's name
-        if left.parent().isValid():
-            before = left.row() < right.row()
+        first, second = self._model.node(left), self._model.node(right)
+        if not first.is_top:
+            before = first.place < second.place
             return before if self.sortOrder() is Qt.SortOrder.AscendingOrder else not before
-        return _sort_key(left.data(VALUE)) < _sort_key(right.data(VALUE))
-
-
-def _sort_key(value: Any) -> tuple[int, Any]:
-    """Nothing sorts below everything."""
-    return (0, 0) if value is None else (1, value)
+        return self._key(first) < self._key(second)

@@ -119,9 +119,7 @@ def _part(rect: QRect, left: int, width: int) -> QRect:
 
 
 def _draw_pair(painter: QPainter, rect: QRect, symbol: str | None, rest: str) -> None:
-    font = theme.font("table")
-    font.setWeight(theme.font("strong").weight())
-    painter.setFont(font)
+    painter.setFont(theme.font("table", "strong"))
     base = formats.pair(symbol)[0] if symbol else formats.NOTHING
     used = _draw(painter, rect, base, "text_primary")
     painter.setFont(theme.font("table"))

@@ -127,9 +127,7 @@ class TraceList(Lines):
         size = theme.metric("icon.button")
         painter.drawPixmap(left, rect.center().y() - size // 2 + 1, theme.pixmap(line.icon, line.color, 14))
         left += size + 8
-        font = theme.font("table")
-        font.setWeight(theme.font("control").weight())
-        painter.setFont(font)
+        painter.setFont(theme.font("table", "control"))
         used = _draw(painter, rect.adjusted(left, 0, -8, 0), line.title, "text_primary")
         painter.setFont(theme.font("table"))
         _draw(painter, rect.adjusted(left + used + 8, 0, -8, 0), line.text, "text_secondary")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 
-from PySide6.QtCore import QSettings, Qt, Signal
+from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QSplitter, QStackedLayout, QWidget
 
+from app.gui import formats
 from app.gui.actions import ENGINE, Actions
 from app.gui.desk import Desk
-from app.gui.models.positions import PositionRow, position_columns, position_spec
-from app.gui.models.tree import TreeModel
+from app.gui.models.positions import PositionRow, group_row, position_columns, position_spec
+from app.gui.models.tree import ROW, TreeModel
 from app.gui.panels.detail import GroupDetail
 from app.gui.panels.panel import EmptyState, Panel
 from app.gui.theme import theme
@@ -20,6 +22,7 @@ from app.gui.widgets.basics import Button, Segments, Text, column
 from app.gui.widgets.header import ViewHeader
 from app.gui.widgets.money import MoneyText
 from app.gui.widgets.table import Table
+from app.messages.snapshots import GroupSnapshot
 
 FILTERS = (("all", "All"), ("winning", "Winning"), ("losing", "Losing"), ("no_stop", "No stop"))
 
@@ -61,7 +64,13 @@ class PositionsPanel(Panel):
         self.table.chosen.connect(self.detail.show_group)
         self.table.opened.connect(lambda _: self.detail.setFocus())
         self.table.sortByColumn(15, Qt.SortOrder.DescendingOrder)
+        self.table.expanded.connect(lambda index: self._fold(index, unfolded=True))
+        self.table.collapsed.connect(lambda index: self._fold(index, unfolded=False))
         self._has_groups: bool | None = None
+        self._unfolded: set[str] = set()
+        self._shapes: dict[str, tuple[int, int]] = {}
+        """Pyramids and legs that the model has of each group."""
+        self._ages: dict[str, str] = {}
 
     def _build_header(self) -> None:
         self.header = ViewHeader("Positions")
@@ -95,8 +104,8 @@ class PositionsPanel(Panel):
             self._put([group_id for group_id in change.groups if group_id in self.store.groups], set(change.gone))
         self._show_totals()
         self._show_body(now)
-        if change is None or change.engine:
-            self.table.viewport().update()
+        if change is not None and change.ages:
+            self._tell_ages(now)
         self.detail.refresh(change)
 
     def _put(self, ids: list[str], gone: set[str]) -> None:
@@ -104,13 +113,44 @@ class PositionsPanel(Panel):
         new = False
         for group_id in gone:
             self.model.drop(group_id)
+            self._shapes.pop(group_id, None)
+            self._ages.pop(group_id, None)
+            self._unfolded.discard(group_id)
         for group_id in ids:
             pending = self.store.pending.get(group_id)
             new = new or self.model.row_of(group_id) is None
-            self.model.put(position_spec(self.store.groups[group_id], now, pending.text if pending else None))
+            self._put_group(self.store.groups[group_id], now, pending.text if pending else None)
         if new:
             self.table.settle()
         self._choose_one()
+
+    def _put_group(self, group: GroupSnapshot, now: datetime, pending: str | None) -> None:
+        """Pyramids and legs follow only where they are seen, or where one came."""
+        shape = (len(group.entries), len(group.legs))
+        if self._shapes.get(group.id) == shape and group.id not in self._unfolded:
+            self.model.put_row(group.id, group_row(group, now, pending))
+            return
+        self._shapes[group.id] = shape
+        self.model.put(position_spec(group, now, pending))
+
+    def _fold(self, index: QModelIndex, unfolded: bool) -> None:
+        row: PositionRow = index.data(ROW)
+        if row.level:
+            return
+        if not unfolded:
+            self._unfolded.discard(row.group_id)
+            return
+        self._unfolded.add(row.group_id)
+        if row.group_id in self.store.groups:
+            self._put([row.group_id], set())
+
+    def _tell_ages(self, now: datetime) -> None:
+        """Only ages that read differently are painted anew."""
+        for group in self.store.groups.values():
+            text = formats.age(now - group.opened_at)
+            if self._ages.get(group.id) != text:
+                self._ages[group.id] = text
+                self.model.touch(group.id, "age")
 
     def _show_totals(self) -> None:
         money = self.store.engine.money

@@ -92,9 +92,7 @@ class RailButton(QAbstractButton):
         painter.drawPixmap((self.width() - side) // 2, top, self._pixmap(color))
         painter.setFont(theme.font("caption"))
         if self.isChecked():
-            font = theme.font("caption")
-            font.setWeight(theme.font("strong").weight())
-            painter.setFont(font)
+            painter.setFont(theme.font("caption", "strong"))
         painter.setPen(theme.color(color))
         painter.drawText(QRect(0, top + side + 4, self.width(), line), Qt.AlignmentFlag.AlignCenter, self.text())
         self._paint_badge(painter, top + 2, self.width() // 2 + side)

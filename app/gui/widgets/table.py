@@ -100,7 +100,7 @@ class Table(QTreeView):
     def settle(self) -> None:
         """Put new rows where they belong."""
         with self.kept_scroll():
-            self.sorted.sort(self.header().sortIndicatorSection(), self.header().sortIndicatorOrder())
+            self.sorted.settle()
 
     @contextmanager
     def kept_scroll(self) -> Iterator[None]:
