@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from app.base.errors import AppError
 from app.gui.desk import Desk
 from app.gui.models.positions import is_stale
-from app.gui.view_store import Change, ViewStore
+from app.gui.view_store import TOLD, Change, ViewStore
 from app.messages.records import EventRecord
 from app.messages.snapshots import GroupSnapshot
 from app.ports.queries import Filter, PageRequest
@@ -106,7 +106,7 @@ class EngineBridge(QObject):
             self._dirty[event.group_id] = None
         if event.signal_id is not None:
             self._signals[event.signal_id] = None
-        if event.type == "alert.raised":
+        if event.type in TOLD:
             self._alerts.append(event)
         self._soon()
 
@@ -199,7 +199,7 @@ class EngineBridge(QObject):
         self._store.changed.emit(Change(signals=True))
 
     async def _read_alerts(self) -> None:
-        events = await self._desk.queries.events(max(self._sequence - 5_000, 0), frozenset({"alert.raised"}), 500)
+        events = await self._desk.queries.events(max(self._sequence - 5_000, 0), TOLD, 500)
         self._store.put_alerts(events)
         self._store.changed.emit(Change(alerts=True))
 

@@ -6,19 +6,38 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from PySide6.QtCore import QObject, Signal
 
+from app.gui import formats
 from app.messages.records import EquitySample, EventRecord, SignalRecord
 from app.messages.snapshots import EngineSnapshot, GroupSnapshot
 
 ALERTS_KEPT = 200
+TOLD = frozenset({"alert.raised", "trade.closed"})
+"""Events that the trader is told."""
+CLOSE_WORDS = {
+    "take_profit": "closed by take-profit",
+    "stop_loss": "closed by its stop",
+    "exit_signal": "closed by an exit signal",
+    "reverse": "closed to turn around",
+    "manual": "closed by hand",
+    "close_all": "closed with all others",
+    "offset": "closed to offset a loss",
+    "reconciled": "closed at the exchange",
+    "liquidated": "was liquidated",
+    "adl": "was deleveraged by the exchange",
+    "protection_failed": "closed for want of a stop",
+    "dust": "closed but for dust",
+    "cancelled": "ended without a fill",
+}
 SIGNALS_KEPT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A sentence for the trader; `severity` is info, warning or critical."""
+    """A sentence for the trader; `severity` is done, info, warning, error or critical."""
 
     sequence: int
     at: datetime
@@ -111,11 +130,17 @@ class ViewStore(QObject):
 
 
 def alert_of(event: EventRecord) -> Alert:
-    return Alert(
-        sequence=event.sequence,
-        at=event.at,
-        severity=str(event.data.get("severity", "info")),
-        sentence=str(event.data.get("detail", "")),
-        symbol=event.symbol,
-        group_id=event.group_id,
-    )
+    """An alert, or a closed trade with its result."""
+    if event.type == "trade.closed":
+        severity, sentence = "done", _closed(event)
+    else:
+        severity, sentence = str(event.data.get("severity", "info")), str(event.data.get("detail", ""))
+    said = f"{sentence[:1].upper()}{sentence[1:]}"
+    return Alert(event.sequence, event.at, severity, said, event.symbol, event.group_id)
+
+
+def _closed(event: EventRecord) -> str:
+    name = f"{formats.pair(event.symbol or '')[0]} {event.data.get('timeframe', '')}".strip()
+    reason = CLOSE_WORDS.get(str(event.data.get("reason")), "ended")
+    result = Decimal(str(event.data.get("realized_pnl", "0")))
+    return f"{name} {reason}, {formats.signed_money(result)} after fees" if result else f"{name} {reason}"

@@ -68,6 +68,7 @@ class MainWindow(QMainWindow):
         self._wide = False
         self._sheet: Sheet | None = None
         self._may_close = False
+        self._told = store.engine.last_sequence
         self.dashboard = DashboardPanel(desk, store)
         self.positions = PositionsPanel(desk, store, actions)
         self.signals = SignalsPanel(desk, store)
@@ -183,7 +184,18 @@ class MainWindow(QMainWindow):
         host = self.views.currentWidget()
         if isinstance(host, PanelHost):
             host.refresh(change)
+        if change.alerts:
+            self._tell_closed()
         self._show_frame()
+
+    def _tell_closed(self) -> None:
+        """A trade that has just closed, with its result."""
+        newest = self._store.alerts[0] if self._store.alerts else None
+        if newest is None or newest.sequence <= self._told:
+            return
+        self._told = newest.sequence
+        if newest.severity == "done":
+            self.notice.tell(f"{newest.sentence}.")
 
     def _show_frame(self) -> None:
         now = self._desk.clock.now()

@@ -167,7 +167,7 @@ async def test_alerts_reach_the_store_with_their_severity(bridged: Bridged) -> N
     told = QSignalSpy(bridged.scene.store.changed)
     bridged.fire()
     assert told.count() == 1
-    assert bridged.scene.store.alerts[0].sentence == "the stop was placed again"
+    assert bridged.scene.store.alerts[0].sentence == "The stop was placed again"
 
 
 async def test_after_the_stop_nothing_is_heard(bridged: Bridged) -> None:

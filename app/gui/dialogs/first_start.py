@@ -168,9 +168,14 @@ class FirstStart(Sheet):
         self.next.allow(good or self._step != 1, "Name a market, such as BTCUSDT.P.")
 
     def _end(self, group_id: str) -> None:
-        self._store.changed.disconnect(self._changed)
         self.finished.emit(group_id)
         self.dismiss()
+
+    def dismiss(self) -> None:
+        self._store.changed.disconnect(self._changed)
+        for task in self._tasks:
+            task.cancel()
+        super().dismiss()
 
     # ------------------------------------------------------------------ doing
 

@@ -22,7 +22,9 @@ from app.messages.snapshots import GroupSnapshot
 _LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 _RIGHT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
 SEVERITY_ICONS = {
+    "done": ("circle-check", "positive"),
     "info": ("info", "info"),
+    "error": ("octagon-x", "critical"),
     "warning": ("triangle-alert", "warning"),
     "critical": ("octagon-x", "critical"),
 }

@@ -1,0 +1,1 @@
+"""The window over the real engine, on the real loop."""
