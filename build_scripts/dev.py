@@ -188,12 +188,22 @@ def setup(_: list[str]) -> int:
 
 
 def run(args: list[str]) -> int:
-    ensure_window_libraries(screen=False)
+    windowed = has_display()
+    ensure_window_libraries(screen=windowed)
     ensure_environment()
     passphrase = os.environ.get("ZIGGURAT_VAULT_PASSPHRASE") or development_passphrase()
     return become(
-        ["-m", "app", "serve", *args], ZIGGURAT_PAPER_FEED="random_walk", ZIGGURAT_VAULT_PASSPHRASE=passphrase
+        ["-m", "app", "window" if windowed else "serve", *args],
+        ZIGGURAT_PAPER_FEED="random_walk",
+        ZIGGURAT_VAULT_PASSPHRASE=passphrase,
     )
+
+
+def has_display() -> bool:
+    """Without one the engine serves alone."""
+    if sys.platform != "linux":
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM"))
 
 
 def development_passphrase() -> str:
@@ -257,7 +267,7 @@ def become(command: list[str], **settings: str) -> int:
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], int], str]] = {
     "setup": (setup, "make .venv, install the locked requirements and what the window needs"),
-    "run": (run, "start Ziggurat without a window, on paper with moving prices; arguments go to `serve`"),
+    "run": (run, "start Ziggurat on paper with moving prices: its window, or `serve` where there is no display"),
     "test": (test, "run the tests; arguments go to pytest"),
     "lint": (lint, "ruff, mypy and the import contracts"),
     "bench": (bench, "measure; arguments go to the benchmarks"),

@@ -70,4 +70,4 @@ def test_the_demo_opens_and_ends_when_told(tmp_path: Path) -> None:
         rest = process.stdout.read()
         assert process.wait(30) == 0
         assert "Traceback" not in rest
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("ziggurat-*")) == []
