@@ -13,9 +13,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from app.base.errors import AppError
 from app.bootstrap import Administration, Application
 
+log = structlog.get_logger("system")
 SOCKET_NAME = "control.sock"
 MOST_BYTES = 65_536
 ANSWER_TIMEOUT_SEC = 30.0
@@ -34,10 +37,13 @@ class ControlServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
+        """Listen; where the data directory's path is too long for a socket the instance runs on without it."""
         self._path.unlink(missing_ok=True)
         old_mask = os.umask(0o177)
         try:
             self._server = await asyncio.start_unix_server(self._answer, path=str(self._path), limit=MOST_BYTES)
+        except OSError as error:
+            log.warning("commands cannot reach this instance", path=str(self._path), reason=str(error))
         finally:
             os.umask(old_mask)
 

@@ -118,7 +118,7 @@ SIGNAL_COLUMNS: tuple[Column, ...] = (
         "time",
         "Time (UTC)",
         Kind.TIME,
-        84,
+        104,
         lambda r: r.record.received_at,
         lambda r: r.time,
         tip=lambda r: formats.full_time(r.record.received_at),
