@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from app.domain.order import RESTING, Order, OrderStatus
@@ -29,10 +29,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What may be done. `exit_room` is what may be sold in all, None where reduce-only guards it."""
+    """What may be done. `exit_room` is what may be sold in all, None where reduce-only guards it.
+
+    `most` is the market's largest quantity of one order.
+    """
 
     can_amend: bool
     exit_room: Decimal | None
+    most: Decimal | None = None
 
 
 def difference(wanted: Iterable[Wanted], live: Sequence[Order], means: Means) -> Difference:
@@ -46,6 +50,8 @@ def difference(wanted: Iterable[Wanted], live: Sequence[Order], means: Means) ->
         present = by_place.pop(wish.place, [])
         if not present:
             growing.append(wish)
+        elif _is_met_by_more(wish, present, means):
+            growing.append(replace(wish, quantity=wish.quantity - _left(present)))
         else:
             _adjust(wish, present, means, result)
     for orders in by_place.values():
@@ -62,6 +68,15 @@ def _waits_to_be_sent(order: Order) -> bool:
     return order.status is OrderStatus.PENDING and order.retry_at is not None
 
 
+def _is_met_by_more(wish: Wanted, present: Sequence[Order], means: Means) -> bool:
+    """Whether what is there can stay and more is placed beside it: one order cannot hold so much."""
+    settled = all(order.status in RESTING and not order.is_amending for order in present)
+    if means.most is None or not settled or not all(_fits(wish, order) for order in present):
+        return False
+    beyond = len(present) > 1 or present[0].filled + wish.quantity > means.most
+    return beyond and _left(present) < wish.quantity
+
+
 def _adjust(wish: Wanted, present: Sequence[Order], means: Means, result: Difference) -> None:
     if all(_fits(wish, order) for order in present) and _left(present) == wish.quantity:
         return
@@ -69,11 +84,18 @@ def _adjust(wish: Wanted, present: Sequence[Order], means: Means, result: Differ
         result.cancel.extend(order for order in present if _waits_to_be_sent(order))
         return
     order = present[0]
-    if len(present) == 1 and means.can_amend and _same_kind(wish, order) and _has_room(wish, order, means):
+    if len(present) == 1 and _can_become(wish, order, means):
         price = wish.trigger_price if wish.trigger_price is not None else wish.price
         result.amend.append(Amendment(order, order.filled + wish.quantity, price))
     else:
         result.cancel.extend(present)
+
+
+def _can_become(wish: Wanted, order: Order, means: Means) -> bool:
+    """Whether the order can be amended to the wish; one whose amendment was refused (it has a `retry_at`) cannot."""
+    is_small_enough = means.most is None or order.filled + wish.quantity <= means.most
+    is_open_to_it = means.can_amend and order.retry_at is None and is_small_enough
+    return is_open_to_it and _same_kind(wish, order) and _has_room(wish, order, means)
 
 
 def _fits(wish: Wanted, order: Order) -> bool:

@@ -8,10 +8,10 @@ from decimal import ROUND_CEILING, Decimal
 
 from app.base.config.grid import GridSettings, Level
 from app.domain.group import EntryState, Leg
-from app.domain.market import MarketRules
+from app.domain.market import MOST_PIECES, MarketRules
 from app.domain.refusal import Refusal
 from app.domain.stop_loss import asked_stop, configured_stop, stop_refusal
-from app.domain.values import HUNDRED, ZERO, OrderType, Side
+from app.domain.values import HUNDRED, WIDE, ZERO, OrderType, Side
 
 _CAPITAL_UNIT = Decimal("1e-8")
 _MOST_RAISES = 50
@@ -43,6 +43,11 @@ def plan_legs(
     plan = shape.plan(capital)
     if isinstance(plan, _Short):
         return Refusal("below_minimum", _too_small(shape, plan, capital))
+    huge = next((leg for leg in plan if leg.wants_entry and not rules.takes(leg.quantity)), None)
+    if huge is not None:
+        most = rules.max_qty or huge.quantity
+        sentence = f"leg {huge.index} would be {huge.quantity:f}; {MOST_PIECES} orders of {most:f} hold less"
+        return Refusal("max_order", sentence)
     if not any(leg.wants_entry for leg in plan):
         return Refusal("stop_sanity", f"every leg lies at or beyond the stop, the first at {plan[0].price:f}")
     return plan
@@ -138,7 +143,7 @@ class _Shape:
         return max(
             self.rules.notional(leg.price, self.rules.smallest_quantity(leg.price)) * HUNDRED / leg.weight_percent
             for leg in legs
-        ).quantize(_CAPITAL_UNIT, rounding=ROUND_CEILING)
+        ).quantize(_CAPITAL_UNIT, ROUND_CEILING, WIDE)
 
 
 def _planned_average(legs: Sequence[Leg]) -> Decimal:

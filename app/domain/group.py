@@ -9,7 +9,7 @@ from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
 from app.base.config.grid import GridSettings
-from app.domain.values import ZERO, CloseReason, Identity, OrderType, Side
+from app.domain.values import WIDE, ZERO, CloseReason, Identity, OrderType, Side
 
 _VALUE_UNIT = Decimal("1e-16")
 
@@ -341,7 +341,7 @@ def share_of_value(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
 
     The rounding leaves room in Decimal's 28 digits, so that the shares of a whole taken bit by bit sum up exactly.
     """
-    return value if part == whole else (value * part / whole).quantize(_VALUE_UNIT)
+    return value if part == whole else (value * part / whole).quantize(_VALUE_UNIT, context=WIDE)
 
 
 def write_off_dust(group: Group) -> Group:

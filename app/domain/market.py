@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from app.domain.values import ONE, ZERO, MarketType, OrderSide, Side
 
+MOST_PIECES = 100
+"""An order larger than so many of the market's largest ones is a mistake, not a wish."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:
@@ -97,11 +100,15 @@ class MarketRules:
         by_notional = self.min_notional / (price * self.contract_size)
         return _to_multiple(max(by_notional, self.min_qty, self.step_size), self.step_size, Rounding.UP)
 
+    def takes(self, quantity: Decimal) -> bool:
+        """Whether `quantity` is at most so much that a hundred orders hold it."""
+        return self.max_qty is None or quantity <= self.max_qty * MOST_PIECES
+
     def split(self, quantity: Decimal) -> tuple[Decimal, ...]:
         """`quantity` in pieces of at most `max_qty`, all on the step."""
         if self.max_qty is None or quantity <= self.max_qty:
             return (quantity,)
         most = self.quantize_quantity(self.max_qty)
         whole, rest = divmod(quantity, most)
-        pieces = [most] * int(whole)
+        pieces = [most] * min(int(whole), MOST_PIECES)
         return tuple([*pieces, rest] if rest else pieces)

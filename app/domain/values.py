@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
 HUNDRED = Decimal(100)
+WIDE = Context(prec=80)
+"""For quantizing: the usual context refuses results of more than 28 digits."""
 
 
 class MarketType(StrEnum):

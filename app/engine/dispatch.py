@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from app.domain.market import MarketRules, Quote
-from app.domain.order import OrderStatus
+from app.domain.order import Order, OrderStatus
 from app.domain.signal import Signal
-from app.domain.values import MarketType
+from app.domain.values import HUNDRED, MarketType, OrderRole, OrderType
 from app.engine import groups, operator, reconciling, reports, signals
 from app.engine.care import care_for
 from app.engine.inbox import (
@@ -212,8 +212,29 @@ def _send_again(turn: Turn, order_id: str) -> None:
     if turn.now < order.retry_at:
         turn.wake(f"send/{order_id}", order.retry_at)
         return
+    worse = _has_run_away(turn, order)
+    if worse is not None:
+        reports.abandon_entry(turn, order, worse)
+        turn.touch(order.group_id)
+        return
     turn.put_order(replace(order, retry_at=None))
     turn.effect(SubmitOrders(order.account, (order_id,)))
+
+
+def _has_run_away(turn: Turn, order: Order) -> str | None:
+    """Why a market entry that waited is not bought any more: the price is beyond the slippage bound."""
+    quote = turn.state.quote(order.account, order.symbol)
+    if order.role is not OrderRole.ENTRY or order.type is not OrderType.MARKET:
+        return None
+    if quote is None or order.pyramid is None or order.leg is None:
+        return None
+    group = turn.group(order.group_id)
+    planned = group.leg(order.pyramid, order.leg).price
+    price, bound = quote.executable(order.side), turn.config.risk.max_slippage_percent
+    worse = group.side.gain(planned, price) * HUNDRED / planned
+    if worse <= bound:
+        return None
+    return f"the price {price:f} is {worse:.2f} % worse than {planned:f}, the bound is {bound} %"
 
 
 def _look_up(turn: Turn, order_id: str) -> None:

@@ -40,6 +40,7 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     for payment in read.funding:
         book_funding(turn, payment)
     _resolve_orders(turn, read)
+    _resolve_amendments(turn, read.account)
     settled = _compare_books(turn, read, account)
     turn.facts.put(watermark_fact(read.account), iso(read.started_at))
     was_stale = not account.reconciled
@@ -69,6 +70,14 @@ def account_unreachable(turn: Turn, message: AccountUnreachable) -> None:
 
 
 # ---------------------------------------------------------------------------------------------- orders
+
+
+def _resolve_amendments(turn: Turn, account: str) -> None:
+    """An amendment whose answer will not come any more is looked up: the venue may have taken it."""
+    for group in turn.open_groups():
+        for order in turn.live_orders(group.id) if group.account == account else ():
+            if order.is_amending and ("amend", order.client_order_id) not in turn.state.in_flight:
+                turn.effect(LookUpOrder(account, order.client_order_id))
 
 
 def _resolve_orders(turn: Turn, read: AccountRead) -> None:

@@ -254,15 +254,14 @@ class Recovery:
 
 
 def _in_doubt(order: Order, now: datetime) -> Order:
-    """An order that was being sent, amended or cancelled: only the venue knows."""
+    """An order that was being sent or cancelled: only the venue knows. One that was being amended keeps what it may
+    have become, until the account has been read and it is looked up."""
     if order.status in {OrderStatus.PENDING, OrderStatus.SUBMITTED}:
         return replace(order, status=OrderStatus.UNKNOWN, unknown_since=now, look_ups=0, retry_at=None)
     if order.status is OrderStatus.UNKNOWN:
         return replace(order, unknown_since=now, look_ups=0)
     if order.status is OrderStatus.PENDING_CANCEL:
         return replace(order, retry_at=None)
-    if order.is_amending:
-        return replace(order, amend_price=None, amend_quantity=None)
     return order
 
 

@@ -112,8 +112,11 @@ def _become_unknown(turn: Turn, order: Order, detail: str) -> None:
 
 
 def _not_sent(turn: Turn, order: Order, detail: str, retry_after: float | None) -> None:
-    """It never left, so the same id may go again after a pause."""
+    """It never left, so the same id may go again after a pause; an entry only so often, for its price grows old."""
     if order.status not in {OrderStatus.PENDING, OrderStatus.SUBMITTED}:
+        return
+    if order.role is OrderRole.ENTRY and order.look_ups + 1 >= turn.config.order.max_attempts:
+        abandon_entry(turn, order, f"{detail}; given up after {order.look_ups + 1} attempts")
         return
     pause = retry_after or min(SEND_BACKOFF_SEC * 2**order.look_ups, MOST_BACKOFF_SEC) * (1 + turn.jitter() / 10)
     at = turn.now + timedelta(seconds=pause)
@@ -122,6 +125,15 @@ def _not_sent(turn: Turn, order: Order, detail: str, retry_after: float | None) 
     )
     turn.put_order(waiting)
     turn.wake(f"send/{order.client_order_id}", at)
+
+
+def abandon_entry(turn: Turn, order: Order, detail: str) -> None:
+    """An entry that never left and is not sent any more."""
+    abandoned = replace(order, status=OrderStatus.REJECTED, updated_at=turn.now, retry_at=None, reason=detail)
+    turn.put_order(abandoned)
+    turn.emit("order.failed", order=abandoned, role=order.role, detail=detail)
+    turn.alert("warning", f"an entry of {order.symbol} was not sent: {detail}", group=turn.group(order.group_id))
+    _end_leg(turn, abandoned)
 
 
 def cancel_answered(turn: Turn, message: CancelAnswered) -> None:
@@ -153,6 +165,8 @@ def amend_answered(turn: Turn, message: AmendAnswered) -> None:
             turn.put_order(_without_amendment(order))
         case Refused() | OutcomeUnknown():
             # it filled meanwhile, or nobody knows: what the venue has now decides
+            if isinstance(message.outcome, Refused) and message.outcome.code is not RefusalCode.NOT_FOUND:
+                turn.put_order(replace(order, retry_at=turn.now))  # another amendment would be refused too
             turn.effect(LookUpOrder(order.account, order.client_order_id))
     turn.touch(order.group_id)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -34,11 +34,12 @@ from app.messages.effects import (
     Reconcile,
     SubmitOrders,
 )
-from app.messages.reports import NotSent, OutcomeUnknown, SubmitOutcome
+from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused, SubmitOutcome
 from app.ports.store import Store
 from app.ports.venue import OrderRef, OrderRequest, Venue
 
 log = structlog.get_logger("order")
+Answer = TypeVar("Answer")
 
 
 class Post(Protocol):
@@ -151,8 +152,10 @@ class Submitter:
             return None
         try:
             await within(self._clock, self._timeout, venue.set_leverage(group.symbol, *wanted))
-        except (AppError, TimeoutError) as error:
+        except (Retryable, TimeoutError) as error:
             return NotSent(f"the leverage could not be set: {error}")
+        except AppError as error:
+            return Refused(RefusalCode.LEVERAGE, str(error))
         self._leverage[key] = wanted
         return None
 
@@ -162,17 +165,22 @@ class Submitter:
 
     async def _create_batch(self, venue: Venue, orders: list[Order]) -> list[SubmitOutcome]:
         requests = [self._order_request(order) for order in orders]
-        try:
-            return list(await within(self._clock, self._timeout, venue.create_orders(requests)))
-        except TimeoutError:
-            return [OutcomeUnknown(f"no answer within {self._timeout:g} s")] * len(orders)
+        answer = await self._asked(venue.create_orders(requests))
+        return [answer] * len(orders) if isinstance(answer, OutcomeUnknown) else list(answer)
 
     async def _create_one(self, venue: Venue, order: Order) -> None:
-        try:
-            outcome = await within(self._clock, self._timeout, venue.create_order(self._order_request(order)))
-        except TimeoutError:
-            outcome = OutcomeUnknown(f"no answer within {self._timeout:g} s")
+        outcome = await self._asked(venue.create_order(self._order_request(order)))
         self._post(SubmitAnswered(order.client_order_id, outcome))
+
+    async def _asked(self, request: Coroutine[Any, Any, Answer]) -> Answer | OutcomeUnknown:
+        """The venue's answer. Whatever else comes of a request, it may have left: its outcome is unknown."""
+        try:
+            return await within(self._clock, self._timeout, request)
+        except TimeoutError:
+            return OutcomeUnknown(f"no answer within {self._timeout:g} s")
+        except Exception as error:
+            log.exception("a venue call broke")
+            return OutcomeUnknown(f"the call broke: {error!r}")
 
     def _answer(self, orders: list[Order], outcomes: list[SubmitOutcome]) -> None:
         for order, outcome in zip(orders, outcomes, strict=True):
@@ -200,10 +208,7 @@ class Submitter:
         return OrderRef(order_id, order.venue_order_id, order.symbol, order.type)
 
     async def _cancel(self, account: str, order_id: str) -> None:
-        try:
-            outcome = await within(self._clock, self._timeout, self._venues[account].cancel_order(self._ref(order_id)))
-        except TimeoutError:
-            outcome = OutcomeUnknown(f"no answer within {self._timeout:g} s")
+        outcome = await self._asked(self._venues[account].cancel_order(self._ref(order_id)))
         self._post(CancelAnswered(order_id, outcome))
 
     async def _amend(self, account: str, order_id: str) -> None:
@@ -211,30 +216,18 @@ class Submitter:
         if order.amend_quantity is None:
             self._state.in_flight.discard(("amend", order_id))
             return
-        venue = self._venues[account]
-        try:
-            outcome = await within(
-                self._clock,
-                self._timeout,
-                venue.amend_order(self._ref(order_id), order.amend_quantity, order.amend_price),
-            )
-        except TimeoutError:
-            outcome = OutcomeUnknown(f"no answer within {self._timeout:g} s")
-        self._post(AmendAnswered(order_id, outcome))
+        request = self._venues[account].amend_order(self._ref(order_id), order.amend_quantity, order.amend_price)
+        self._post(AmendAnswered(order_id, await self._asked(request)))
 
     async def _look_up(self, account: str, order_id: str) -> None:
-        try:
-            outcome = await within(self._clock, self._timeout, self._venues[account].look_up(self._ref(order_id)))
-        except TimeoutError:
-            outcome = OutcomeUnknown(f"no answer within {self._timeout:g} s")
+        outcome = await self._asked(self._venues[account].look_up(self._ref(order_id)))
         self._post(LookUpAnswered(order_id, outcome))
 
     async def _cancel_foreign(self, effect: CancelForeign) -> None:
         ref = OrderRef(effect.client_order_id, effect.venue_order_id, effect.symbol, OrderType.LIMIT)
-        try:
-            await within(self._clock, self._timeout, self._venues[effect.account].cancel_order(ref))
-        except TimeoutError:
-            log.info("an orphan order was not cancelled in time", order=effect.client_order_id)
+        answer = await self._asked(self._venues[effect.account].cancel_order(ref))
+        if isinstance(answer, OutcomeUnknown):
+            log.info("an orphan order may not be cancelled", order=effect.client_order_id, reason=answer.detail)
 
     def _load_market(self, effect: LoadMarket) -> None:
         key = (effect.account, effect.symbol)
