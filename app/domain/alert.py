@@ -567,12 +567,15 @@ def content_key(document: Mapping[str, Any]) -> str:
 
 
 def bar_key(signal: Signal, account: str, side: Side) -> str | None:
-    """Equal for signals of one identity, bar, trade id, action and resulting position; None when no bar time came."""
+    """Equal for signals of one identity, bar, trade id, action and resulting position; None when no bar time came.
+
+    The intent is part of it: an exit after a reduction in the same bar must not be lost as its repetition.
+    """
     if signal.bar_time is None:
         return None
     parts = (
         account, signal.symbol, signal.timeframe, side, signal.strategy_id,
-        iso(signal.bar_time), signal.trade_id, signal.action,
+        iso(signal.bar_time), signal.trade_id, signal.action, signal.intent_type,
         signal.market_position, _value_text(signal.market_position_size),
     )  # fmt: skip
     return sha256(json.dumps(parts).encode("ascii")).hexdigest()

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from app.domain.group import Group, Pyramid
 from app.domain.refusal import Refusal
-from app.domain.risk.checks import Candidate, run_checks
+from app.domain.risk.checks import Candidate, cooldown_refusal, is_exempt_from_cooldown, leverage_refusal, run_checks
 from app.domain.signal import Signal
 from app.domain.values import ZERO, Identity, MarketType
 from app.engine.money import equity_of
@@ -53,8 +53,7 @@ def enter(turn: Turn, entry: Entry) -> QueueReason | None:
     waiting = blocked_by(turn, entry.identity, group)
     market = turn.state.market(entry.identity.account, entry.identity.symbol)
     if waiting is not None:
-        _ask_for_market(turn, entry, waiting)
-        return waiting
+        return _wait(turn, entry, group, waiting)
     if market is None:
         return QueueReason.MISSING_MARKET_RULES
     verdict, trace = run_checks(_candidate(turn, entry, group, market))
@@ -67,6 +66,25 @@ def enter(turn: Turn, entry: Entry) -> QueueReason | None:
     detail = f"{done} with {len(verdict.legs)} legs"
     _settle(turn, entry, SignalOutcome.EXECUTED, checks, detail=detail, group_id=opened.id)
     return None
+
+
+def _wait(turn: Turn, entry: Entry, group: Group | None, waiting: QueueReason) -> QueueReason | None:
+    refusal = None if entry.promoted else _refused_before_waiting(turn, entry, group)
+    if refusal is not None:
+        return _refused(turn, entry, refusal, (CheckResult(refusal.code, "failed", refusal.detail),))
+    _ask_for_market(turn, entry, waiting)
+    return waiting
+
+
+def _refused_before_waiting(turn: Turn, entry: Entry, group: Group | None) -> Refusal | None:
+    """The checks that need neither slot nor price run before queueing too (risk.md)."""
+    identity, risk = entry.identity, turn.config.risk
+    settings = group.grid if group else turn.config.grid.resolve(identity.account, identity.symbol, identity.timeframe)
+    pyramid = len(group.pyramids) if group else 0
+    refusal = leverage_refusal(entry.signal.leverage or settings.leverage, risk)
+    if is_exempt_from_cooldown(risk, pyramid, is_reverse=entry.is_reverse):
+        return refusal
+    return cooldown_refusal(identity.symbol, _cooling_since(turn, identity), turn.now, risk) or refusal
 
 
 def _refused(turn: Turn, entry: Entry, refusal: Refusal, checks: tuple[CheckResult, ...]) -> QueueReason | None:

@@ -77,6 +77,11 @@ def _reduce(turn: Turn, group: Group, quantity: Decimal, reason: CloseReason) ->
         return None
     if wanted < market.rules.min_qty:
         return Refusal("nothing_to_reduce", f"{quantity:f} is less than the market's step {market.rules.step_size:f}")
+    account = turn.state.accounts.get(group.account)
+    may_be_small = account is not None and account.capabilities.exits_below_minimum
+    if not may_be_small and not market.rules.meets_minimum(market.quote.last, wanted):
+        least = market.rules.smallest_quantity(market.quote.last)
+        return Refusal("nothing_to_reduce", f"the venue takes no order under {least:f} at this price")
     turn.put_group(replace(group, reduce_quantity=wanted))
     return None
 

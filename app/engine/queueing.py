@@ -12,7 +12,8 @@ from app.engine.entries import Entry, blocked_by, enter
 from app.engine.signals import signal_record
 from app.engine.state import EngineState
 from app.engine.turn import Turn
-from app.messages.records import QueueEntry, QueueReason
+from app.messages.effects import LoadMarket
+from app.messages.records import QueueEntry, QueueReason, SignalOutcome
 
 ReadPayload = Callable[[str], Signal]
 
@@ -40,6 +41,8 @@ def promote(turn: Turn, read: ReadPayload) -> None:
         reason = blocked_by(turn, entry.identity, turn.group_of(entry.identity))
         if reason is not None:
             _note_reason(turn, entry, reason)
+            if reason is QueueReason.MISSING_MARKET_RULES:
+                turn.effect(LoadMarket(entry.identity.account, entry.identity.symbol, entry.entry_price))
             continue
         _try(turn, entry, read(entry.payload))
 
@@ -70,10 +73,11 @@ def _try(turn: Turn, entry: QueueEntry, signal: Signal) -> None:
     )
     if enter(turn, candidate) is None:
         turn.queue.remove(entry.signal_id)
+        opened = turn.signals[entry.signal_id].outcome is SignalOutcome.EXECUTED
         turn.emit(
             "queue.removed",
             signal=entry.signal_id,
             account=entry.identity.account,
             symbol=entry.identity.symbol,
-            reason="promoted",
+            reason="promoted" if opened else "refused",
         )

@@ -238,7 +238,6 @@ def _enter(turn: Turn, record: SignalRecord, reading: Reading, reserved_group: s
     if left is not None and reading.signal.timestamp < left:
         _reject(turn, record, "superseded_by_exit", "a later exit of the same position came first")
         return
-    _supersede_opposite(turn, identity)
     queued = queued_of(turn, identity)
     is_lost_addon = reading.wanted.is_addon and turn.group_of(identity) is None and queued is None
     if is_lost_addon and turn.config.webhook.on_addon_without_group == "ignore":
@@ -251,14 +250,13 @@ def _enter(turn: Turn, record: SignalRecord, reading: Reading, reserved_group: s
         size=reading.wanted.size,
         is_reverse=reserved_group is not None,
     )
-    if reserved_group is not None:
-        _queue(turn, record, reading, QueueReason.OPPOSITE_SIDE_OPEN, queued, reserved_group)
-        return
-    result = enter(turn, entry)
-    match result:
-        case QueueReason():
-            _queue(turn, record, reading, result, queued, None)
-        case _ if queued is not None:
+    waits_for = QueueReason.OPPOSITE_SIDE_OPEN if reserved_group is not None else enter(turn, entry)
+    if waits_for is not None:
+        _supersede_opposite(turn, identity)
+        _queue(turn, record, reading, waits_for, queued, reserved_group)
+    elif turn.signals[record.id].outcome is SignalOutcome.EXECUTED:  # a refused one leaves alone what waits
+        _supersede_opposite(turn, identity)
+        if queued is not None:
             _take_out(turn, queued, "replaced", SignalOutcome.IGNORED)
 
 
@@ -311,7 +309,8 @@ def _queue(
     if queued is not None and not turn.config.queue.replace_same_identity:
         _ignore(turn, record, "already_queued", "a signal of the same position already waits")
         return
-    if queued is None and len(list(turn.queue.values())) >= turn.config.queue.max_size:
+    is_full = len(list(turn.queue.values())) >= turn.config.queue.max_size
+    if queued is None and reserved_group is None and is_full:
         _reject(turn, record, "queue_full", f"{turn.config.queue.max_size} signals wait already")
         return
     if queued is not None:

@@ -92,25 +92,47 @@ def _paused(candidate: Candidate) -> Passed | Refusal:
     return Passed(candidate)
 
 
+def cooldown_refusal(symbol: str, since: datetime | None, now: datetime, risk: RiskConfig) -> Refusal | None:
+    """Whether a market that was entered, or lost on, at `since` is still to be left alone."""
+    if since is None:
+        return None
+    over = since + timedelta(seconds=risk.cooldown_sec)
+    if now >= over:
+        return None
+    return Refusal("cooldown", f"{symbol} is cooling down for another {int((over - now).total_seconds())} s")
+
+
+def leverage_refusal(wanted: Decimal, risk: RiskConfig) -> Refusal | None:
+    """Whether the leverage is above the cap, where that is not simply lowered."""
+    cap = _leverage_cap(risk)
+    if wanted <= cap or risk.leverage_action != "reject":
+        return None
+    return Refusal("leverage", f"leverage {wanted} is above the cap of {cap}")
+
+
+def _leverage_cap(risk: RiskConfig) -> Decimal:
+    return min(HARD_LEVERAGE_CAP, risk.max_leverage)
+
+
+def is_exempt_from_cooldown(risk: RiskConfig, pyramid: int, *, is_reverse: bool) -> bool:
+    return is_reverse or (pyramid > 0 and not risk.cooldown_applies_to_pyramids)
+
+
 def _cooldown(candidate: Candidate) -> Passed | Refusal:
-    exempt = candidate.is_reverse or (candidate.pyramid > 0 and not candidate.risk.cooldown_applies_to_pyramids)
-    if exempt or candidate.cooling_since is None:
+    if is_exempt_from_cooldown(candidate.risk, candidate.pyramid, is_reverse=candidate.is_reverse):
         return Passed(candidate)
-    over = candidate.cooling_since + timedelta(seconds=candidate.risk.cooldown_sec)
-    if candidate.now >= over:
-        return Passed(candidate)
-    left = int((over - candidate.now).total_seconds())
-    return Refusal("cooldown", f"{candidate.identity.symbol} is cooling down for another {left} s")
+    refusal = cooldown_refusal(candidate.identity.symbol, candidate.cooling_since, candidate.now, candidate.risk)
+    return refusal or Passed(candidate)
 
 
 def _leverage(candidate: Candidate) -> Passed | Refusal:
     wanted = candidate.requested_leverage or candidate.settings.leverage
-    cap = min(HARD_LEVERAGE_CAP, candidate.risk.max_leverage)
-    if wanted <= cap:
-        return Passed(replace(candidate, leverage=wanted))
-    if candidate.risk.leverage_action == "reject":
-        return Refusal("leverage", f"leverage {wanted} is above the cap of {cap}")
-    return Passed(replace(candidate, leverage=cap), f"leverage {wanted} was capped to {cap}")
+    refusal = leverage_refusal(wanted, candidate.risk)
+    if refusal is not None:
+        return refusal
+    cap = _leverage_cap(candidate.risk)
+    note = f"leverage {wanted} was capped to {cap}" if wanted > cap else ""
+    return Passed(replace(candidate, leverage=min(wanted, cap)), note)
 
 
 def _leverage_in_use(candidate: Candidate) -> Passed | Refusal:
