@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 
 from app.domain.order import OrderStatus
@@ -18,6 +19,17 @@ def violations(state: EngineState, venues: Mapping[str, PaperVenue]) -> Iterator
     for account, venue in venues.items():
         if state.recovered and state.accounts[account].ready and not _in_doubt(state, account):
             yield from _orders_differ(state, account, venue)
+
+
+def books_differ(state: EngineState, venues: Mapping[str, PaperVenue], since: datetime) -> Iterator[str]:
+    """Invariant 1 for quantities, on accounts that were reconciled after `since`, when the world last moved."""
+    if state.suspicions:
+        return
+    for account, venue in venues.items():
+        known = state.accounts[account]
+        at = known.last_reconciled_at
+        if state.recovered and known.ready and at is not None and at > since and not _in_doubt(state, account):
+            yield from _books_differ(state, account, venue)
 
 
 def _in_doubt(state: EngineState, account: str) -> bool:
@@ -59,23 +71,17 @@ def _orders_differ(state: EngineState, account: str, venue: PaperVenue) -> Itera
         yield f"{missing} is live at {account} and not here"
 
 
-def books_differ(state: EngineState, venues: Mapping[str, PaperVenue]) -> Iterator[str]:
-    """Invariant 1 for quantities; only meaningful after a reconciliation that had nothing in doubt."""
-    for account, venue in venues.items():
-        if state.accounts[account].market_type is not MarketType.LINEAR:
-            continue
-        symbols = {symbol for symbol, _ in venue.ledger.positions} | {group.symbol for group in state.groups.values()}
-        for symbol in sorted(symbols):
-            for side in Side:
-                held = venue.ledger.positions.get((symbol, side))
-                ours = sum(
-                    (
-                        group.open_quantity
-                        for group in state.groups.values()
-                        if (group.account, group.symbol, group.side) == (account, symbol, side)
-                    ),
-                    ZERO,
-                )
-                theirs = (held.quantity if held else Decimal(0)) - state.external((account, symbol, side))
-                if ours != theirs:
-                    yield f"{symbol} {side} on {account}: {ours:f} here, {theirs:f} at the venue"
+def _books_differ(state: EngineState, account: str, venue: PaperVenue) -> Iterator[str]:
+    """Invariant 1 for quantities."""
+    if state.accounts[account].market_type is not MarketType.LINEAR:
+        return
+    ours: dict[tuple[str, Side], Decimal] = {}
+    for group in state.groups.values():
+        if group.account == account:
+            ours[group.symbol, group.side] = ours.get((group.symbol, group.side), ZERO) + group.open_quantity
+    for symbol, side in sorted(ours.keys() | venue.ledger.positions.keys()):
+        held = venue.ledger.positions.get((symbol, side))
+        theirs = (held.quantity if held else ZERO) - state.external((account, symbol, side))
+        here = ours.get((symbol, side), ZERO)
+        if here != theirs:
+            yield f"{symbol} {side} on {account}: {here:f} here, {theirs:f} at the venue"

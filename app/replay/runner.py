@@ -7,6 +7,7 @@ import csv
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from app.domain.timeframe import canonical
 from app.domain.values import MarketType, OrderRole, OrderSide, OrderType
 from app.messages.commands import ApplyConfig, CancelEntries, CloseGroup, Pause, ReduceGroup, Resume
 from app.messages.reports import FillKind, RefusalCode
+from app.ports.engine import EngineUnavailable
 from app.ports.faults import Fault, FaultKind
 from app.ports.paper_store import PaperOrder
 from app.replay import output
-from app.replay.invariants import violations
+from app.replay.invariants import books_differ, violations
 from app.replay.judge import failures
 from app.replay.model import FaultStep, PricesStep, QuoteStep, Scenario, ScenarioError, Step
 from app.replay.virtual_loop import VirtualLoop, run
@@ -120,9 +122,12 @@ class Runner:
         await self._world.boot()
         await self._loop.settle()
         for moment in moments:
+            moved_at = self._world.clock.now()
             await self._loop.advance_to(moment.at)
+            self._hold_books(moment, moved_at)
             await self._do(moment)
             await self._loop.settle()
+            self._raise_what_broke(moment)
             self._hold_invariants(moment)
         document = self._document(with_events=True)
         await self._world.engine.stop(0)
@@ -147,6 +152,14 @@ class Runner:
     def _start(self, work: Coroutine[Any, Any, Any]) -> None:
         """What may never be answered, because a crash comes first, is not waited for."""
         self._started.append(self._loop.create_task(work))
+
+    def _raise_what_broke(self, moment: Moment) -> None:
+        """A step that cannot be carried out ends the replay; one that a crash cut off does not."""
+        for task in [task for task in self._started if task.done()]:
+            self._started.remove(task)
+            error = None if task.cancelled() else task.exception()
+            if error is not None and not isinstance(error, EngineUnavailable):
+                raise ScenarioError(f"step {moment.number + 1} at {moment.at:f}: {error}") from error
 
     async def _do_price(self, step: Step) -> None:
         for symbol, price in (step.price or {}).items():
@@ -222,6 +235,11 @@ class Runner:
         for text in violations(state, self._world.venues):
             self._violations.append(f"after step {moment.number + 1} at {moment.at:f}: {text}")
 
+    def _hold_books(self, moment: Moment, moved_at: datetime) -> None:
+        """Before the world is moved again: what was reconciled since it last moved must be equal."""
+        for text in books_differ(self._world.engine.state, self._world.venues, moved_at):
+            self._violations.append(f"before step {moment.number + 1} at {moment.at:f}: {text}")
+
     # ------------------------------------------------------------------ output
 
     def _document(self, *, with_events: bool) -> dict[str, Any]:
@@ -243,7 +261,7 @@ class Runner:
             "events": [event.type for event in world.events] if with_events else [],
             "stats": {
                 "steps": len(self._scenario.steps),
-                "virtual_seconds": Decimal(self._loop.microseconds) / 1_000_000,
+                "virtual_seconds": _number(self._loop.microseconds),
                 "orders_sent": world.trap.orders_sent,
                 "requests_sent": world.trap.requests_sent,
                 "commits": world.trap.commits,
@@ -357,3 +375,9 @@ def _order_at_venue(order: PaperOrder) -> dict[str, Any]:
         "status": order.status.value,
         "reduce_only": order.reduce_only,
     }
+
+
+def _number(microseconds: int) -> int | float:
+    """Seconds as a JSON number, whole ones without a point."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return seconds if rest == 0 else microseconds / 1_000_000

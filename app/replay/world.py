@@ -99,7 +99,8 @@ class World:
         errors: tuple[FieldError, ...] = ()
         document = body
         try:
-            signal = validate(body)
+            document = parse_body(stored_payload(body).encode())
+            signal = validate(document)
         except InvalidFields as error:
             errors, document = error.errors, dict(error.document or {})
         command = AcceptSignal(
