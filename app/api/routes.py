@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from app.api import models
 from app.api.access import ADMIN, TRADER, VIEWER, Refused, verified
+from app.api.tables import csv_response, wants_csv
 from app.api.webhook import fields_of
 from app.domain.alert import InvalidFields, NotAnObject, parse_body, validate
 from app.messages.commands import CancelEntries, CloseGroup, Pause, PreviewSignal, ReduceGroup, Resume
@@ -33,6 +34,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 router = APIRouter(responses=ERRORS)
+CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 Name = Annotated[str, Query(min_length=1, max_length=40)]
 Id = Annotated[str, Path(pattern=r"^[a-z0-9]{1,32}$")]
@@ -41,15 +43,19 @@ Cursor = Annotated[str | None, Query(max_length=200)]
 When = Annotated[datetime | None, Query()]
 
 
-def _page(model: type[Item], page: Page[Any]) -> dict[str, Any]:
-    return {"items": [model.model_validate(row) for row in page.rows], "next_cursor": page.next_cursor}
+def _page(request: Request, model: type[Item], page: Page[Any]) -> models.Page[Item] | Response:
+    """JSON, or CSV where the request prefers it."""
+    rows = [model.model_validate(row) for row in page.rows]
+    if wants_csv(request):
+        return csv_response(model, rows, page.next_cursor)
+    return models.Page[model](items=rows, next_cursor=page.next_cursor)  # type: ignore[valid-type]  # made at run time
 
 
 def _utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
-@router.get("/health", tags=["engine"])
+@router.get("/health", tags=["engine"], response_model_exclude_none=True)
 async def health(request: Request) -> models.Health:
     """A stranger sees only the status."""
     state = request.app.state
@@ -119,7 +125,13 @@ async def cancel_entries(request: Request, group_id: Id) -> models.Result:
 # ---------------------------------------------------------------------------------------------- history
 
 
-@router.get("/api/execution/trades", dependencies=[VIEWER], tags=["history"])
+@router.get(
+    "/api/execution/trades",
+    dependencies=[VIEWER],
+    tags=["history"],
+    response_model=models.Page[models.Trade],
+    responses=CSV,
+)
 async def trades(
     request: Request,
     status: Literal["open", "closed"] | None = None,
@@ -129,10 +141,10 @@ async def trades(
     until: When = None,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> models.Page[models.Trade]:
+) -> models.Page[models.Trade] | Response:
     where = Filter(account=account, symbol=symbol, status=status, since=_utc(since), until=_utc(until))
     page = await request.app.state.queries.trades(where, PageRequest(limit, cursor))
-    return models.Page[models.Trade](**_page(models.Trade, page))
+    return _page(request, models.Trade, page)
 
 
 @router.get("/api/execution/trades/{trade_id}", dependencies=[VIEWER], tags=["history"])
@@ -143,7 +155,13 @@ async def trade(request: Request, trade_id: Id) -> models.Trade:
     return models.Trade.model_validate(found)
 
 
-@router.get("/api/execution/orders", dependencies=[VIEWER], tags=["history"])
+@router.get(
+    "/api/execution/orders",
+    dependencies=[VIEWER],
+    tags=["history"],
+    response_model=models.Page[models.Order],
+    responses=CSV,
+)
 async def orders(
     request: Request,
     group_id: Annotated[str | None, Query(pattern=r"^[a-z0-9]{1,32}$")] = None,
@@ -152,13 +170,19 @@ async def orders(
     account: Name | None = None,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> models.Page[models.Order]:
+) -> models.Page[models.Order] | Response:
     where = Filter(account=account, symbol=symbol, group_id=group_id, status=status)
     page = await request.app.state.queries.orders(where, PageRequest(limit, cursor))
-    return models.Page[models.Order](**_page(models.Order, page))
+    return _page(request, models.Order, page)
 
 
-@router.get("/api/execution/fills", dependencies=[VIEWER], tags=["history"])
+@router.get(
+    "/api/execution/fills",
+    dependencies=[VIEWER],
+    tags=["history"],
+    response_model=models.Page[models.Fill],
+    responses=CSV,
+)
 async def fills(
     request: Request,
     group_id: Annotated[str | None, Query(pattern=r"^[a-z0-9]{1,32}$")] = None,
@@ -168,16 +192,22 @@ async def fills(
     until: When = None,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> models.Page[models.Fill]:
+) -> models.Page[models.Fill] | Response:
     where = Filter(account=account, symbol=symbol, group_id=group_id, since=_utc(since), until=_utc(until))
     page = await request.app.state.queries.fills(where, PageRequest(limit, cursor))
-    return models.Page[models.Fill](**_page(models.Fill, page))
+    return _page(request, models.Fill, page)
 
 
 # ---------------------------------------------------------------------------------------------- signals
 
 
-@router.get("/api/execution/signals", dependencies=[VIEWER], tags=["signals"])
+@router.get(
+    "/api/execution/signals",
+    dependencies=[VIEWER],
+    tags=["signals"],
+    response_model=models.Page[models.Signal],
+    responses=CSV,
+)
 async def signals(
     request: Request,
     outcome: Literal["pending", "executed", "queued", "ignored", "rejected"] | None = None,
@@ -185,10 +215,10 @@ async def signals(
     account: Name | None = None,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> models.Page[models.Signal]:
+) -> models.Page[models.Signal] | Response:
     where = Filter(account=account, symbol=symbol, status=outcome)
     page = await request.app.state.queries.signals(where, PageRequest(limit, cursor))
-    return models.Page[models.Signal](**_page(models.Signal, page))
+    return _page(request, models.Signal, page)
 
 
 @router.get("/api/execution/signals/{signal_id}", dependencies=[VIEWER], tags=["signals"])
@@ -254,9 +284,9 @@ async def reconcile(request: Request) -> models.Reconciliation:
 
 
 @router.post("/api/execution/pause", dependencies=[TRADER], tags=["engine"])
-async def pause(request: Request, body: models.Pausing) -> models.Result:
+async def pause(request: Request, body: models.Pausing | None = None) -> models.Result:
     """Refuse entries until resumed; exits, stops and reconciliation go on."""
-    return models.Result.model_validate(await request.app.state.engine.ask(Pause(body.reason)))
+    return models.Result.model_validate(await request.app.state.engine.ask(Pause((body or models.Pausing()).reason)))
 
 
 @router.post("/api/execution/resume", dependencies=[TRADER], tags=["engine"])

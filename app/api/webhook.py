@@ -116,9 +116,13 @@ class Webhook:
             raise _Answer(403, _error("not_allowed", "the sender is not on the allow-list"))
         raw = await self._body(headers, receive)
         document = self._parsed(raw)
-        key = self._authenticated(headers, raw, document, sender)
-        if isinstance(document, NotAnObject):
+        if isinstance(document, NotAnObject):  # no secret can be in it, so its sender may know what is wrong
             raise _Answer(400, _error("not_json", str(document)))
+        if isinstance(document, InvalidFields) and document.document is None:
+            raise _Answer(
+                422, _error("invalid_signal", "the signal was refused") | {"fields": fields_of(document.errors)}
+            )
+        key = self._authenticated(headers, raw, document, sender)
         answer = await self._ask(self._command(document, key))
         return _answered(answer)
 
@@ -152,7 +156,7 @@ class Webhook:
         self,
         headers: dict[bytes, bytes],
         raw: bytes,
-        document: dict[str, Any] | InvalidFields | NotAnObject,
+        document: dict[str, Any] | InvalidFields,
         sender: str | None,
     ) -> WebhookKey:
         key = self._by_signature(headers, raw) if b"x-signature" in headers else self._by_secret(document)
@@ -166,9 +170,7 @@ class Webhook:
         log.info("a webhook was refused", sender=sender, reason="signature" if b"x-signature" in headers else "key")
         raise _Answer(401, {"error": "unauthorized", "detail": "not authorised"})
 
-    def _by_secret(self, document: dict[str, Any] | InvalidFields | NotAnObject) -> WebhookKey | None:
-        if isinstance(document, NotAnObject):
-            return None
+    def _by_secret(self, document: dict[str, Any] | InvalidFields) -> WebhookKey | None:
         fields = document.document if isinstance(document, InvalidFields) else document
         secret = (fields or {}).get("secret")
         return self._keys.match(secret) if isinstance(secret, str) else None

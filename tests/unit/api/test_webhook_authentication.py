@@ -200,3 +200,19 @@ async def test_each_request_is_one_line_with_status_and_time(front: Front) -> No
     (line,) = lines
     assert line["status"] == 202
     assert line["ms"] >= 0
+
+
+@pytest.mark.parametrize("body", [b"hello", b"[1]", b"", b"{", b"\xff"])
+async def test_what_is_no_object_is_answered_400_and_counts_as_no_attempt(front: Front, body: bytes) -> None:
+    for _ in range(30):
+        answer = await front.post(body)
+        assert answer.status_code == 400
+        assert answer.json()["error"] == "not_json"
+
+
+async def test_what_is_nested_beyond_reading_is_answered_422(front: Front, engine: FakeEngine) -> None:
+    answer = await front.post(b'{"a":' * 100_000)
+    assert answer.status_code in {400, 413, 422}
+    deep = await front.post(b'{"secret": "x", "a":' + b"[" * 5000 + b"]" * 5000 + b"}")
+    assert deep.status_code == 422
+    assert engine.asked == []
