@@ -125,9 +125,9 @@ def _unexpected(turn: Turn, report: OrderReport, order: Order | None) -> None:
 
 def _another_instance(turn: Turn, report: OrderReport) -> None:
     account = turn.state.accounts[report.account]
-    if account.hold is None:
-        account.hold = "orders of another Ziggurat instance are live on this account"
-        turn.alert("critical", account.hold, account=report.account)
+    if account.foreign is None:
+        account.foreign = "orders of another Ziggurat instance are live on this account"
+        turn.alert("critical", account.foreign, account=report.account)
         turn.find(
             Finding(
                 report.account,
@@ -200,6 +200,9 @@ def _compare_books(turn: Turn, read: AccountRead, account: AccountState) -> bool
     if is_mass_difference(losing, everything):
         _hold_for_mass_difference(turn, account, losing)
         return True
+    if settled and account.mass_difference is not None:
+        account.mass_difference = None
+        turn.wants_promotion = True
     for book, groups, comparison in verdicts:
         settled = _settle_book(turn, book, groups, comparison) and settled
     return settled
@@ -264,10 +267,10 @@ def _is_explained(turn: Turn, book: BookKey, comparison: Comparison) -> bool:
 
 
 def _hold_for_mass_difference(turn: Turn, account: AccountState, losing: list[Group]) -> None:
-    if account.hold is not None:
+    if account.mass_difference is not None:
         return
-    account.hold = f"{len(losing)} groups seem to be gone at the venue without fills; nothing was changed"
-    turn.alert("critical", account.hold)
+    account.mass_difference = f"{len(losing)} groups seem to be gone at the venue without fills; nothing was changed"
+    turn.alert("critical", account.mass_difference)
     symbols = ", ".join(sorted({group.symbol for group in losing}))
     turn.find(Finding(account.id, None, "mass_difference", symbols, "", "entries held", turn.now))
 

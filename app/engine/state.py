@@ -35,10 +35,17 @@ class AccountState:
     stale_since: datetime | None = None
     reason: str | None = None
     last_reconciled_at: datetime | None = None
-    hold: str | None = None
-    """Why entries are held though the account is reachable: a mass difference, another instance's orders."""
+    foreign: str | None = None
+    """Another instance's orders are live on it: no entries until the trader chooses."""
+    mass_difference: str | None = None
+    """Too much seems to be gone at once: no entries until a read finds it there again."""
     activity: int = 0
     """Counts fills and sent orders, so that a snapshot older than one is recognised."""
+
+    @property
+    def hold(self) -> str | None:
+        """Why entries are held though the account is reachable."""
+        return self.foreign or self.mass_difference
 
     @property
     def ready(self) -> bool:
