@@ -20,14 +20,19 @@ def add_serve(add: Any) -> None:
     command.add_argument("--webhook-port", type=int, default=None)
 
 
-def run(options: argparse.Namespace) -> int:
-    settings = read_settings(
+def settings_of(options: argparse.Namespace) -> Settings:
+    """What the shared options and the ports of a command that serves ask for."""
+    return read_settings(
         data_dir=options.data_dir or default_data_dir(),
         config_file=options.config,
         log_level=options.log_level,
         api_port=options.api_port,
         webhook_port=options.webhook_port,
     )
+
+
+def run(options: argparse.Namespace) -> int:
+    settings = settings_of(options)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(settings))
     return 0

@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.bootstrap import Application, Settings, default_data_dir, read_settings
+from app.bootstrap import Application, Settings, read_settings
 from app.cli.control import ControlServer
 from app.cli.demo import DEMO_CONFIG, DEMO_ENVIRONMENT, DemoSignals
 from app.cli.send import CannotSend, post
+from app.cli.serve import settings_of
 
 if TYPE_CHECKING:
     from app.gui.desk import Desk
@@ -40,14 +41,7 @@ def add_demo(add: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = read_settings(
-        data_dir=options.data_dir or default_data_dir(),
-        config_file=options.config,
-        log_level=options.log_level,
-        api_port=options.api_port,
-        webhook_port=options.webhook_port,
-    )
-    return show(settings)
+    return show(settings_of(options))
 
 
 def run_demo(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QSplitter, QStackedLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QStackedLayout, QWidget
 
 from app.gui import formats
 from app.gui.actions import ENGINE, Actions
@@ -18,7 +18,7 @@ from app.gui.panels.detail import GroupDetail
 from app.gui.panels.panel import EmptyState, Panel
 from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
-from app.gui.widgets.basics import Button, Segments, Text, column
+from app.gui.widgets.basics import Button, FilterField, Segments, Text, column
 from app.gui.widgets.header import ViewHeader
 from app.gui.widgets.money import MoneyText
 from app.gui.widgets.table import Table
@@ -78,11 +78,7 @@ class PositionsPanel(Panel):
         self._percent = MoneyText("body", arrow=True)
         self._pnl = MoneyText("body")
         self._currency = Text("", "body", "tertiary")
-        self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter pair, account, status")
-        self.filter.setAccessibleName("Filter pair, account, status")
-        self.filter.setClearButtonEnabled(True)
-        self.filter.setFixedWidth(190)
+        self.filter = FilterField("Filter pair, account, status")
         self.segments = Segments(FILTERS, "all")
         for widget in (self._count, self._percent, self._pnl, self._currency, self.filter, self.segments):
             self.header.add_left(widget)
@@ -199,8 +195,7 @@ class PositionsPanel(Panel):
         self.detail.set_wide(wide)
 
     def focus_filter(self) -> None:
-        self.filter.setFocus()
-        self.filter.selectAll()
+        self.filter.take_focus()
 
     def choose(self, group_id: str) -> None:
         self.filter.clear()

@@ -8,7 +8,7 @@ import json
 import structlog
 from PySide6.QtCore import QRect, QSettings, Qt, Signal
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QFrame, QLineEdit, QPlainTextEdit, QSplitter, QStackedLayout, QTabWidget, QWidget
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSplitter, QStackedLayout, QTabWidget, QWidget
 
 from app.base.errors import AppError
 from app.gui import formats
@@ -29,7 +29,7 @@ from app.gui.panels.detail_tabs import Lines
 from app.gui.panels.panel import EmptyState, Panel
 from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
-from app.gui.widgets.basics import Button, Segments, Text, column, row
+from app.gui.widgets.basics import Button, FilterField, Segments, Text, column, row
 from app.gui.widgets.header import ViewHeader
 from app.gui.widgets.outcome import OutcomeTag
 from app.gui.widgets.table import Table
@@ -96,11 +96,7 @@ class SignalsPanel(Panel):
 
     def _build_header(self) -> None:
         self.header = ViewHeader("Signals")
-        self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter pair, alert, reason")
-        self.filter.setAccessibleName("Filter pair, alert, reason")
-        self.filter.setClearButtonEnabled(True)
-        self.filter.setFixedWidth(200)
+        self.filter = FilterField("Filter pair, alert, reason")
         self.segments = Segments(OUTCOMES, "all")
         self.header.add_left(self.filter)
         self.header.add_left(self.segments)
@@ -170,8 +166,7 @@ class SignalsPanel(Panel):
         self.table.set_wide(wide)
 
     def focus_filter(self) -> None:
-        self.filter.setFocus()
-        self.filter.selectAll()
+        self.filter.take_focus()
 
     def choose(self, signal_id: str) -> None:
         self.table.choose(signal_id)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui.theme import theme
 
@@ -128,6 +128,21 @@ class Segments(QWidget):
     def label(self, name: str, text: str) -> None:
         if self._buttons[name].text() != text:
             self._buttons[name].setText(text)
+
+
+class FilterField(QLineEdit):
+    """Narrows a view's table by words."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.setPlaceholderText(words)
+        self.setAccessibleName(words)
+        self.setClearButtonEnabled(True)
+        self.setFixedWidth(theme.scaled(195))
+
+    def take_focus(self) -> None:
+        self.setFocus()
+        self.selectAll()
 
 
 def _emitter(signal: Any, value: str) -> Callable[[], None]:
