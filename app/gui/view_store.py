@@ -32,7 +32,7 @@ CLOSE_WORDS = {
     "dust": "closed but for dust",
     "cancelled": "ended without a fill",
 }
-SIGNALS_KEPT = 2_000
+SIGNALS_KEPT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,8 @@ class ViewStore(QObject):
         self.by_market: dict[tuple[str, str], set[str]] = {}
         self.signals: dict[str, SignalRecord] = {}
         """Newest first."""
+        self.signals_kept = SIGNALS_KEPT
+        """Grows as a person reads on into the past."""
         self.alerts: deque[Alert] = deque(maxlen=ALERTS_KEPT)
         """Newest first."""
         self.equity: tuple[EquitySample, ...] = ()
@@ -122,7 +124,7 @@ class ViewStore(QObject):
             return
         merged = self.signals | {record.id: record for record in records}
         ordered = sorted(merged.values(), key=lambda record: (record.received_at, record.id), reverse=True)
-        self.signals = {record.id: record for record in ordered[:SIGNALS_KEPT]}
+        self.signals = {record.id: record for record in ordered[: self.signals_kept]}
 
     def put_alerts(self, events: Iterable[EventRecord]) -> None:
         for event in events:

@@ -108,3 +108,12 @@ def test_a_decision_that_is_not_made_has_no_latency() -> None:
 def test_a_body_that_is_no_json_is_shown_as_it_came() -> None:
     assert pretty_body('{"a": 1}') == '{\n  "a": 1\n}'
     assert pretty_body("no json") == "no json"
+
+
+async def test_only_so_many_are_kept_and_those_that_fell_out_leave_the_table(scene: Scene) -> None:
+    scene.window.show_view("signals")
+    scene.store.signals_kept = 20
+    scene.show([], [signal(number) for number in range(1, 20)])
+    scene.show([], [signal(number) for number in range(20, 31)])
+    assert len(scene.window.signals.model.keys()) == 20
+    assert signal(1).id not in scene.window.signals.model.keys()

@@ -13,7 +13,7 @@ from app.domain.timeframe import canonical, seconds
 from app.domain.values import ZERO
 from app.messages.reports import Candle
 
-_KEPT_OF = {1: 1_000, 60: 2_000, 3_600: 2_000, 86_400: 2_000}
+_KEPT_OF = {1: 150, 60: 2_000, 3_600: 2_000, 86_400: 2_000}
 _LENGTHS = sorted(_KEPT_OF)
 _SECOND = 1_000_000
 _DAY = 86_400

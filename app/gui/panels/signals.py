@@ -108,6 +108,8 @@ class SignalsPanel(Panel):
             return
         now = self._desk.clock.now()
         known = set(self.model.keys())
+        for signal_id in known - self.store.signals.keys():
+            self.model.drop(signal_id)
         new = False
         for record in reversed(self.store.signals.values()):
             new = new or record.id not in known
@@ -157,6 +159,7 @@ class SignalsPanel(Panel):
             log.warning("older signals could not be read", error=str(error))
             return
         if page.rows:
+            self.store.signals_kept = len(self.store.signals) + MORE_AT_ONCE
             self.store.put_signals(page.rows)
             self.refresh(None)
 
