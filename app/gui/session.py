@@ -41,7 +41,8 @@ class WindowSession:
         self.window = MainWindow(desk, self.store, self.actions, settings)
         self.window.leaving.connect(self._ask_leave)
         self._settings = settings
-        self._tray = _Tray(self.window, self.stopped.set) if QSystemTrayIcon.isSystemTrayAvailable() else None
+        has_tray = QSystemTrayIcon.isSystemTrayAvailable()
+        self._tray = _Tray(self.window, self.store, self.stopped.set) if has_tray else None
 
     async def open(self, *, first_start: bool = True) -> None:
         """Show the window with what there is; the first time, the way in."""
@@ -67,8 +68,10 @@ class WindowSession:
 class _Tray(QSystemTrayIcon):
     """The engine's state beside the clock; a click brings the window back."""
 
-    def __init__(self, window: MainWindow, stop: Callable[[], None]) -> None:
+    def __init__(self, window: MainWindow, store: ViewStore, stop: Callable[[], None]) -> None:
         super().__init__(QIcon(logo_pixmap(64, live=False)), window)
+        self._store = store
+        self._shown = ""
         self._menu = QMenu()
         show = QAction("Show window", self._menu)
         show.triggered.connect(window.showNormal)
@@ -77,6 +80,23 @@ class _Tray(QSystemTrayIcon):
         self._menu.addAction(show)
         self._menu.addAction(end)
         self.setContextMenu(self._menu)
-        self.setToolTip("Ziggurat")
+        store.changed.connect(self._tell)
+        theme.changed.connect(self._draw)
+        self._tell()
         self.activated.connect(lambda _: window.showNormal())
         self.show()
+
+    def _tell(self, _: object = None) -> None:
+        """The icon and its words follow the engine's state."""
+        engine = self._store.engine
+        said = f"Ziggurat \u2013 {engine.state}, {engine.open_groups} open"
+        if said != self._shown:
+            self._shown = said
+            self.setToolTip(said)
+            self._draw()
+
+    def _draw(self) -> None:
+        engine = self._store.engine
+        live = any(account.environment == "live" for account in engine.accounts)
+        sign = {"paused": "warning", "halted": "critical_fill"}.get(engine.state)
+        self.setIcon(QIcon(logo_pixmap(64, live=live, sign=sign)))

@@ -42,6 +42,8 @@ SHORTCUTS = (
     ("Ctrl+F  /", "filter of this view"),
     ("\u2191 \u2193 \u2190 \u2192", "rows; fold and unfold"),
     ("Enter", "open the detail"),
+    ("F6", "next region: rail, table, detail, strip"),
+    ("+ \u2212 \u2190 \u2192 Home", "the ladder: zoom, pan, all of it"),
     ("C", "close group\u2026"),
     ("Shift+C", "close %\u2026"),
     ("X", "cancel entries\u2026"),
@@ -145,6 +147,7 @@ class MainWindow(QMainWindow):
         self._shortcut("Ctrl+Shift+P", self._toggle_pause)
         self._shortcut("Ctrl+Shift+R", self._actions.reconcile)
         self._shortcut("Ctrl+T", self.next_theme)
+        self._shortcut("F6", self.next_region)
         self._shortcut("Ctrl+=", lambda: theme.zoom_by(1))
         self._shortcut("Ctrl+-", lambda: theme.zoom_by(-1))
         self._shortcut("Ctrl+0", lambda: theme.zoom(100))
@@ -208,6 +211,17 @@ class MainWindow(QMainWindow):
         self.alerts.show_troubles(found)
         self.rail.badge("positions", str(engine.open_groups) if engine.open_groups else "")
         self.setWindowTitle(f"{'LIVE' if live else 'PAPER'} \u2013 Ziggurat")
+
+    def next_region(self) -> None:
+        """Rail, table, detail, strip, and around again."""
+        host = self.views.currentWidget()
+        panel = host.panel.regions() if isinstance(host, PanelHost) else []
+        regions = [region for region in (self.rail, *panel, self.strip) if region.isVisible()]
+        focused = self.focusWidget()
+        now = next((place for place, region in enumerate(regions) if _holds(region, focused)), -1)
+        region = regions[(now + 1) % len(regions)]
+        firsts: dict[QWidget, QWidget] = {self.rail: self.rail.widgets()[0], self.strip: self.strip.pause}
+        firsts.get(region, region).setFocus(Qt.FocusReason.TabFocusReason)
 
     def _focus_filter(self) -> None:
         host = self.views.currentWidget()
@@ -350,3 +364,7 @@ class MainWindow(QMainWindow):
     def ask_leave(self, *, tray: bool, stop: Callable[[], None]) -> None:
         """Keep running in the tray, or stop; what stays at the venue is said."""
         self._open(lambda: leave_sheet(self.content, self._store, tray=tray, hide=self.hide, stop=stop))
+
+
+def _holds(region: QWidget, focused: QWidget | None) -> bool:
+    return focused is not None and (focused is region or region.isAncestorOf(focused))

@@ -169,3 +169,15 @@ async def test_a_market_that_is_none_stops_the_first_start_there(scene: Scene) -
     sheet.next.click()  # type: ignore[attr-defined]  # as above
     sheet.symbol.setText("?")  # type: ignore[attr-defined]  # as above
     assert not sheet.next.isEnabled()  # type: ignore[attr-defined]  # as above
+
+
+async def test_f6_goes_from_rail_to_table_to_detail_to_strip_and_around(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1)])
+    rail, positions = scene.window.rail, scene.window.positions
+    rail.widgets()[0].setFocus()
+    seen = []
+    for _ in range(4):
+        scene.window.next_region()
+        seen.append(scene.window.focusWidget())
+    assert seen == [positions.table, positions.detail, scene.window.strip.pause, rail.widgets()[0]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetricsF, QMouseEvent, QPainter, QPen, QPolygonF, QWheelEvent
+from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF, QWheelEvent
 
 from app.gui import formats
 from app.gui.charts.axes import (
@@ -48,6 +48,8 @@ EDGE = 12
 FILL_RADIUS = 5
 WHEEL_STEP = 120
 ZOOM_PER_STEP = 0.85
+PAN_PARTS = 8
+"""An arrow key moves by this part of what is in sight."""
 COLORS = {"entry": "chart_entry", "tp": "chart_tp", "average": "chart_average", "stop": "chart_stop"}
 DASHES: dict[str, tuple[float, ...]] = {"entry": (2, 3), "tp": (5, 3), "average": (), "stop": ()}
 STRONG = frozenset({"average", "stop"})
@@ -65,11 +67,15 @@ class _Columns:
 
 
 class LadderChart(Canvas):
-    """Wheel zooms time, drag pans, double click resets; a cross-hair follows the pointer."""
+    """Wheel zooms time, drag pans, double click resets; a cross-hair follows the pointer.
+
+    With the keyboard: + and − zoom, left and right pan, Home resets.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumSize(QSize(320, 160))
         self._state: LadderState | None = None
         self._message = "The market's rules and price are being read\u2026"
@@ -171,6 +177,23 @@ class LadderChart(Canvas):
             bars = (event.position().x() - start) / self._view.spacing
             self._show_window(window.panned(bars, self._count))
         self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        window, count = self._window, self._count
+        step = self._view.bars / PAN_PARTS if self._view is not None else 0.0
+        match event.key():
+            case Qt.Key.Key_Plus | Qt.Key.Key_Equal:
+                self._show_window(window.zoomed(ZOOM_PER_STEP, 1.0, count))
+            case Qt.Key.Key_Minus:
+                self._show_window(window.zoomed(1 / ZOOM_PER_STEP, 1.0, count))
+            case Qt.Key.Key_Left:
+                self._show_window(window.panned(step, count))
+            case Qt.Key.Key_Right:
+                self._show_window(window.panned(-step, count))
+            case Qt.Key.Key_Home:
+                self._show_window(TimeWindow())
+            case _:
+                super().keyPressEvent(event)
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         self._pointer = None

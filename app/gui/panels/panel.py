@@ -33,6 +33,10 @@ class Panel(QWidget):
     def focus_filter(self) -> None:
         """Where the view has a filter, the keyboard goes there."""
 
+    def regions(self) -> list[QWidget]:
+        """Where F6 takes the keyboard, in reading order."""
+        return []
+
     def save(self, settings: QSettings) -> None:
         """Keep what the trader arranged."""
 

@@ -194,6 +194,9 @@ class PositionsPanel(Panel):
         self._split.setSizes([max(self._split.height() - height, 120), height])
         self.detail.set_wide(wide)
 
+    def regions(self) -> list[QWidget]:
+        return [self.table, self.detail]
+
     def focus_filter(self) -> None:
         self.filter.take_focus()
 

@@ -168,6 +168,9 @@ class SignalsPanel(Panel):
     def set_wide(self, wide: bool) -> None:
         self.table.set_wide(wide)
 
+    def regions(self) -> list[QWidget]:
+        return [self.table, self.answer.body]
+
     def focus_filter(self) -> None:
         self.filter.take_focus()
 

@@ -24,8 +24,8 @@ def _part(box: QRectF, left: float, top: float, width: float, height: float) -> 
     )
 
 
-def logo_pixmap(size: int, *, live: bool) -> QPixmap:
-    """For window and tray; the ground tells paper from live money."""
+def logo_pixmap(size: int, *, live: bool, sign: str | None = None) -> QPixmap:
+    """For window and tray; the ground tells paper from live money, a dot in the colour `sign` that something is off."""
     pixmap = QPixmap(size, size)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
@@ -35,6 +35,9 @@ def logo_pixmap(size: int, *, live: bool) -> QPixmap:
     painter.drawRoundedRect(0, 0, size, size, size // 6, size // 6)
     inset = size * 0.18
     paint_logo(painter, QRectF(inset, inset, size - 2 * inset, size - 2 * inset))
+    if sign is not None:
+        painter.setBrush(theme.color(sign))
+        painter.drawEllipse(QRectF(size * 0.62, size * 0.62, size * 0.36, size * 0.36))
     painter.end()
     return pixmap
 

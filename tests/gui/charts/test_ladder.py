@@ -331,3 +331,17 @@ def test_two_hundred_candles_and_twenty_lines_are_painted_quickly(chart: LadderC
         chart.grab()
         spent.append(perf_counter() - began)
     assert min(spent) < 0.02  # some 0.003 on a quiet machine; a crowded one is slower
+
+
+def test_what_the_pointer_does_the_keys_do_too(chart: LadderChart) -> None:
+    chart.set_state(ladder())
+    painted(chart)
+    whole = chart.window_shown
+    QTest.keyClick(chart, Qt.Key.Key_Plus)
+    zoomed = chart.window_shown
+    painted(chart)
+    QTest.keyClick(chart, Qt.Key.Key_Left)
+    panned = chart.window_shown
+    QTest.keyClick(chart, Qt.Key.Key_Home)
+    assert len({whole, zoomed, panned}) == 3
+    assert chart.window_shown == whole
