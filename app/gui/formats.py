@@ -105,3 +105,10 @@ def pair(symbol: str) -> tuple[str, str]:
     """Base, and what follows it: (`AVAX`, `/USDT`) of `AVAX/USDT:USDT`."""
     base, slash, rest = symbol.partition("/")
     return base, f"{slash}{rest.partition(':')[0]}" if slash else ""
+
+
+def spoken(text: str) -> str:
+    """As a screen reader should say it: `minus 5.84 percent`."""
+    if text in {"", NOTHING}:
+        return "none"
+    return text.replace(MINUS, "minus ").replace("+", "plus ").replace("%", " percent")

@@ -202,3 +202,12 @@ def _everything(scene: Scene) -> object:
     from app.gui.view_store import Change
 
     return Change(groups=frozenset(scene.store.groups), engine=True)
+
+
+async def test_a_cell_is_spoken_with_its_column(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([replace(group(1), unrealized_percent=D("-5.84"))])
+    table = scene.window.positions.table
+    names = [column.name for column in table.rows.columns]
+    spoken = table.sorted.index(0, names.index("percent")).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken == "Unrealised %, minus 5.84 percent"

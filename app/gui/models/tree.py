@@ -10,6 +10,8 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
 
+from app.gui import formats
+
 Index = QModelIndex | QPersistentModelIndex
 VALUE = Qt.ItemDataRole.UserRole + 1
 """The column's typed value of a row, for delegates and sorting."""
@@ -212,8 +214,10 @@ class TreeModel(QAbstractItemModel):
             return None
         column, row = self.columns[index.column()], self.node(index).row
         match role:
-            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.AccessibleTextRole:
+            case Qt.ItemDataRole.DisplayRole:
                 return column.text(row)
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return f"{column.title}, {formats.spoken(column.text(row))}"
             case Qt.ItemDataRole.ToolTipRole:
                 return column.tip(row) if column.tip else None
             case Qt.ItemDataRole.TextAlignmentRole:

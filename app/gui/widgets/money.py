@@ -39,7 +39,7 @@ class MoneyText(QWidget):
         if (value, text) == (self._value, self._text):
             return
         self._value, self._text = value, text
-        self.setAccessibleName(text.replace(formats.MINUS, "minus ").replace("+", "plus "))
+        self.setAccessibleName(formats.spoken(text))
         self.setToolTip(formats.plain(value) if value is not None else "")
         self.updateGeometry()
         self.update()
