@@ -320,6 +320,7 @@ class MainWindow(QMainWindow):
             self.logo.set_wide(wide)
             for host in self._hosts.values():
                 host.panel.set_wide(wide)
+            self._show_frame()
 
     def _restore(self) -> None:
         self.rail.set_wide(False)

@@ -115,7 +115,7 @@ class EmptyState(QWidget):
         why = Text(reason, "body", "secondary")
         why.setWordWrap(True)
         why.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        why.setMaximumWidth(560)
+        why.setFixedWidth(theme.scaled(560))
         layout.addWidget(why, 0, Qt.AlignmentFlag.AlignHCenter)
         if action is not None:
             button = Button(action, icon, kind="primary")

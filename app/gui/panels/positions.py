@@ -24,6 +24,8 @@ from app.gui.widgets.money import MoneyText
 from app.gui.widgets.table import Table
 from app.messages.snapshots import GroupSnapshot
 
+TALL = 1000
+"""From this window height on the detail has room for more."""
 FILTERS = (("all", "All"), ("winning", "Winning"), ("losing", "Losing"), ("no_stop", "No stop"))
 
 
@@ -152,6 +154,8 @@ class PositionsPanel(Panel):
         money = self.store.engine.money
         self._count.show_text(f"{len(self.store.groups)} open")
         percent = money.unrealized * 100 / money.invested if money.invested > 0 else None
+        for widget in (self._percent, self._pnl, self._currency):
+            widget.setVisible(money.invested > 0)
         self._percent.show_percent(percent)
         self._pnl.show_money(money.unrealized if money.invested > 0 else None)
         self._currency.show_text(money.currency if money.invested > 0 else "")
@@ -170,7 +174,7 @@ class PositionsPanel(Panel):
             self.empty.show_facts(
                 [
                     (engine.state == "running", f"The engine is {engine.state}"),
-                    (bool(engine.accounts), f"{len(engine.accounts)} account(s), paper or live, are set up"),
+                    (bool(engine.accounts), _accounts(len(engine.accounts))),
                     (last is not None, f"The last signal came at {last:%H:%M:%S} UTC" if last else "No signal yet"),
                 ]
             )
@@ -190,7 +194,7 @@ class PositionsPanel(Panel):
 
     def set_wide(self, wide: bool) -> None:
         self.table.set_wide(wide)
-        height = 420 if wide and self.height() > 800 else 292
+        height = 420 if self.window().height() >= TALL else 292
         self._split.setSizes([max(self._split.height() - height, 120), height])
         self.detail.set_wide(wide)
 
@@ -235,6 +239,10 @@ class PositionsPanel(Panel):
         chosen = str(settings.value("positions/filter", "all"))
         if chosen in dict(FILTERS):
             self.segments.choose(chosen)
+
+
+def _accounts(count: int) -> str:
+    return "1 account is set up" if count == 1 else f"{count} accounts are set up"
 
 
 def _passes(item: PositionRow, words: list[str], wanted: str) -> bool:
