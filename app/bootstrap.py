@@ -27,8 +27,7 @@ from app.base.config import Config, ConfigError, parse_config
 from app.base.config.tree import deep_merged
 from app.base.ids import RandomIds
 from app.base.log import set_up
-from app.domain.alert import parse_body, validate
-from app.domain.signal import Signal
+from app.domain.placed import read_recorded
 from app.engine.engine import Engine
 from app.engine.supervisor import LoopWatch
 from app.exchange.paper.board import PriceBoard
@@ -36,6 +35,7 @@ from app.exchange.paper.feeds import make_feed
 from app.exchange.paper.rules import RuleBook
 from app.exchange.paper.venue import PaperVenue
 from app.messages.commands import SampleEquity
+from app.metrics.metrics import Metrics
 from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
 from app.persistence.tokens import SqliteTokens
@@ -103,11 +103,6 @@ def _document(file: Path, *, must_exist: bool) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ConfigError(f"{file}: a configuration is a JSON object")
     return document
-
-
-def read_payload(payload: str) -> Signal:
-    """A recorded signal, read again."""
-    return validate(parse_body(payload.encode()))
 
 
 class Administration:
@@ -215,10 +210,18 @@ class Application:
         }
         self._feed = make_feed(config.paper, self.board, self._clock, settings.paper_feed)
         self._watch = LoopWatch(self._clock)
+        metrics = Metrics()
         self._sampler: Timer | None = None
         self._sampling: asyncio.Task[None] | None = None
         self.engine = Engine(
-            config, database.store, self.venues, self._clock, RandomIds(), random.SystemRandom().random, read_payload
+            config,
+            database.store,
+            self.venues,
+            self._clock,
+            RandomIds(),
+            random.SystemRandom().random,
+            read_recorded,
+            metrics,
         )
         self._listeners = build_listeners(
             engine=self.engine,
@@ -230,7 +233,9 @@ class Application:
             clock=self._clock,
             version=__version__,
             loop_lag_ms=self._watch.lag_ms,
+            metrics=metrics,
         )
+        self.engine.subscribe(metrics.on_event)
         self.administration = Administration(self._tokens, keys, self._listeners)
         self.queries: Queries = database.queries
         self.store = database.store

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -14,13 +14,14 @@ _BEARER = HTTPBearer(auto_error=False, description="A token made with `token cre
 
 
 class Refused(Exception):
-    """Ends a request with a status and the API's error shape."""
+    """Ends a request with a status and the API's error shape; `fields` are names with reasons."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    def __init__(self, status: int, code: str, detail: str, fields: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.fields = tuple(fields)
 
 
 def verified(tokens: Tokens, authorization: str | None) -> TokenInfo | None:
@@ -38,6 +39,7 @@ def needs(role: Role) -> Callable[..., Awaitable[TokenInfo]]:
         token = verified(request.app.state.tokens, request.headers.get("authorization"))
         if token is None:
             raise Refused(401, "unauthorized", "a valid token is needed")
+        request.state.asked_by = token.name
         if not token.role.allows(role):
             raise Refused(403, "forbidden", f"this needs the role {role}, the token has {token.role}")
         return token

@@ -6,11 +6,12 @@ import asyncio
 import json
 from collections import deque
 from contextlib import suppress
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
 
 from app.api.access import verified
+from app.api.models.values import LARGEST_SEQUENCE
 from app.base.clock import iso
 from app.messages.records import EventRecord
 
@@ -62,7 +63,11 @@ class Reader:
 
 
 @router.websocket("/api/execution/events")
-async def events(socket: WebSocket, since: int | None = None, types: str | None = None) -> None:
+async def events(
+    socket: WebSocket,
+    since: Annotated[int | None, Query(ge=0, le=LARGEST_SEQUENCE)] = None,
+    types: Annotated[str | None, Query(max_length=2000)] = None,
+) -> None:
     """`since` replays what came after that sequence; `types` is a comma-separated filter."""
     state = socket.app.state
     if verified(state.tokens, socket.headers.get("authorization")) is None:

@@ -11,6 +11,9 @@ from app.api.webhook import Receive, Scope, Send, respond
 from app.base.clock import Clock
 
 log = structlog.get_logger("system")
+audit = structlog.get_logger("audit")
+MOST_BODY_BYTES = 262_144
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED = frozenset(
     {b"origin", b"sec-fetch-site", b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"}
 )
@@ -45,8 +48,8 @@ class Guard:
             return 403, "wrong_host", "the API answers to this machine's own name and port only"
         if _REFUSED & headers.keys():
             return 403, "not_local", "requests of web pages and proxies are refused"
-        if scope["type"] == "http" and scope["path"] != WEBHOOK_PATH and not _is_json(headers):
-            return 415, "not_json", "bodies are application/json"
+        if scope["type"] == "http" and scope["path"] != WEBHOOK_PATH:
+            return _body_refusal(headers)
         return None
 
     async def _refuse(self, scope: Scope, send: Send, status: int, code: str, detail: str) -> None:
@@ -69,10 +72,25 @@ class Guard:
             route = getattr(scope.get("route"), "path", "unknown")
             ms = round((self._clock.monotonic() - started) * 1000, 2)
             log.info("request", method=scope["method"], route=route, status=status, ms=ms)
+            _note_action(scope, route, status)
 
 
-def _is_json(headers: dict[bytes, bytes]) -> bool:
-    has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
-    if not has_body:
-        return True
-    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower() == b"application/json"
+def _note_action(scope: Scope, route: str, status: int) -> None:
+    """Who asked for what, and how it was answered; bodies are not kept."""
+    who = scope.get("state", {}).get("asked_by")
+    if who is not None and scope["method"] not in _READING:
+        action = f"{scope['method']} {route}"
+        audit.info("asked to act", who=who, action=action, target=scope.get("path_params") or None, status=status)
+
+
+def _body_refusal(headers: dict[bytes, bytes]) -> tuple[int, str, str] | None:
+    """The webhook bounds its own bodies."""
+    if b"transfer-encoding" in headers:
+        return 411, "length_required", "a body is sent with its Content-Length"
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length) > MOST_BODY_BYTES:
+        return 413, "too_large", f"at most {MOST_BODY_BYTES} bytes are taken"
+    media = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if length != b"0" and media != b"application/json":
+        return 415, "not_json", "bodies are application/json"
+    return None

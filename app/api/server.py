@@ -21,6 +21,7 @@ from app.base.clock import Clock
 from app.base.config import Config
 from app.base.errors import OperatorActionNeeded
 from app.ports.engine import Engine
+from app.ports.metrics import MetricsExport
 from app.ports.paper import PaperPrices
 from app.ports.queries import Queries
 from app.ports.secrets import WebhookKeys
@@ -165,10 +166,22 @@ def build_listeners(
     clock: Clock,
     version: str,
     loop_lag_ms: Callable[[], float],
+    metrics: MetricsExport,
 ) -> Listeners:
     """Both applications around one webhook."""
     webhook = Webhook(engine, keys, clock, config)
-    private = PrivateApp(engine, queries, tokens, paper, webhook, clock, version, loop_lag_ms)
+    private = PrivateApp(
+        engine=engine,
+        queries=queries,
+        tokens=tokens,
+        paper=paper,
+        webhook=webhook,
+        clock=clock,
+        version=version,
+        loop_lag_ms=loop_lag_ms,
+        metrics=metrics,
+        config=config,
+    )
     host = config().api.host
     extra = None if _is_loopback(host) else host
     listeners: Listeners

@@ -33,6 +33,10 @@ class IdFactory(Protocol):
         """Fourteen characters, the first a letter `s`."""
         ...
 
+    def action_id(self) -> str:
+        """Fourteen characters, the first a letter `a`."""
+        ...
+
     def instance_tag(self) -> str:
         """Five characters that tell this data directory's orders from another's."""
         ...
@@ -46,6 +50,9 @@ class RandomIds:
 
     def signal_id(self) -> str:
         return "s" + self._draw(_SIGNAL_LENGTH)
+
+    def action_id(self) -> str:
+        return "a" + self._draw(_SIGNAL_LENGTH)
 
     def instance_tag(self) -> str:
         return self._draw(5)
@@ -61,6 +68,7 @@ class CountedIds:
     def __init__(self) -> None:
         self._groups = 0
         self._signals = 0
+        self._actions = 0
 
     def group_id(self) -> str:
         self._groups += 1
@@ -69,6 +77,10 @@ class CountedIds:
     def signal_id(self) -> str:
         self._signals += 1
         return "s" + base36(self._signals, _SIGNAL_LENGTH)
+
+    def action_id(self) -> str:
+        self._actions += 1
+        return "a" + base36(self._actions, _SIGNAL_LENGTH)
 
     def instance_tag(self) -> str:
         return "00000"

@@ -48,6 +48,19 @@ def _to_multiple(value: Decimal, unit: Decimal, rounding: Rounding) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True)
+class MaintenanceTier:
+    """From a notional of `floor` quote on, a position must keep `rate` of its notional, less `deduction` quote."""
+
+    floor: Decimal
+    rate: Decimal
+    deduction: Decimal = ZERO
+
+
+USUAL_TIERS = (MaintenanceTier(ZERO, Decimal("0.005")),)
+"""Where a venue tells none: half a percent, as large perpetuals begin."""
+
+
+@dataclass(frozen=True, slots=True)
 class MarketRules:
     """What a venue demands of orders in one market.
 
@@ -65,6 +78,7 @@ class MarketRules:
     min_notional: Decimal
     max_qty: Decimal | None = None
     contract_size: Decimal = ONE
+    maintenance: tuple[MaintenanceTier, ...] = USUAL_TIERS
 
     def quantize_price(self, price: Decimal, rounding: Rounding) -> Decimal:
         """`price` on the tick."""

@@ -8,8 +8,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
+from app.base.config.grid import GridSettings, StopLoss
 from app.domain.sizing import SizeType
-from app.domain.values import ONE, ZERO, Identity, MarketType, OrderSide, Side
+from app.domain.values import HUNDRED, ONE, ZERO, Identity, MarketType, OrderSide, Side
 
 
 class Intent(StrEnum):
@@ -34,6 +35,29 @@ class PositionWord(StrEnum):
 
 
 IntentType = Literal["signal", "exit", "reduce", "reverse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How an order by hand or a decision is entered: `price` None for at market, `is_single` as one leg.
+
+    `has_stop` tells that it brings its own stop, which then counts instead of the grid's.
+    """
+
+    price: Decimal | None
+    is_single: bool
+    has_stop: bool = False
+
+    def grid_of(self, usual: GridSettings) -> GridSettings:
+        changes: dict[str, object] = {"size_from": "signal", "size_value": None}
+        if self.is_single:
+            first = usual.levels_of(0)[0]
+            level = first.model_copy(update={"gap_percent": ZERO, "weight_percent": HUNDRED})
+            changes |= {"levels": (level,), "pyramid_levels": {}}
+        if self.has_stop:
+            changes["stop_loss"] = StopLoss(mode="signal")
+        kind = "market" if self.price is None else "limit"
+        return usual.model_copy(update={**changes, "entry_order_type": kind})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +93,22 @@ class Signal:
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
     max_slippage_percent: Decimal | None = None
+    form: Form | None = None
+    """Set where a person or a program placed an order instead of a strategy sending an alert."""
+
+    @property
+    def is_at_market(self) -> bool:
+        """Whether it brings no price of its own: the market's counts."""
+        return self.form is not None and self.form.price is None
+
+    @property
+    def hint(self) -> Decimal | None:
+        """A recent price of the market, where the signal brings one."""
+        return self.reference_price if self.reference_price > 0 else None
+
+    def grid_of(self, usual: GridSettings) -> GridSettings:
+        """The grid it is entered by: the `usual` one, or a single leg where it brings its own prices."""
+        return usual if self.form is None else self.form.grid_of(usual)
 
     @property
     def reference_price(self) -> Decimal:

@@ -64,11 +64,14 @@ def tightened_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Deci
 
 
 def current_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
-    """The stop wanted now, on the tick; None without a stop or with nothing open. `taker_fee` is a fraction."""
+    """The stop wanted now, on the tick: a person's, else the configured, or what is tighter; None without a stop or
+    with nothing open. `taker_fee` is a fraction.
+    """
     average = group.average_entry
     if average is None:
         return None
-    return _tightest(group.side, [stop_mode_price(group, rules, average), tightened_stop(group, rules, taker_fee)])
+    configured = group.manual_stop if group.manual_stop is not None else stop_mode_price(group, rules, average)
+    return _tightest(group.side, [configured, tightened_stop(group, rules, taker_fee)])
 
 
 def with_price(group: Group, price: Decimal) -> Group:
@@ -109,7 +112,8 @@ def needs_stop(group: Group) -> bool:
     """Whether something is open that a configured stop, the grid's or the signal's, must protect."""
     stop_loss = group.grid.stop_loss
     by_percent = stop_loss is not None and stop_loss.mode == "percent"
-    return (by_percent or group.signal_stop is not None) and group.open_quantity >= group.step_size
+    given = group.signal_stop is not None or group.manual_stop is not None
+    return (by_percent or given) and group.open_quantity >= group.step_size
 
 
 def _at_least_distance(settings: GridSettings, side: Side, reference: Decimal) -> Decimal:

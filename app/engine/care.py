@@ -11,6 +11,7 @@ from app.domain import client_order_id
 from app.domain.client_order_id import OrderAddress
 from app.domain.difference import Amendment, Means, difference
 from app.domain.group import EntryState, Group, Leg, end_entry, write_off_dust
+from app.domain.offset import timer_may_start
 from app.domain.order import RESTING, Order, OrderStatus
 from app.domain.stop_loss import current_stop, needs_stop, tightened_stop, with_price
 from app.domain.take_profit import leg_target
@@ -30,6 +31,9 @@ from app.domain.wanted import (
     watched_stop_is_hit,
     watches_take_profits,
 )
+from app.engine.closing import begin_close
+from app.engine.emergency import note_protection_failure
+from app.engine.pausing import note_stop
 from app.engine.state import AccountState, Market
 from app.engine.turn import Turn
 from app.messages.effects import AmendOrder, CancelOrder, LoadMarket, LookUpOrder, SubmitOrders
@@ -81,26 +85,12 @@ def terrain_of(turn: Turn, account: AccountState, market: Market) -> Terrain:
     )
 
 
-def begin_close(turn: Turn, group: Group, reason: CloseReason) -> Group:
-    """The group on its way out: its entries end, nothing else may exit it; the first reason stands."""
-    if group.closing is not None:
-        return group
-    closing = replace(
-        group.with_legs(end_entry),
-        closing=reason,
-        closing_at=turn.now,
-        hybrid_active=False,
-        reduce_quantity=ZERO,
-    )
-    turn.put_group(closing)
-    return closing
-
-
 # ---------------------------------------------------------------------------------------------- moving on by itself
 
 
 def _advanced(turn: Turn, group: Group, terrain: Terrain) -> Group:
     """The group after what prices, time and its own fills decide."""
+    group = _start_timer(turn, group)
     group = _end_entries_beyond_stop(group, terrain)
     group = _trail(turn, group, terrain)
     if group.closing is None:
@@ -111,6 +101,13 @@ def _advanced(turn: Turn, group: Group, terrain: Terrain) -> Group:
         group = _give_up_entries(group, terrain)
         group = _end_flat_pyramids(turn, group)
     return group
+
+
+def _start_timer(turn: Turn, group: Group) -> Group:
+    """The offset engine's, once."""
+    if group.offset_timer_at is not None or not timer_may_start(group, turn.config.offset):
+        return group
+    return replace(group, offset_timer_at=turn.now)
 
 
 def _end_entries_beyond_stop(group: Group, terrain: Terrain) -> Group:
@@ -278,6 +275,8 @@ def _close(turn: Turn, group: Group) -> None:
     )
     turn.keep_group(closed)
     turn.wants_promotion = True
+    if closed.close_reason is CloseReason.STOP_LOSS:
+        note_stop(turn)
     turn.emit(
         "trade.closed",
         group=closed,
@@ -464,6 +463,7 @@ def _when_grace_is_over(turn: Turn, group: Group) -> None:
         turn.wake(f"group/{group.id}", over)
         return
     turn.emit("protection.failed", group=group, policy=turn.config.protection.on_failure)
+    note_protection_failure(turn, group)
     turn.alert("critical", f"the stop of {group.symbol} {group.timeframe} could not be placed", group=group)
     if turn.config.protection.on_failure == "close_position":
         begin_close(turn, group, CloseReason.PROTECTION_FAILED)

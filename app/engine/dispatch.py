@@ -11,7 +11,18 @@ from app.domain.market import MarketRules, Quote
 from app.domain.order import Order, OrderStatus
 from app.domain.signal import Signal
 from app.domain.values import HUNDRED, MarketType, OrderRole, OrderType
-from app.engine import groups, operator, reconciling, reports, signals
+from app.engine import (
+    close_all,
+    emergency,
+    groups,
+    offsetting,
+    operator,
+    placing,
+    queueing,
+    reconciling,
+    reports,
+    signals,
+)
 from app.engine.care import care_for
 from app.engine.inbox import (
     AccountRead,
@@ -27,23 +38,45 @@ from app.engine.inbox import (
     SubmitAnswered,
     TimerDue,
 )
-from app.engine.queueing import promote
-from app.engine.state import Market
+from app.engine.state import Balance, Market
 from app.engine.turn import Turn
 from app.messages.commands import (
     AcceptSignal,
+    AcknowledgeAlert,
+    AddFunds,
     ApplyConfig,
+    BlockGroup,
     CancelEntries,
+    CloseAll,
     CloseGroup,
+    EmergencyReset,
+    EmergencyStop,
+    Force,
+    MoveStop,
+    NoteProposal,
     Pause,
+    PlaceOrder,
     PreviewSignal,
+    Promote,
     ReduceGroup,
+    Remove,
     Resume,
+    RunOffset,
     SampleEquity,
+    SetTakeProfitMode,
+    SkipOffset,
 )
 from app.messages.effects import LookUpOrder, SubmitOrders
 from app.messages.records import QueueReason
-from app.messages.reports import BalanceReport, ConnectionReport, FillReport, FundingReport, OrderReport, PositionReport
+from app.messages.reports import (
+    BalanceReport,
+    BreakerReport,
+    ConnectionReport,
+    FillReport,
+    FundingReport,
+    OrderReport,
+    PositionReport,
+)
 
 MOST_CARE_ROUNDS = 20
 """A group that is not at rest after so many rounds is a defect."""
@@ -60,6 +93,21 @@ class Dispatcher:
             CloseGroup: groups.close_group,
             ReduceGroup: groups.reduce_by_hand,
             CancelEntries: groups.cancel_entries,
+            MoveStop: groups.move_stop,
+            SetTakeProfitMode: groups.set_take_profit_mode,
+            PlaceOrder: placing.place,
+            AddFunds: placing.add_funds,
+            Promote: self._with_payloads(queueing.promote_by_hand),
+            Force: self._with_payloads(queueing.force),
+            Remove: queueing.remove,
+            EmergencyStop: emergency.stop,
+            EmergencyReset: emergency.reset,
+            CloseAll: close_all.begin,
+            RunOffset: offsetting.run,
+            SkipOffset: offsetting.skip,
+            BlockGroup: offsetting.block,
+            AcknowledgeAlert: operator.acknowledge,
+            NoteProposal: operator.note_proposal,
             Pause: operator.pause,
             Resume: operator.resume,
             ApplyConfig: operator.apply_config,
@@ -75,17 +123,26 @@ class Dispatcher:
             BalanceReport: _balance,
             PositionReport: _position,
             ConnectionReport: operator.connection_changed,
-            AccountRead: reconciling.account_read,
+            BreakerReport: operator.breaker_changed,
+            AccountRead: _account_read,
             AccountUnreachable: reconciling.account_unreachable,
-            MarketLoaded: _market_loaded,
+            MarketLoaded: self._market_loaded,
             GroupLoaded: _group_loaded,
             PriceTouched: _price_touched,
             TimerDue: self._timer,
             Recovered: self._recovered,
         }
 
+    def _with_payloads(
+        self, handler: Callable[[Turn, Any, Callable[[str], Signal]], Any]
+    ) -> Callable[[Turn, Any], Any]:
+        return lambda turn, message: handler(turn, message, self._read_payload)
+
     def __call__(self, turn: Turn, message: Any) -> Any:
+        fills = len(turn.ledger.fills)
         answer = self._handlers[type(message)](turn, message)
+        if len(turn.ledger.fills) > fills:
+            _look_after_fills(turn)
         self._settle(turn)
         return answer
 
@@ -95,10 +152,13 @@ class Dispatcher:
                 group_id = next(iter(turn.touched))
                 turn.touched.pop(group_id)
                 care_for(turn, group_id)
-            if not turn.wants_promotion:
+            offsetting.advance(turn)
+            close_all.advance(turn)
+            if turn.wants_promotion and not turn.touched:
+                turn.wants_promotion = False
+                queueing.promote(turn, self._read_payload)
+            if not turn.touched and not turn.wants_promotion:
                 return
-            turn.wants_promotion = False
-            promote(turn, self._read_payload)
         raise RuntimeError("groups and queue did not come to rest")
 
     def _timer(self, turn: Turn, message: TimerDue) -> None:
@@ -112,11 +172,16 @@ class Dispatcher:
             case "lookup" | "stop":
                 _look_up(turn, key)
             case "queue":
+                emergency.watch(turn)
+                queueing.expire(turn)
                 turn.wants_promotion = bool(turn.state.queue)
+            case "offset":
+                offsetting.evaluate_now(turn)
 
     def _recovered(self, turn: Turn, _: Recovered) -> None:
         """Act on what was recorded meanwhile: exits first, then entries, then the queue."""
         turn.state.recovered = True
+        emergency.watch(turn)
         waiting = [(record, self._read_payload(record.payload)) for record in turn.state.pending_signals.values()]
         for record, signal in sorted(waiting, key=lambda item: not signals.is_exit(item[1])):
             signals.act_on_recorded(turn, record, signal)
@@ -125,27 +190,39 @@ class Dispatcher:
         turn.wants_promotion = True
         turn.emit("engine.started")
 
+    def _market_loaded(self, turn: Turn, message: MarketLoaded) -> None:
+        key = (message.account, message.symbol)
+        if message.report is None:
+            _market_missing(turn, message)
+            return
+        known = turn.state.markets.get(key)
+        quote = message.report.quote if known is None or known.quote is None else known.quote
+        turn.state.markets[key] = Market(message.report.rules, quote, turn.now)
+        if turn.state.recovered:
+            queueing.note_profits(turn, message.account, message.symbol, self._read_payload)
+            for group in turn.groups_on(message.account, message.symbol):
+                turn.touch(group.id)
+            turn.wants_promotion = True
+
+
+def _look_after_fills(turn: Turn) -> None:
+    if emergency.is_watched(turn):
+        emergency.watch(turn)
+    if turn.config.offset.evaluate_on_fill and turn.config.offset.mode != "off":
+        offsetting.look_soon(turn)
+
+
+def _account_read(turn: Turn, read: AccountRead) -> None:
+    reconciling.account_read(turn, read)
+    close_all.account_was_read(turn, read)
+
 
 def _balance(turn: Turn, report: BalanceReport) -> None:
-    turn.state.balances.setdefault(report.account, {})[report.asset] = (report.total, report.free)
+    turn.state.balances.setdefault(report.account, {})[report.asset] = Balance(report.total, report.free, report.at)
 
 
 def _position(turn: Turn, report: PositionReport) -> None:
     """Positions are compared when the account is read; fills tell the same sooner."""
-
-
-def _market_loaded(turn: Turn, message: MarketLoaded) -> None:
-    key = (message.account, message.symbol)
-    if message.report is None:
-        _market_missing(turn, message)
-        return
-    known = turn.state.markets.get(key)
-    quote = message.report.quote if known is None or known.quote is None else known.quote
-    turn.state.markets[key] = Market(message.report.rules, quote, turn.now)
-    if turn.state.recovered:
-        for group in turn.groups_on(message.account, message.symbol):
-            turn.touch(group.id)
-        turn.wants_promotion = True
 
 
 def _market_missing(turn: Turn, message: MarketLoaded) -> None:

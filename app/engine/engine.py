@@ -16,6 +16,7 @@ from app.base.errors import AppError, InvariantBroken
 from app.base.ids import IdFactory
 from app.domain.client_order_id import Namespace
 from app.domain.signal import Signal
+from app.domain.values import OrderType
 from app.engine.dispatch import Dispatcher
 from app.engine.inbox import PriceTouched, TimerDue
 from app.engine.mailbox import Envelope, Mailbox
@@ -23,19 +24,28 @@ from app.engine.recovery import Recovery
 from app.engine.state import NO_WATCH, AccountState, EngineState
 from app.engine.submitter import Submitter
 from app.engine.turn import Turn
-from app.engine.views import engine_view, group_view, queue_views
+from app.engine.views import engine_view, group_view, queue_views, risk_view
 from app.engine.watching import watch_of
-from app.messages.commands import AcceptSignal, CancelEntries, CloseGroup, Pause
+from app.messages.commands import (
+    AcceptSignal,
+    CancelEntries,
+    CloseAll,
+    CloseGroup,
+    EmergencyStop,
+    Pause,
+    PlaceOrder,
+)
 from app.messages.effects import LoadMarket
 from app.messages.records import EventRecord, SignalRecord
 from app.messages.reports import Candle, PriceReport
-from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport
+from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport, RiskSnapshot
 from app.ports.engine import CommandRefused, EngineUnavailable
+from app.ports.meter import Meter, NoMeter, Stage
 from app.ports.store import Store, StoreFailed
 from app.ports.venue import Venue
 
 log = structlog.get_logger("engine")
-_URGENT = (Pause, CloseGroup, CancelEntries)
+_URGENT = (EmergencyStop, CloseAll, Pause, CloseGroup, CancelEntries)
 QUEUE_TICK_SEC = 10.0
 DISK_RETRY_SEC = 5.0
 
@@ -55,19 +65,23 @@ class Engine:
         ids: IdFactory,
         jitter: Callable[[], float],
         read_payload: Callable[[str], Signal],
+        meter: Meter | None = None,
     ) -> None:
         self._store = store
         self._venues = venues
         self._clock = clock
         self._ids = ids
         self._jitter = jitter
+        self._meter = meter or NoMeter()
         self._mailbox = Mailbox()
         self._dispatch = Dispatcher(read_payload)
         self.state = EngineState(config)
         for account_id, venue in venues.items():
             self.state.accounts[account_id] = AccountState(account_id, venue.capabilities)
         self._recovery = Recovery(self.state, venues, clock, self._mailbox.post)
-        self._submitter = Submitter(venues, self.state, store, clock, self._mailbox.post, self._recovery.read_soon)
+        self._submitter = Submitter(
+            venues, self.state, store, clock, self._mailbox.post, self._recovery.read_soon, self._meter
+        )
         self._namespace = Namespace("00000", 0)
         self._listeners: list[Callable[[EventRecord], None]] = []
         self._price_listeners: list[Callable[[str, str], None]] = []
@@ -92,6 +106,7 @@ class Engine:
         await self._recovery.connect(self._deliver)
         self._repeat(self._scan, lambda: self.state.config.protection.monitor_interval_sec)
         self._repeat(lambda: self._mailbox.post(TimerDue("queue")), lambda: QUEUE_TICK_SEC)
+        self._repeat(self._evaluate, lambda: self.state.config.offset.evaluate_interval_sec)
 
     async def stop(self, grace: float) -> None:
         """Take nothing more, let requests under way finish within `grace` seconds, and end."""
@@ -122,6 +137,10 @@ class Engine:
 
         self._ticks = [*self._ticks[-8:], self._clock.call_later(seconds(), fire)]
 
+    def _evaluate(self) -> None:
+        if self.state.config.offset.mode != "off":
+            self._mailbox.post(TimerDue("offset"))
+
     def _scan(self) -> None:
         """Look at every open group once an interval, one after the other, so that no turn is long."""
         groups = list(self.state.open_ids)
@@ -138,7 +157,7 @@ class Engine:
     async def ask(self, command: Any) -> Any:
         if not self._is_open or self.state.stopping:
             raise EngineUnavailable("the engine is starting or stopping")
-        if self.state.halted is not None and isinstance(command, AcceptSignal):
+        if self.state.halted is not None and isinstance(command, AcceptSignal | PlaceOrder):
             raise EngineUnavailable(self.state.halted)
         return await self._mailbox.ask(command, urgent=isinstance(command, _URGENT))
 
@@ -152,7 +171,10 @@ class Engine:
         self._submitter.perform(wish)
 
     def snapshot(self) -> EngineSnapshot:
-        return engine_view(self.state, self._clock.now())
+        return engine_view(self._new_turn())
+
+    def risk(self) -> RiskSnapshot:
+        return risk_view(self._new_turn())
 
     def open_groups(self) -> Sequence[GroupSnapshot]:
         return [group_view(self.state, group) for group in self.state.groups.values() if group.is_open]
@@ -195,13 +217,19 @@ class Engine:
                 for envelope in batch:
                     envelope.fail(EngineUnavailable(str(error)))
 
+    def _new_turn(self) -> Turn:
+        return Turn(self.state, self._clock.now(), self._ids, self._jitter, self._namespace)
+
     async def _turn(self, batch: Sequence[Envelope]) -> None:
-        turn = Turn(self.state, self._clock.now(), self._ids, self._jitter, self._namespace)
+        began_at = self._clock.monotonic()
+        turn = self._new_turn()
         answers = self._decide(turn, batch)
         changes = turn.changes()
         if not changes.is_empty:
+            writes_at = self._clock.monotonic()
             try:
                 await self._store.commit(changes)
+                self._meter.observe(Stage.COMMIT, self._clock.monotonic() - writes_at)
             except StoreFailed as error:
                 self._halt(str(error))
                 for envelope in batch:
@@ -216,6 +244,22 @@ class Engine:
             else:
                 envelope.fail(failure)
         self._after(turn)
+        self._measure(turn, began_at)
+
+    def _measure(self, turn: Turn, began_at: float) -> None:
+        self._meter.observe(Stage.TURN, self._clock.monotonic() - began_at)
+        now = self._clock.now()
+        for event in turn.ledger.events:
+            match event.type:
+                case "signal.received":
+                    received_at = self.state.recent_signals[event.signal_id or ""].received_at
+                    self._meter.observe(Stage.SIGNAL_RECORDED, (now - received_at).total_seconds())
+                case "signal.promoted":
+                    self._meter.observe(Stage.QUEUE_WAIT, float(str(event.data.get("waited_sec", 0))))
+                case "order.filled":
+                    order = self.state.orders[event.order_id or ""]
+                    if order.type is OrderType.MARKET:
+                        self._meter.observe(Stage.ORDER_FILLED, (now - order.created_at).total_seconds())
 
     def _decide(self, turn: Turn, batch: Sequence[Envelope]) -> list[tuple[Envelope, Any, Exception | None]]:
         answers: list[tuple[Envelope, Any, Exception | None]] = []

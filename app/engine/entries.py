@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from app.base.config.grid import GridSettings, TakeProfitMode
+from app.domain.grid import plan_legs
 from app.domain.group import Group, Pyramid
 from app.domain.refusal import Refusal
-from app.domain.risk.checks import Candidate, cooldown_refusal, is_exempt_from_cooldown, leverage_refusal, run_checks
+from app.domain.risk import checks
+from app.domain.risk.checks import TRIPPING, Candidate, Exposure, OpenBook, check_candidate
+from app.domain.risk.liquidation import Rung
+from app.domain.risk.results import Checked, Held
+from app.domain.risk.standing import Standing, check_standing
 from app.domain.signal import Signal
-from app.domain.values import ZERO, Identity, MarketType
+from app.domain.sizing import pyramid_capital
+from app.domain.stop_loss import current_stop
+from app.domain.values import ZERO, CloseReason, Identity, MarketType
+from app.engine import emergency
+from app.engine.figures import day_result, drawdown_percent, environment_of, exposure, free_funds
 from app.engine.money import equity_of
-from app.engine.state import Market
+from app.engine.state import AccountState, Market
 from app.engine.turn import Turn
 from app.messages.effects import LoadMarket
 from app.messages.records import CheckResult, QueueReason, SignalOutcome, SignalRecord
 
 BY_EQUITY = frozenset({"equity_percent", "risk_percent"})
-PASSES_WITH_TIME = frozenset({"cooldown"})
+PASSES_WITH_TIME = frozenset({"cooldown", "stop_guard", "low_profit"})
 """Refusals that leave a queued signal where it is."""
+_ENTRY_RATE_WINDOW = timedelta(minutes=1)
+_STOPPED = frozenset({CloseReason.STOP_LOSS})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A signal that wants to open or add; `promoted` when it comes from the queue.
 
-    `reprices` tells whether size and gaps may be counted from the present price (`queue.reprice`): not for a signal
-    that was only held while rules were fetched, nor for a reverse.
+    `waited_for`, `waiting_since` tell what it waited for there. `reprices` tells whether size and gaps may be counted
+    from the present price (`queue.reprice`): not for a signal that was only held while rules were fetched, nor for a
+    reverse. `is_forced`: a person opens it despite the limits on open groups. `grid` is its own where it brings one.
     """
 
     record: SignalRecord
@@ -37,78 +51,118 @@ class Entry:
     is_reverse: bool = False
     promoted: bool = False
     reprices: bool = False
+    waited_for: QueueReason | None = None
+    waiting_since: datetime | None = None
+    is_forced: bool = False
+    by_hand: bool = False
+    """A person asked for it now: any refusal ends it."""
+    exceeds_pyramids: bool = False
+    """A person adds to a group that has all the pyramids its signals may add."""
 
 
 def enter(turn: Turn, entry: Entry) -> QueueReason | None:
     """Open a group or a pyramid, or settle why not. What it must wait for comes back instead, unsettled."""
     group = turn.group_of(entry.identity)
-    if group is not None and group.closing is None and len(group.pyramids) >= group.grid.max_pyramids:
-        detail = f"{len(group.pyramids)} of {group.grid.max_pyramids} entries are in"
-        _settle(turn, entry, SignalOutcome.IGNORED, (), reason="max_pyramids_reached", detail=detail)
-        return None
-    if turn.state.paused is not None:
-        refusal = Refusal("paused", f"the engine is paused: {turn.state.paused}")
-        _settle(turn, entry, SignalOutcome.REJECTED, (), reason=refusal.code, detail=refusal.detail)
-        return None
-    waiting = blocked_by(turn, entry.identity, group)
+    if group is not None and group.closing is None and not entry.exceeds_pyramids:
+        most = group.grid.max_pyramids
+        if len(group.pyramids) >= most:
+            detail = f"{len(group.pyramids)} of {most} entries are in"
+            _settle(turn, entry, SignalOutcome.IGNORED, (), reason="max_pyramids_reached", detail=detail)
+            return None
+    standing, held, trace = check_standing(_standing(turn, entry, group))
+    if isinstance(standing, Refusal):
+        trace.not_reached(*checks.NAMES)
+        return _refused(turn, entry, standing, trace.checked)
+    waiting = _waits_for(turn, entry, group, held)
     market = turn.state.market(entry.identity.account, entry.identity.symbol)
-    if waiting is not None:
-        return _wait(turn, entry, group, waiting)
-    if market is None:
-        return QueueReason.MISSING_MARKET_RULES
-    verdict, trace = run_checks(_candidate(turn, entry, group, market))
-    checks = tuple(CheckResult(item.check, item.result, item.detail) for item in trace)
+    if waiting is not None or market is None:
+        trace.not_reached(*checks.NAMES)
+        return _wait(turn, entry, waiting or QueueReason.MISSING_MARKET_RULES, trace.checked)
+    verdict, more = check_candidate(_candidate(turn, entry, group, market, standing))
+    trace.extend(more.checked)
     turn.emit("risk.checked", signal=entry.record.id, account=entry.identity.account, symbol=entry.identity.symbol)
-    if isinstance(verdict, Refusal):
-        return _refused(turn, entry, verdict, checks)
-    opened = _open(turn, entry, verdict, market) if group is None else _add_pyramid(turn, entry, group, verdict)
+    match verdict:
+        case Refusal():
+            if verdict.code in TRIPPING:
+                emergency.trip(turn, verdict.code, verdict.detail)
+            return _refused(turn, entry, verdict, trace.checked)
+        case Held():
+            return _wait(turn, entry, QueueReason(verdict.code), trace.checked)
+        case Candidate():
+            _enter_market(turn, entry, group, verdict, market, trace.checked)
+    return None
+
+
+def _enter_market(
+    turn: Turn, entry: Entry, group: Group | None, ready: Candidate, market: Market, trace: list[Checked]
+) -> None:
+    opened = _open(turn, entry, ready, market) if group is None else _add_pyramid(turn, entry, group, ready)
     done = "group opened" if group is None else f"pyramid {len(opened.pyramids) - 1} added"
-    detail = f"{done} with {len(verdict.legs)} legs"
-    _settle(turn, entry, SignalOutcome.EXECUTED, checks, detail=detail, group_id=opened.id)
+    detail = f"{done} with {len(ready.legs)} legs"
+    _settle(turn, entry, SignalOutcome.EXECUTED, trace, detail=detail, group_id=opened.id)
+
+
+def _wait(turn: Turn, entry: Entry, reason: QueueReason, trace: list[Checked]) -> QueueReason:
+    """Keep the results with the signal, and have fetched what it waits for."""
+    record, kept = turn.signals.get(entry.record.id, entry.record), _kept(trace)
+    if record.checks != kept:
+        turn.signals[record.id] = replace(record, checks=kept)
+    if reason is QueueReason.MISSING_MARKET_RULES:
+        turn.effect(LoadMarket(entry.identity.account, entry.identity.symbol, entry.signal.hint))
+    if reason is QueueReason.ORDER_RATE and not entry.promoted:
+        turn.wake("queue", turn.now + _hold(turn))
+    return reason
+
+
+def _hold(turn: Turn) -> timedelta:
+    return timedelta(seconds=turn.config.risk.order_rate_hold_sec)
+
+
+def _refused(turn: Turn, entry: Entry, refusal: Refusal, trace: list[Checked]) -> QueueReason | None:
+    if entry.promoted and not entry.by_hand and refusal.code in PASSES_WITH_TIME:
+        return entry.waited_for
+    _settle(turn, entry, SignalOutcome.REJECTED, trace, reason=refusal.code, detail=refusal.detail)
     return None
 
 
-def _wait(turn: Turn, entry: Entry, group: Group | None, waiting: QueueReason) -> QueueReason | None:
-    refusal = None if entry.promoted else _refused_before_waiting(turn, entry, group)
-    if refusal is not None:
-        return _refused(turn, entry, refusal, (CheckResult(refusal.code, "failed", refusal.detail),))
-    _ask_for_market(turn, entry, waiting)
-    return waiting
+def _waits_for(turn: Turn, entry: Entry, group: Group | None, held: Held | None) -> QueueReason | None:
+    if group is not None and group.closing is not None:
+        return QueueReason.GROUP_CLOSING
+    if held is not None:
+        return QueueReason(held.code)
+    return blocked_by(turn, entry.identity, group, keeps_place=entry.is_reverse, is_forced=entry.is_forced)
 
 
-def _refused_before_waiting(turn: Turn, entry: Entry, group: Group | None) -> Refusal | None:
-    """The checks that need neither slot nor price run before queueing too (risk.md)."""
-    identity, risk = entry.identity, turn.config.risk
-    settings = group.grid if group else turn.config.grid.resolve(identity.account, identity.symbol, identity.timeframe)
-    pyramid = len(group.pyramids) if group else 0
-    refusal = leverage_refusal(entry.signal.leverage or settings.leverage, risk)
-    if is_exempt_from_cooldown(risk, pyramid, is_reverse=entry.is_reverse):
-        return refusal
-    return cooldown_refusal(identity.symbol, _cooling_since(turn, identity), turn.now, risk) or refusal
-
-
-def _refused(turn: Turn, entry: Entry, refusal: Refusal, checks: tuple[CheckResult, ...]) -> QueueReason | None:
-    if entry.promoted and refusal.code in PASSES_WITH_TIME:
-        return QueueReason.POOL_FULL
-    _settle(turn, entry, SignalOutcome.REJECTED, checks, reason=refusal.code, detail=refusal.detail)
-    return None
-
-
-def blocked_by(turn: Turn, identity: Identity, group: Group | None) -> QueueReason | None:
-    """What an entry of this identity has to wait for."""
+def blocked_by(
+    turn: Turn, identity: Identity, group: Group | None, *, keeps_place: bool = False, is_forced: bool = False
+) -> QueueReason | None:
+    """What an entry of this identity has to wait for. One that keeps its place takes the slot that is kept for it."""
     if group is not None and group.closing is not None:
         return QueueReason.GROUP_CLOSING
     account = turn.state.accounts.get(identity.account)
-    if account is None or not account.ready:
-        return QueueReason.ACCOUNT_STALE
+    hold = hold_of(account)
+    if account is None or hold is not None:
+        return QueueReason(hold.code) if hold is not None else QueueReason.ACCOUNT_STALE
     if _opposite_is_open(turn, identity, one_way=account.one_way):
         return QueueReason.OPPOSITE_SIDE_OPEN
     market = turn.state.market(identity.account, identity.symbol)
     if market is None or market.quote is None or _is_outdated(turn, market):
         return QueueReason.MISSING_MARKET_RULES
-    if group is None and turn.open_group_count() >= turn.config.pool.max_open_groups:
-        return QueueReason.POOL_FULL
-    return None
+    if is_forced or (group is not None and not turn.config.pool.count_pyramids):
+        return None
+    taken_by_others = turn.slots_used() - keeps_place
+    return QueueReason.POOL_FULL if taken_by_others >= turn.config.pool.max_open_groups else None
+
+
+def hold_of(account: AccountState | None) -> Held | None:
+    """Why an account takes no entries now."""
+    if account is None:
+        return Held("account_stale", "there is no such account")
+    if account.breaker_since is not None:
+        return Held("breaker_open", f"the breaker of {account.id} is open")
+    if account.ready:
+        return None
+    return Held("account_stale", account.hold or account.reason or f"{account.id} has not been reconciled yet")
 
 
 def _is_outdated(turn: Turn, market: Market) -> bool:
@@ -122,43 +176,156 @@ def _opposite_is_open(turn: Turn, identity: Identity, *, one_way: bool) -> bool:
     return bool(against) if one_way else any(group.timeframe == identity.timeframe for group in against)
 
 
-def _ask_for_market(turn: Turn, entry: Entry, waiting: QueueReason) -> None:
-    if waiting is QueueReason.MISSING_MARKET_RULES:
-        identity = entry.identity
-        turn.effect(LoadMarket(identity.account, identity.symbol, entry.signal.reference_price))
+# ---------------------------------------------------------------------------------------------- what the checks see
 
 
-def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market) -> Candidate:
-    identity, signal = entry.identity, entry.signal
-    settings = group.grid if group else turn.config.grid.resolve(identity.account, identity.symbol, identity.timeframe)
-    entry_price = _entry_price(turn, entry, market, settings.entry_reference)
-    by_market = settings.entry_reference == "market"
-    return Candidate(
+def _settings(turn: Turn, entry: Entry, group: Group | None) -> GridSettings:
+    identity = entry.identity
+    usual = group.grid if group else turn.config.grid.resolve(identity.account, identity.symbol, identity.timeframe)
+    return entry.signal.grid_of(usual)
+
+
+def _standing(turn: Turn, entry: Entry, group: Group | None) -> Standing:
+    identity, risk = entry.identity, turn.config.risk
+    account = turn.state.accounts.get(identity.account)
+    config = turn.config.account(identity.account)
+    stop = emergency.critical(turn)
+    return Standing(
         identity=identity,
         now=turn.now,
-        risk=turn.config.risk,
-        settings=settings,
-        rules=market.rules,
-        quote=market.quote,
-        paused=turn.state.paused,
+        risk=risk,
+        settings=_settings(turn, entry, group),
+        market_type=MarketType.LINEAR if ":" in identity.symbol else MarketType.SPOT,
+        paused=turn.paused,
+        emergency=None if stop is None else stop.reason,
+        hold=hold_of(account),
+        allowed_symbols=config.allowed_symbols if config else None,
         pyramid=len(group.pyramids) if group else 0,
-        entry_price=entry_price,
-        size=entry.size,
-        size_type=signal.size_type,
-        equity=equity_of(turn.state, turn.open_groups(), identity.account) if settings.size_from in BY_EQUITY else None,
-        signal_price=entry_price if by_market else signal.reference_price,
-        signal_stop=(group.signal_stop if group else None) or signal.stop_loss,
-        signal_take_profit=(group.signal_take_profit if group else None) or signal.take_profit,
-        max_slippage_percent=signal.max_slippage_percent,
-        requested_leverage=signal.leverage if market.rules.market_type is MarketType.LINEAR else None,
-        book_leverage=_book_leverage(turn, identity),
-        cooling_since=_cooling_since(turn, identity),
         is_reverse=entry.is_reverse,
+        cooling_since=_cooling_since(turn, identity),
+        stops=tuple(_stops(turn, identity)) if risk.stop_guard_count is not None else (),
+        results=tuple(_results(turn, identity)) if risk.low_profit_bound_quote is not None else (),
+        requested_leverage=entry.signal.leverage,
+        book_leverage=_book_leverage(turn, identity),
     )
 
 
+def _stops(turn: Turn, identity: Identity) -> Iterable[datetime]:
+    everywhere = turn.config.risk.stop_guard_scope == "all"
+    groups = turn.recent_groups() if everywhere else turn.recent_groups_on(identity.account, identity.symbol)
+    for group in groups:
+        if group.closed_at is not None and group.close_reason in _STOPPED:
+            yield group.closed_at
+
+
+def _results(turn: Turn, identity: Identity) -> Iterable[Decimal]:
+    since = turn.now - timedelta(minutes=turn.config.risk.low_profit_window_minutes)
+    for group in turn.recent_groups_on(identity.account, identity.symbol):
+        if group.closed_at is not None and group.closed_at >= since and group.was_filled:
+            yield group.realized_pnl
+
+
+def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market, standing: Standing) -> Candidate:
+    identity, signal, risk = entry.identity, entry.signal, turn.config.risk
+    entry_price = _entry_price(turn, entry, market, standing.settings.entry_reference)
+    by_market = standing.settings.entry_reference == "market" or signal.is_at_market
+    fee = turn.state.accounts[identity.account].capabilities.fees[1]
+    free = free_funds(turn, identity.account, market.rules.quote, fee)
+    environment = environment_of(turn.state, identity.account)
+    by_equity = standing.settings.size_from in BY_EQUITY
+    return Candidate(
+        standing=standing,
+        rules=market.rules,
+        quote=market.quote,
+        entry_price=entry_price,
+        size=entry.size,
+        size_type=signal.size_type,
+        equity=equity_of(turn.state, turn.open_groups(), identity.account) if by_equity else None,
+        signal_price=_compared_price(entry, market, entry_price if by_market else signal.reference_price),
+        signal_stop=(group.signal_stop if group else None) or signal.stop_loss,
+        signal_take_profit=(group.signal_take_profit if group else None) or signal.take_profit,
+        max_slippage_percent=signal.max_slippage_percent,
+        taker_fee=fee,
+        free=free,
+        groups_on_symbol=len(turn.groups_on(identity.account, identity.symbol)),
+        groups_on_account=_groups_on_account(turn, identity.account),
+        is_forced=entry.is_forced,
+        exposure=_exposure(turn, identity),
+        day_result=day_result(turn, environment) if risk.daily_loss_limit_quote is not None else None,
+        drawdown_percent=drawdown_percent(turn, environment) if risk.max_drawdown_percent is not None else None,
+        book=_open_book(turn, identity, market, fee, free),
+        entries_lately=turn.entries_since(turn.now - _ENTRY_RATE_WINDOW),
+        has_waited=_has_waited(turn, entry),
+    )
+
+
+def _compared_price(entry: Entry, market: Market, price: Decimal) -> Decimal:
+    """What slippage is counted from: an order by hand at a price of its own rests, wherever the market is."""
+    if entry.signal.form is None or entry.signal.form.price is None or market.quote is None:
+        return price
+    return market.quote.executable(entry.identity.side.entry_order_side)
+
+
+def _has_waited(turn: Turn, entry: Entry) -> bool:
+    rate = entry.waited_for is QueueReason.ORDER_RATE and entry.waiting_since is not None
+    return rate and entry.waiting_since is not None and turn.now - entry.waiting_since >= _hold(turn)
+
+
+def _groups_on_account(turn: Turn, account: str) -> int:
+    if turn.config.risk.max_open_groups_per_account is None:
+        return 0
+    return sum(group.account == account for group in turn.open_groups())
+
+
+def _exposure(turn: Turn, identity: Identity) -> Exposure | None:
+    risk = turn.config.risk
+    bounds = (risk.max_exposure_quote, risk.max_exposure_per_symbol_quote, risk.max_exposure_per_account_quote)
+    return None if all(bound is None for bound in bounds) else exposure(turn, identity)
+
+
+def _open_book(turn: Turn, identity: Identity, market: Market, fee: Decimal, free: Decimal) -> OpenBook:
+    groups = [group for group in turn.groups_on(identity.account, identity.symbol) if group.side is identity.side]
+    if market.rules.market_type is not MarketType.LINEAR or not groups:
+        return OpenBook(backing=free)
+    stops = (current_stop(group, market.rules, fee) for group in groups)
+    waiting = [leg for group in groups for leg in group.legs if leg.wants_entry and leg.unfilled > 0]
+    return OpenBook(
+        quantity=sum((group.open_quantity for group in groups), ZERO),
+        value=sum((group.open_value for group in groups), ZERO),
+        rungs=tuple(Rung(leg.price, leg.unfilled) for leg in waiting),
+        stops=tuple(stop for stop in stops if stop is not None),
+        backing=free,
+    )
+
+
+def expected_profit(turn: Turn, signal: Signal, identity: Identity, size: Decimal | None) -> Decimal | None:
+    """Σ leg quantity × distance to its take-profit at the signal's price, in quote; None where it cannot be sized."""
+    market = turn.state.market(identity.account, identity.symbol)
+    price, group = signal.reference_price, turn.group_of(identity)
+    if market is None or price <= 0:
+        return None
+    usual = turn.config.grid.resolve(identity.account, identity.symbol, identity.timeframe)
+    settings = signal.grid_of(group.grid if group else usual)
+    pyramid, side = len(group.pyramids) if group else 0, identity.side
+    equity = equity_of(turn.state, turn.open_groups(), identity.account) if settings.size_from in BY_EQUITY else None
+    capital = pyramid_capital(settings, size, signal.size_type, price, equity, side, pyramid, signal.stop_loss)
+    if isinstance(capital, Refusal):
+        return None
+    legs = plan_legs(settings, market.rules, side, pyramid, price, capital, signal.stop_loss)
+    if isinstance(legs, Refusal):
+        return None
+    per_leg = settings.tp_mode in {TakeProfitMode.PER_LEG, TakeProfitMode.HYBRID}
+    total = ZERO
+    for leg in legs:
+        percent = leg.tp_percent if per_leg else settings.aggregate_percent_of(pyramid)
+        target = signal.take_profit or side.shifted(leg.price, percent)
+        total += side.gain(leg.price, target) * leg.quantity * market.rules.contract_size
+    return total
+
+
 def _entry_price(turn: Turn, entry: Entry, market: Market, reference: str) -> Decimal:
-    from_market = reference == "market" or (entry.reprices and turn.config.queue.reprice == "current")
+    current = entry.reprices and turn.config.queue.reprice == "current"
+    from_market = reference == "market" or entry.signal.is_at_market or current
     if not from_market or market.quote is None:
         return entry.signal.reference_price
     return market.quote.executable(entry.identity.side.entry_order_side)
@@ -193,14 +360,15 @@ def _open(turn: Turn, entry: Entry, ready: Candidate, market: Market) -> Group:
         base=market.rules.base,
         step_size=market.rules.step_size,
         contract_size=market.rules.contract_size,
-        grid=ready.settings,
-        leverage=ready.leverage if market.rules.market_type is MarketType.LINEAR else Decimal(1),
-        margin_mode=ready.settings.margin_mode,
+        grid=ready.standing.settings,
+        leverage=ready.standing.leverage,
+        margin_mode=ready.standing.settings.margin_mode,
         opened_at=turn.now,
         pyramids=(_pyramid(turn, entry, ready),),
         legs=ready.legs,
         signal_stop=ready.signal_stop,
         signal_take_profit=ready.signal_take_profit,
+        forced=entry.is_forced,
     )
     turn.put_group(group)
     turn.emit("position.updated", group=group, signal=entry.record.id, detail="opened", side=group.side)
@@ -212,6 +380,7 @@ def _add_pyramid(turn: Turn, entry: Entry, group: Group, ready: Candidate) -> Gr
         group,
         pyramids=(*group.pyramids, _pyramid(turn, entry, ready)),
         legs=(*group.legs, *ready.legs),
+        offset_timer_at=None if turn.config.offset.reset_timer_on_replacement else group.offset_timer_at,
         signal_stop=ready.signal_stop,
         signal_take_profit=ready.signal_take_profit,
     )
@@ -221,14 +390,14 @@ def _add_pyramid(turn: Turn, entry: Entry, group: Group, ready: Candidate) -> Gr
 
 
 def _pyramid(turn: Turn, entry: Entry, ready: Candidate) -> Pyramid:
-    return Pyramid(ready.pyramid, entry.record.id, ready.entry_price, ready.capital or ZERO, turn.now)
+    return Pyramid(ready.standing.pyramid, entry.record.id, ready.entry_price, ready.capital, turn.now)
 
 
 def _settle(
     turn: Turn,
     entry: Entry,
     outcome: SignalOutcome,
-    checks: tuple[CheckResult, ...],
+    trace: Iterable[Checked],
     *,
     reason: str | None = None,
     detail: str | None = None,
@@ -240,7 +409,7 @@ def _settle(
         outcome=outcome,
         reason=reason,
         detail=detail,
-        checks=checks,
+        checks=_kept(trace),
         group_id=group_id or record.group_id,
         decided_at=turn.now,
     )
@@ -252,4 +421,14 @@ def _settle(
         group=turn.groups.get(group_id) if group_id else None,
         reason=reason,
         detail=detail,
+        waited_sec=_waited(turn, entry) if entry.promoted and group_id else None,
+        forced=True if entry.is_forced and group_id else None,
     )
+
+
+def _waited(turn: Turn, entry: Entry) -> str | None:
+    return None if entry.waiting_since is None else f"{(turn.now - entry.waiting_since).total_seconds():.3f}"
+
+
+def _kept(trace: Iterable[Checked]) -> tuple[CheckResult, ...]:
+    return tuple(CheckResult(item.check, item.result, item.detail) for item in trace)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from app.domain.group import Group, end_entry
+from app.base.config.grid import TakeProfitMode
+from app.domain.group import Group
 from app.domain.refusal import Refusal
 from app.domain.signal import Signal
 from app.domain.sizing import SizeType
-from app.domain.values import ONE, CloseReason
-from app.engine.care import begin_close
+from app.domain.values import HUNDRED, ONE, CloseReason, Side
+from app.engine.closing import begin_close, end_entries
 from app.engine.turn import Turn
-from app.messages.commands import CancelEntries, CloseGroup, CommandResult, ReduceGroup
+from app.messages.commands import CancelEntries, CloseGroup, CommandResult, MoveStop, ReduceGroup, SetTakeProfitMode
 from app.ports.engine import CommandRefused
 
 
 def close_group(turn: Turn, command: CloseGroup) -> CommandResult:
-    group = _open_group(turn, command.group_id)
+    group = open_group(turn, command.group_id)
     if group.closing is not None:
         return CommandResult("it is closing already", (group.id,))
     begin_close(turn, group, command.reason)
@@ -26,19 +27,61 @@ def close_group(turn: Turn, command: CloseGroup) -> CommandResult:
 
 def cancel_entries(turn: Turn, command: CancelEntries) -> CommandResult:
     """A group with nothing open ends with its entries."""
-    group = _open_group(turn, command.group_id)
+    group = open_group(turn, command.group_id)
     waiting = sum(leg.wants_entry for leg in group.legs)
     if waiting == 0:
         raise CommandRefused("nothing_to_cancel", f"no entry of {group.symbol} is waiting")
-    if group.open_quantity > 0:
-        turn.put_group(group.with_legs(end_entry))
-    else:
-        begin_close(turn, group, CloseReason.CANCELLED)
+    end_entries(turn, group)
     return CommandResult(f"cancelling {waiting} entries of {group.symbol}", (group.id,))
 
 
+def move_stop(turn: Turn, command: MoveStop) -> CommandResult:
+    """A person's stop counts instead of the configured one; it must lie on the losing side, not too near."""
+    group = open_group(turn, command.group_id)
+    market = turn.state.market(group.account, group.symbol)
+    average = group.average_entry
+    if group.closing is not None or average is None or market is None or market.quote is None:
+        raise CommandRefused("nothing_to_protect", f"nothing of {group.symbol} is open")
+    price = market.quote.executable(group.side.exit_order_side)
+    stop = market.rules.quantize_stop(command.price, group.side, price)
+    nearest = group.side.shifted(price, -group.grid.min_distance_percent)
+    if stop <= 0 or group.side.is_better(stop, nearest):
+        side = "above" if group.side is Side.LONG else "below"
+        raise CommandRefused("stop_sanity", f"a stop of this {group.side} may not lie {side} {nearest:f} now")
+    turn.put_group(replace(group, manual_stop=stop, stop_price=None))
+    turn.emit("position.updated", group=group, detail="stop moved by hand", stop=stop)
+    loss = group.unrealized_pnl(stop)
+    return CommandResult(f"stop moved to {stop:f}; result there {loss:.2f} {group.quote} before fees", (group.id,))
+
+
+def set_take_profit_mode(turn: Turn, command: SetTakeProfitMode) -> CommandResult:
+    group = open_group(turn, command.group_id)
+    if group.closing is not None:
+        raise CommandRefused("group_closing", f"{group.symbol} {group.timeframe} is closing")
+    changes: dict[str, object] = {"tp_mode": _mode(command.mode)}
+    if command.percent is not None:
+        if not 0 < command.percent <= HUNDRED:
+            raise CommandRefused("bad_request", "the percent must be above 0 and at most 100")
+        changes |= {"tp_aggregate_percent": command.percent, "pyramid_tp_percents": {}}
+    turn.put_group(
+        replace(
+            group, grid=group.grid.model_copy(update=changes), hybrid_active=False, hybrid_armed=True, hybrid_tries=0
+        )
+    )
+    turn.emit("position.updated", group=group, detail=f"take-profit mode set to {command.mode} by hand")
+    return CommandResult(f"{group.symbol} {group.timeframe} exits by {command.mode} from now on", (group.id,))
+
+
+def _mode(name: str) -> TakeProfitMode:
+    try:
+        return TakeProfitMode(name)
+    except ValueError:
+        known = ", ".join(mode.value for mode in TakeProfitMode)
+        raise CommandRefused("bad_request", f"there is no take-profit mode {name}; known are {known}") from None
+
+
 def reduce_by_hand(turn: Turn, command: ReduceGroup) -> CommandResult:
-    group = _open_group(turn, command.group_id)
+    group = open_group(turn, command.group_id)
     if group.closing is not None or group.open_quantity <= 0:
         raise CommandRefused("nothing_to_reduce", f"nothing of {group.symbol} is open")
     if (command.fraction is None) == (command.quantity is None):
@@ -86,7 +129,8 @@ def _reduce(turn: Turn, group: Group, quantity: Decimal, reason: CloseReason) ->
     return None
 
 
-def _open_group(turn: Turn, group_id: str) -> Group:
+def open_group(turn: Turn, group_id: str) -> Group:
+    """The open group of this id, else CommandRefused."""
     group = turn.groups.get(group_id)
     if group is None:
         raise CommandRefused("unknown_group", f"there is no open group {group_id}")

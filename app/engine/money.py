@@ -37,7 +37,7 @@ def equity_of(state: EngineState, groups: Iterable[Group], account: str) -> Deci
     quote = quote_of(state, account)
     if quote is None:
         return None
-    total = state.balances[account][quote][0]
+    total = state.balances[account][quote].total
     for group in groups:
         price = state.quote(group.account, group.symbol)
         if group.account == account and group.is_open and price is not None:
@@ -84,7 +84,7 @@ class _Sums:
     def add(self, state: EngineState, group: Group) -> None:
         if group.open_quantity > 0:
             invested = group.invested
-            self.unrealized += _unrealized(state, group)
+            self.unrealized += unrealized_of(state, group) or ZERO
             self.invested += invested
             self.deployed += invested / group.leverage
         self.reserved += reserved_by(group) / group.leverage
@@ -120,14 +120,15 @@ def _today(state: EngineState, account: str, now: datetime) -> Decimal:
     return Decimal(state.facts.get(realized_fact(account, now), "0"))
 
 
-def _unrealized(state: EngineState, group: Group) -> Decimal:
+def unrealized_of(state: EngineState, group: Group) -> Decimal | None:
+    """None while there is no price."""
     quote = state.quote(group.account, group.symbol)
     account = state.accounts.get(group.account)
     if quote is None or account is None:
-        return ZERO
+        return None
     return group.unrealized_pnl(quote.valuation(account.market_type))
 
 
 def _free(state: EngineState, account: str) -> Decimal:
     quote = quote_of(state, account)
-    return state.balances[account][quote][1] if quote is not None else ZERO
+    return state.balances[account][quote].free if quote is not None else ZERO

@@ -8,8 +8,10 @@ from app.engine.money import samples, started_fact
 from app.engine.turn import Turn
 from app.messages.commands import (
     AcceptSignal,
+    AcknowledgeAlert,
     ApplyConfig,
     CommandResult,
+    NoteProposal,
     Pause,
     PreviewLeg,
     PreviewSignal,
@@ -19,7 +21,7 @@ from app.messages.commands import (
 )
 from app.messages.effects import Reconcile
 from app.messages.records import SignalOutcome
-from app.messages.reports import ConnectionReport
+from app.messages.reports import BreakerReport, ConnectionReport
 from app.ports.engine import CommandRefused
 
 
@@ -71,6 +73,34 @@ def connection_changed(turn: Turn, report: ConnectionReport) -> None:
     account.stale_since = account.stale_since or turn.now
     account.reason = report.reason
     turn.emit("account.stale", account=report.account, detail=report.reason)
+
+
+def breaker_changed(turn: Turn, report: BreakerReport) -> None:
+    """While it is open, entries on the account wait."""
+    account = turn.state.accounts[report.account]
+    if report.is_open == (account.breaker_since is not None):
+        return
+    account.breaker_since = report.at if report.is_open else None
+    turn.emit(
+        "account.breaker_opened" if report.is_open else "account.breaker_closed",
+        account=report.account,
+        detail=report.reason,
+    )
+    if not report.is_open:
+        turn.wants_promotion = True
+
+
+def acknowledge(turn: Turn, command: AcknowledgeAlert) -> CommandResult:
+    if not 0 < command.sequence <= turn.state.sequence:
+        raise CommandRefused("unknown_alert", f"there is no alert {command.sequence}")
+    turn.emit("alert.acknowledged", sequence=command.sequence)
+    return CommandResult("the alert was acknowledged")
+
+
+def note_proposal(turn: Turn, command: NoteProposal) -> CommandResult:
+    """Shown to the trader, never applied by itself."""
+    turn.alert("warning", f"{command.source} proposes a change of the settings: {command.changes}")
+    return CommandResult("the proposal was noted; a person decides")
 
 
 def read_again(turn: Turn, account: str) -> None:

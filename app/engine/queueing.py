@@ -1,83 +1,241 @@
-"""The waiting queue: who goes first, and when (pool-queue.md)."""
+"""The waiting queue: who is promoted, and when (pool-queue.md)."""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
 
-from app.domain.queue import RankKey, loss_percent, rank_key
-from app.domain.signal import Signal, WhatIsWanted, interpret
-from app.engine.entries import Entry, blocked_by, enter
-from app.engine.signals import signal_record
-from app.engine.state import EngineState
+from app.domain.queue import RankKey
+from app.domain.signal import Signal, interpret
+from app.engine import emergency
+from app.engine.entries import Entry, blocked_by, enter, expected_profit
+from app.engine.pausing import waits_until
+from app.engine.ranking import expires_at, key_of, keyed, move_percent
+from app.engine.signals import signal_record, take_out
 from app.engine.turn import Turn
+from app.messages.commands import CommandResult, Force, Promote, Remove
 from app.messages.effects import LoadMarket
 from app.messages.records import QueueEntry, QueueReason, SignalOutcome
+from app.ports.engine import CommandRefused
 
 ReadPayload = Callable[[str], Signal]
+_WORDS = {
+    QueueReason.POOL_FULL: "every slot is taken",
+    QueueReason.OPPOSITE_SIDE_OPEN: "the opposite side is open",
+    QueueReason.MISSING_MARKET_RULES: "the market's rules are not known yet",
+    QueueReason.ACCOUNT_STALE: "the account is not connected and reconciled",
+    QueueReason.GROUP_CLOSING: "its group is closing",
+    QueueReason.SYMBOL_LIMIT: "as many groups are open there as may be",
+    QueueReason.BREAKER_OPEN: "the venue's breaker is open",
+    QueueReason.ORDER_RATE: "too many entries were made within a minute",
+}
 
 
-def ranked(state: EngineState, entries: list[QueueEntry]) -> list[QueueEntry]:
-    """The entries, best first, by live prices."""
-    return sorted(entries, key=lambda entry: _key(state, entry))
-
-
-def _key(state: EngineState, entry: QueueEntry) -> tuple[bool, RankKey]:
-    quote = state.quote(entry.identity.account, entry.identity.symbol)
-    price: Decimal | None = quote.last if quote else None
-    loss = loss_percent(entry.identity, entry.entry_price, price)
-    key = rank_key(loss, entry.replacement_count, entry.first_queued_at, entry.signal_id)
-    return entry.reserved_group is None, key
+# ---------------------------------------------------------------------------------------------- by itself
 
 
 def promote(turn: Turn, read: ReadPayload) -> None:
     """Open what may be opened now, best first; an entry whose checks refuse it for good leaves the queue."""
-    if not turn.state.recovered or turn.state.paused is not None:
+    if not turn.state.recovered or turn.paused is not None or emergency.critical(turn) is not None:
         return
-    for entry in ranked(turn.state, list(turn.queue.values())):
-        if _is_reserved_and_waiting(turn, entry):
-            continue
-        reason = blocked_by(turn, entry.identity, turn.group_of(entry.identity))
-        if reason is not None:
-            _note_reason(turn, entry, reason)
-            if reason is QueueReason.MISSING_MARKET_RULES:
-                turn.effect(LoadMarket(entry.identity.account, entry.identity.symbol, entry.entry_price))
-            continue
-        _try(turn, entry, read(entry.payload))
+    waiting = Selection(turn)
+    while (entry := waiting.take()) is not None:
+        had_room = has_room(turn)
+        _consider(turn, entry, read)
+        if had_room and not has_room(turn):
+            waiting.drop_those_that_need_a_slot()
 
 
-def _is_reserved_and_waiting(turn: Turn, entry: QueueEntry) -> bool:
-    if entry.reserved_group is None:
-        return False
-    group = turn.groups.get(entry.reserved_group)
-    return group is not None and group.is_open
+class Selection:
+    """The entries that something may have changed for, taken best first."""
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self._items = _ranked_now(turn)
+        self._is_heap = self._was_asked = False
+        if waits_until(turn) is not None:
+            self._items = [item for item in self._items if item[1].reserved_group is not None]
+        if not has_room(turn):
+            self.drop_those_that_need_a_slot()
+
+    def drop_those_that_need_a_slot(self) -> None:
+        """With a full pool nothing has changed for those that wait for a slot."""
+        full = QueueReason.POOL_FULL
+        self._items = [
+            item for item in self._items if item[1].reason is not full or _needs_no_slot(self._turn, item[1])
+        ]
+        self._is_heap = False
+
+    def take(self) -> QueueEntry | None:
+        """The best that is left: most often the first is the only one, so that ordering the rest can wait."""
+        if not self._items:
+            return None
+        if not self._was_asked:
+            self._was_asked = True
+            best = min(self._items)
+            self._items.remove(best)
+            return best[1]
+        if not self._is_heap:
+            heapq.heapify(self._items)
+            self._is_heap = True
+        return heapq.heappop(self._items)[1]
 
 
-def _note_reason(turn: Turn, entry: QueueEntry, reason: QueueReason) -> None:
-    if entry.reason is not reason:
+def _ranked_now(turn: Turn) -> list[tuple[RankKey, QueueEntry]]:
+    changed = {key: group for key, group in turn.groups.changes.items() if group is not None}
+    items = keyed(turn.state, changed)
+    if not turn.queue.changes:
+        return items
+    kept = [item for item in items if item[1].signal_id not in turn.queue.changes]
+    new = [entry for entry in turn.queue.changes.values() if entry is not None]
+    return kept + [(key_of(turn.state, entry, changed), entry) for entry in new]
+
+
+def has_room(turn: Turn) -> bool:
+    return turn.slots_used() < turn.config.pool.max_open_groups
+
+
+def _needs_no_slot(turn: Turn, entry: QueueEntry) -> bool:
+    if entry.reserved_group is not None:
+        return True
+    return not turn.config.pool.count_pyramids and turn.group_of(entry.identity) is not None
+
+
+def _consider(turn: Turn, entry: QueueEntry, read: ReadPayload) -> None:
+    if turn.queue.get(entry.signal_id) is None or _is_reserved_and_waiting(turn, entry):
+        return
+    group = turn.group_of(entry.identity)
+    reason = blocked_by(
+        turn,
+        entry.identity,
+        group,
+        keeps_place=entry.reserved_group is not None,
+        is_forced=_takes_a_forced_place(turn, entry),
+    )
+    if reason is None:
+        reason = _try(turn, entry, _candidate(turn, entry, read))
+    elif reason is QueueReason.MISSING_MARKET_RULES:
+        hint = entry.entry_price if entry.entry_price > 0 else None
+        turn.effect(LoadMarket(entry.identity.account, entry.identity.symbol, hint))
+    if reason is QueueReason.ORDER_RATE:
+        return  # passes with time; only what was held for it from the start is refused when the hold is over
+    if reason is not None and entry.reason is not reason:
         turn.queue.put(entry.signal_id, replace(entry, reason=reason))
         turn.signals[entry.signal_id] = replace(signal_record(turn, entry), reason=reason.value)
 
 
-def _try(turn: Turn, entry: QueueEntry, signal: Signal) -> None:
-    wanted: WhatIsWanted = interpret(signal)
-    candidate = Entry(
+def _is_reserved_and_waiting(turn: Turn, entry: QueueEntry) -> bool:
+    group = turn.groups.get(entry.reserved_group) if entry.reserved_group is not None else None
+    return group is not None and group.is_open
+
+
+def _candidate(turn: Turn, entry: QueueEntry, read: ReadPayload) -> Entry:
+    signal = read(entry.payload)
+    only_held = entry.reserved_group is not None or entry.reason is QueueReason.MISSING_MARKET_RULES
+    return Entry(
         record=signal_record(turn, entry),
         signal=signal,
         identity=entry.identity,
-        size=wanted.size,
+        size=interpret(signal).size,
         is_reverse=entry.reserved_group is not None,
         promoted=True,
-        reprices=entry.reserved_group is None and entry.reason is not QueueReason.MISSING_MARKET_RULES,
+        reprices=not only_held,
+        waited_for=entry.reason,
+        waiting_since=entry.first_queued_at,
+        is_forced=_takes_a_forced_place(turn, entry),
     )
-    if enter(turn, candidate) is None:
-        turn.queue.remove(entry.signal_id)
-        opened = turn.signals[entry.signal_id].outcome is SignalOutcome.EXECUTED
-        turn.emit(
-            "queue.removed",
-            signal=entry.signal_id,
-            account=entry.identity.account,
-            symbol=entry.identity.symbol,
-            reason="promoted" if opened else "refused",
-        )
+
+
+def _takes_a_forced_place(turn: Turn, entry: QueueEntry) -> bool:
+    """Whether it reverses a group that was open despite the limits: its own group is marked so too."""
+    group = turn.groups.get(entry.reserved_group) if entry.reserved_group is not None else None
+    return group is not None and group.forced
+
+
+def _try(turn: Turn, entry: QueueEntry, candidate: Entry) -> QueueReason | None:
+    """Enter it; what it must wait for longer comes back."""
+    reason = enter(turn, candidate)
+    if reason is not None:
+        return reason
+    turn.queue.remove(entry.signal_id)
+    opened = turn.signals[entry.signal_id].outcome is SignalOutcome.EXECUTED
+    turn.emit(
+        "queue.removed",
+        signal=entry.signal_id,
+        account=entry.identity.account,
+        symbol=entry.identity.symbol,
+        reason="promoted" if opened else "refused",
+    )
+    return None
+
+
+def expire(turn: Turn) -> None:
+    """Take out what has waited too long, and what the price has left behind."""
+    drift = turn.config.queue.max_drift_percent
+    for entry in list(turn.queue.values()):
+        if turn.now >= expires_at(turn.config, entry):
+            take_out(turn, entry, "expired", SignalOutcome.IGNORED, event="queue.expired")
+            continue
+        moved = move_percent(turn.state, entry) if drift is not None and entry.reserved_group is None else None
+        if drift is not None and moved is not None and abs(moved) >= drift:
+            detail = f"the price moved {moved:.2f} % from {entry.entry_price:f}, at most {drift:f} % is waited for"
+            take_out(turn, entry, "drifted", SignalOutcome.IGNORED, event="queue.expired", detail=detail)
+
+
+def note_profits(turn: Turn, account: str, symbol: str, read: ReadPayload) -> None:
+    """The rules of a market have come: what waits for it can be sized."""
+    for entry in list(turn.queue.values()):
+        if (entry.identity.account, entry.identity.symbol) == (account, symbol) and entry.expected_profit is None:
+            signal = read(entry.payload)
+            profit = expected_profit(turn, signal, entry.identity, interpret(signal).size)
+            if profit is not None:
+                turn.queue.put(entry.signal_id, replace(entry, expected_profit=profit))
+
+
+# ---------------------------------------------------------------------------------------------- by hand
+
+
+def promote_by_hand(turn: Turn, command: Promote, read: ReadPayload) -> CommandResult:
+    """Out of its turn, but only into a free slot and past every check. A refusal leaves it where it is."""
+    entry = _entry(turn, command.signal_id)
+    group = turn.group_of(entry.identity)
+    reason = blocked_by(turn, entry.identity, group, keeps_place=entry.reserved_group is not None)
+    if reason is not None:
+        raise CommandRefused(reason.value, _WORDS[reason])
+    return _open_by_hand(turn, entry, _candidate(turn, entry, read))
+
+
+def force(turn: Turn, command: Force, read: ReadPayload) -> CommandResult:
+    """Despite the limits on open groups; every other check holds. The group is marked."""
+    entry = _entry(turn, command.signal_id)
+    reason = blocked_by(turn, entry.identity, turn.group_of(entry.identity), is_forced=True)
+    if reason is not None:
+        raise CommandRefused(reason.value, _WORDS[reason])
+    return _open_by_hand(turn, entry, replace(_candidate(turn, entry, read), is_forced=True))
+
+
+def _open_by_hand(turn: Turn, entry: QueueEntry, candidate: Entry) -> CommandResult:
+    if _is_reserved_and_waiting(turn, entry):
+        raise CommandRefused("group_closing", "the group that it reverses is still closing")
+    reason = _try(turn, entry, replace(candidate, by_hand=True))
+    if reason is not None:
+        raise CommandRefused(reason.value, _WORDS[reason])
+    record = turn.signals[entry.signal_id]
+    if record.outcome is not SignalOutcome.EXECUTED or record.group_id is None:
+        raise CommandRefused(record.reason or "refused", record.detail or "a check refused it")
+    identity = entry.identity
+    return CommandResult(f"{identity.side} {identity.symbol} {identity.timeframe} was opened", (record.group_id,))
+
+
+def remove(turn: Turn, command: Remove) -> CommandResult:
+    entry = _entry(turn, command.signal_id)
+    take_out(turn, entry, "removed", SignalOutcome.IGNORED)
+    return CommandResult(f"{entry.identity.symbol} {entry.identity.timeframe} was taken out of the queue")
+
+
+def _entry(turn: Turn, signal_id: str) -> QueueEntry:
+    entry = turn.queue.get(signal_id)
+    if entry is None:
+        raise CommandRefused("unknown_signal", f"no signal {signal_id} waits in the queue")
+    return entry

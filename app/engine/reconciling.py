@@ -9,13 +9,14 @@ from decimal import Decimal
 from app.base.clock import iso
 from app.domain import client_order_id
 from app.domain.group import Group, shrink
+from app.domain.group import book_funding as group_with_funding
 from app.domain.order import Order, OrderStatus
 from app.domain.reconciliation import BookReading, Comparison, Verdict, compare, is_mass_difference, share
 from app.domain.values import ZERO, CloseReason, MarketType, Side, TimeInForce
-from app.engine.care import begin_close
+from app.engine.closing import begin_close
 from app.engine.inbox import AccountRead, AccountUnreachable
 from app.engine.reports import apply_fill, apply_report
-from app.engine.state import AccountState, BookKey, Suspicion, external_fact
+from app.engine.state import AccountState, Balance, BookKey, Suspicion, external_fact
 from app.engine.turn import Turn
 from app.messages.effects import CancelForeign, LookUpOrder, Reconcile
 from app.messages.records import Finding, FundingPayment
@@ -34,7 +35,7 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     account = turn.state.accounts[read.account]
     turn.emit("reconcile.started", account=read.account)
     before = len(turn.ledger.findings)
-    turn.state.balances[read.account] = {item.asset: (item.total, item.free) for item in read.balances}
+    turn.state.balances[read.account] = {item.asset: Balance(item.total, item.free, item.at) for item in read.balances}
     for fill in sorted(read.fills, key=lambda item: item.at):
         apply_fill(turn, fill)
     for payment in read.funding:
@@ -338,7 +339,12 @@ def _shrink(turn: Turn, group: Group, lost: Decimal, fills: list[FillReport], re
     share_of_fees = sum((fill.fee for fill in fills if fill.fee_asset == group.quote), ZERO)
     filled = sum((fill.quantity for fill in fills), ZERO)
     fees = share_of_fees * lost / filled if filled else ZERO
-    smaller = replace(smaller, estimated=group.estimated or estimated, fees=group.fees + fees)
+    smaller = replace(
+        smaller,
+        estimated=group.estimated or estimated,
+        fees=group.fees + fees,
+        exit_fees=group.exit_fees + fees,
+    )
     turn.put_group(smaller)
     whole = smaller.open_quantity == 0
     if whole:
@@ -393,4 +399,4 @@ def book_funding(turn: Turn, payment: FundingReport) -> None:
                 payment.account, payment.symbol, payment.payment_id, group.id, amount, payment.rate, payment.at
             )
         )
-        turn.put_group(replace(group, funding=group.funding + amount))
+        turn.put_group(group_with_funding(group, amount))

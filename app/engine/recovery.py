@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from app.domain.order import Order, OrderStatus
 from app.engine.inbox import AccountRead, AccountUnreachable, MarketLoaded, Recovered
 from app.engine.reconciling import OVERLAP, watermark_fact
 from app.engine.state import REMEMBERED, EngineState
-from app.engine.turn import remember_signal
+from app.engine.turn import ENTRIES_REMEMBERED, remember_signal
 from app.messages.records import Changes, EventRecord, Finding, StoredGroup
 from app.messages.reports import VenueReport
 from app.messages.snapshots import ReconcileReport
@@ -58,7 +58,14 @@ class Recovery:
         state.sequence = stored.last_sequence
         for item in stored.groups:
             self._restore_group(item, now)
-        state.queue = {entry.signal_id: entry for entry in stored.queue}
+        state.entry_times.extend(_entries_since(stored.groups, now - ENTRIES_REMEMBERED))
+        for entry in stored.queue:
+            state.queue[entry.signal_id] = entry
+            state.ranks.put(entry)
+            state.queued_of[entry.identity] = entry.signal_id
+            if entry.reserved_group is not None:
+                state.reserving.add(entry.signal_id)
+        state.actions = {action.id: action for action in stored.actions}
         for record in stored.pending_signals:
             remember_signal(state, record)
         for seen in stored.seen_signals:
@@ -251,6 +258,11 @@ class Recovery:
         self._stopped = True
         for task in list(self._tasks):
             task.cancel()
+
+
+def _entries_since(groups: Iterable[StoredGroup], moment: datetime) -> list[datetime]:
+    added = (pyramid.created_at for item in groups for pyramid in item.group.pyramids)
+    return sorted(at for at in added if at > moment)
 
 
 def _in_doubt(order: Order, now: datetime) -> Order:

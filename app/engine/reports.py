@@ -10,8 +10,9 @@ from app.domain import client_order_id
 from app.domain.fill import Fill
 from app.domain.group import EntryState, Group, book_entry, book_exit, end_entry
 from app.domain.order import Order, OrderStatus, may_become
-from app.domain.values import ZERO, CloseReason, Liquidity, OrderRole, OrderType
-from app.engine.care import LOOK_UP_DELAYS, begin_close
+from app.domain.values import HUNDRED, ZERO, CloseReason, Liquidity, OrderRole, OrderType
+from app.engine.care import LOOK_UP_DELAYS
+from app.engine.closing import begin_close
 from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, OrdersSent, SubmitAnswered
 from app.engine.turn import Turn
 from app.messages.effects import LoadGroup, LookUpOrder, Reconcile
@@ -27,6 +28,7 @@ from app.messages.reports import (
     Refused,
 )
 
+_SHOWN = Decimal("0.0001")
 EXIT_BACKOFF_SEC = 0.5
 SEND_BACKOFF_SEC = 0.5
 MOST_BACKOFF_SEC = 30.0
@@ -456,7 +458,16 @@ def _book(
         price=report.price,
         quantity=quantity,
         fee=fee_quote,
+        slippage_percent=_slippage(order, group, report.price),
     )
+
+
+def _slippage(order: Order, group: Group, price: Decimal) -> Decimal | None:
+    """How much worse than expected a market order filled, in percent; negative is better."""
+    if order.type is not OrderType.MARKET or not order.expected_price or order.expected_price <= 0:
+        return None
+    worse = group.side.gain(order.expected_price, price) * HUNDRED / order.expected_price
+    return (worse if order.role is OrderRole.ENTRY else -worse).quantize(_SHOWN)
 
 
 def _book_entry(
@@ -491,16 +502,13 @@ def _book_exit(
         turn.effect(Reconcile(order.account, turn.config.reconcile.confirm_after_sec))
     if order.role is OrderRole.CLOSE and shrunk.reduce_quantity > 0:
         shrunk = replace(shrunk, reduce_quantity=max(shrunk.reduce_quantity - quantity, ZERO))
-    if order.type is OrderType.MARKET and order.expected_price is not None:
-        _judge_slippage(turn, order, shrunk, report.price)
+    _judge_slippage(turn, order, shrunk, report.price)
     return shrunk
 
 
 def _judge_slippage(turn: Turn, order: Order, group: Group, price: Decimal) -> None:
-    if order.expected_price is None or order.expected_price <= 0:
-        return
-    worse = -group.side.gain(order.expected_price, price) * 100 / order.expected_price
-    if worse > turn.config.risk.max_slippage_percent:
+    worse, risk = _slippage(order, group, price), turn.config.risk
+    if worse is not None and worse > risk.max_slippage_percent and risk.slippage_action == "warn":
         turn.alert(
             "warning",
             f"an exit of {group.symbol} at {price:f} was {worse:.2f} % worse than {order.expected_price:f}",

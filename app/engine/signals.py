@@ -10,10 +10,12 @@ from app.domain.refusal import Refusal
 from app.domain.signal import Intent, Signal, WhatIsWanted, interpret
 from app.domain.sizing import pyramid_capital
 from app.domain.values import CloseReason, Identity, Side
-from app.engine.care import begin_close
-from app.engine.entries import Entry, enter
+from app.engine import emergency
+from app.engine.closing import begin_close
+from app.engine.entries import Entry, enter, expected_profit
 from app.engine.groups import reduce_group
 from app.engine.money import equity_of
+from app.engine.ranking import key_of
 from app.engine.turn import Turn
 from app.messages.commands import AcceptSignal, KeyGrant, SignalAnswer
 from app.messages.records import QueueEntry, QueueReason, SignalOutcome, SignalRecord
@@ -238,7 +240,7 @@ def _enter(turn: Turn, record: SignalRecord, reading: Reading, reserved_group: s
     if left is not None and reading.signal.timestamp < left:
         _reject(turn, record, "superseded_by_exit", "a later exit of the same position came first")
         return
-    queued = queued_of(turn, identity)
+    queued = turn.queued_of(identity)
     is_lost_addon = reading.wanted.is_addon and turn.group_of(identity) is None and queued is None
     if is_lost_addon and turn.config.webhook.on_addon_without_group == "ignore":
         _ignore(turn, record, "addon_without_group", "it adds to a position that is not open here")
@@ -257,37 +259,35 @@ def _enter(turn: Turn, record: SignalRecord, reading: Reading, reserved_group: s
     elif turn.signals[record.id].outcome is SignalOutcome.EXECUTED:  # a refused one leaves alone what waits
         _supersede_opposite(turn, identity)
         if queued is not None:
-            _take_out(turn, queued, "replaced", SignalOutcome.IGNORED)
+            take_out(turn, queued, "replaced", SignalOutcome.IGNORED)
 
 
 def _supersede_opposite(turn: Turn, identity: Identity) -> None:
-    for entry in list(turn.queue.values()):
-        other = entry.identity
-        same_pair = (other.account, other.symbol, other.timeframe) == (
-            identity.account,
-            identity.symbol,
-            identity.timeframe,
-        )
-        if same_pair and other.side is identity.side.opposite and other.strategy_id == identity.strategy_id:
-            _take_out(turn, entry, "superseded", SignalOutcome.IGNORED)
+    queued = turn.queued_of(identity.opposite)
+    if queued is not None:
+        take_out(turn, queued, "superseded", SignalOutcome.IGNORED)
 
 
-def queued_of(turn: Turn, identity: Identity) -> QueueEntry | None:
-    return next((entry for entry in turn.queue.values() if entry.identity == identity), None)
-
-
-def _take_out(turn: Turn, entry: QueueEntry, reason: str, outcome: SignalOutcome) -> None:
+def take_out(
+    turn: Turn,
+    entry: QueueEntry,
+    reason: str,
+    outcome: SignalOutcome,
+    *,
+    event: str = "queue.removed",
+    detail: str | None = None,
+) -> None:
     """Remove an entry from the queue and give its signal its end."""
     turn.queue.remove(entry.signal_id)
     turn.emit(
-        "queue.removed",
+        event,
         signal=entry.signal_id,
         account=entry.identity.account,
         symbol=entry.identity.symbol,
         reason=reason,
+        detail=detail,
     )
-    waiting = signal_record(turn, entry)
-    settle(turn, waiting, outcome, reason=reason)
+    settle(turn, signal_record(turn, entry), outcome, reason=reason, detail=detail)
 
 
 def signal_record(turn: Turn, entry: QueueEntry) -> SignalRecord:
@@ -309,12 +309,6 @@ def _queue(
     if queued is not None and not turn.config.queue.replace_same_identity:
         _ignore(turn, record, "already_queued", "a signal of the same position already waits")
         return
-    is_full = len(list(turn.queue.values())) >= turn.config.queue.max_size
-    if queued is None and reserved_group is None and is_full:
-        _reject(turn, record, "queue_full", f"{turn.config.queue.max_size} signals wait already")
-        return
-    if queued is not None:
-        _take_out(turn, queued, "replaced", SignalOutcome.IGNORED)
     entry = QueueEntry(
         signal_id=record.id,
         identity=reading.identity,
@@ -325,7 +319,15 @@ def _queue(
         last_replaced_at=turn.now,
         replacement_count=queued.replacement_count + 1 if queued else 0,
         reserved_group=reserved_group or (queued.reserved_group if queued else None),
+        expected_profit=expected_profit(turn, reading.signal, reading.identity, reading.wanted.size),
     )
+    is_full = turn.queue_length() >= turn.config.queue.max_size
+    if queued is None and reserved_group is None and is_full and not _make_room(turn, entry):
+        _reject(turn, record, "queue_full", f"{turn.config.queue.max_size} signals wait already, none ranks lower")
+        return
+    if queued is not None:
+        take_out(turn, queued, "replaced", SignalOutcome.IGNORED)
+        _restart_timer(turn, reading.identity)
     turn.queue.put(entry.signal_id, entry)
     current = turn.signals.get(record.id, record)
     settle(turn, current, SignalOutcome.QUEUED, reason=reason.value)
@@ -333,12 +335,33 @@ def _queue(
         turn.emit("signal.replaced", signal=record.id, account=entry.identity.account, symbol=entry.identity.symbol)
 
 
+def _make_room(turn: Turn, entry: QueueEntry) -> bool:
+    """Evict the entry of the lowest rank where the new one outranks it."""
+    evictable = [item for item in turn.queue.values() if item.reserved_group is None]
+    keys = [(key_of(turn.state, item), item) for item in evictable]
+    if not keys:
+        return False
+    key, lowest = max(keys, key=lambda pair: pair[0])
+    if key < key_of(turn.state, entry):
+        return False
+    detail = f"{entry.identity.symbol} {entry.identity.timeframe} outranks it, and the queue is full"
+    take_out(turn, lowest, "evicted", SignalOutcome.IGNORED, event="queue.evicted", detail=detail)
+    return True
+
+
+def _restart_timer(turn: Turn, identity: Identity) -> None:
+    """A replacement may start the offset engine's timer of its open group again."""
+    group = turn.group_of(identity)
+    if group is not None and turn.config.offset.reset_timer_on_replacement and group.offset_timer_at is not None:
+        turn.put_group(replace(group, offset_timer_at=None))
+
+
 def _exit(turn: Turn, record: SignalRecord, reading: Reading) -> None:
     identity = reading.identity
     _note_exit(turn, identity, reading.signal)
-    queued = queued_of(turn, identity)
+    queued = turn.queued_of(identity)
     if queued is not None:
-        _take_out(turn, queued, "cancelled_by_exit", SignalOutcome.IGNORED)
+        take_out(turn, queued, "cancelled_by_exit", SignalOutcome.IGNORED)
     group = turn.group_of(identity)
     if group is not None:
         begin_close(turn, group, CloseReason.EXIT_SIGNAL)
@@ -375,16 +398,17 @@ def _reduce(turn: Turn, record: SignalRecord, reading: Reading) -> None:
 def _reverse(turn: Turn, record: SignalRecord, reading: Reading) -> None:
     opposite = reading.identity.opposite
     _note_exit(turn, opposite, reading.signal)
-    queued = queued_of(turn, opposite)
+    queued = turn.queued_of(opposite)
     if queued is not None:
-        _take_out(turn, queued, "cancelled_by_exit", SignalOutcome.IGNORED)
+        take_out(turn, queued, "cancelled_by_exit", SignalOutcome.IGNORED)
     group = turn.group_of(opposite)
     if group is None:
         _enter(turn, record, reading)
         return
     begin_close(turn, group, CloseReason.REVERSE)
-    if turn.state.paused is not None:
-        settle(turn, record, SignalOutcome.REJECTED, reason="paused", group_id=group.id, detail="exited, not reversed")
+    stopped = "paused" if turn.paused is not None else "emergency_stop" if emergency.critical(turn) else None
+    if stopped is not None:
+        settle(turn, record, SignalOutcome.REJECTED, reason=stopped, group_id=group.id, detail="exited, not reversed")
         return
     _enter(turn, replace(record, group_id=group.id), reading, reserved_group=group.id)
 

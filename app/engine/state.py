@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,7 +12,8 @@ from app.domain.group import Group
 from app.domain.market import MarketRules, Quote
 from app.domain.order import Order
 from app.domain.values import Identity, MarketType, PositionMode, Side
-from app.messages.records import QueueEntry, SeenSignal, SignalRecord
+from app.engine.ranks import Ranks
+from app.messages.records import QueueEntry, RiskAction, SeenSignal, SignalRecord
 from app.messages.reports import FillReport
 from app.ports.venue import Capabilities
 
@@ -39,6 +41,8 @@ class AccountState:
     """Another instance's orders are live on it: no entries until the trader chooses."""
     mass_difference: str | None = None
     """Too much seems to be gone at once: no entries until a read finds it there again."""
+    breaker_since: datetime | None = None
+    """Since when the venue's breaker is open: requests fail at once, entries wait."""
     activity: int = 0
     """Counts fills and sent orders, so that a snapshot older than one is recognised."""
 
@@ -67,6 +71,15 @@ class Market:
     rules: MarketRules
     quote: Quote | None
     loaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One asset of an account as the venue told it at `at`."""
+
+    total: Decimal
+    free: Decimal
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +122,33 @@ class EngineState:
     last_exits: dict[Identity, datetime] = field(default_factory=dict)
     funding_ids: set[tuple[str, str, str]] = field(default_factory=set)
     facts: dict[str, str] = field(default_factory=dict)
+    actions: dict[str, RiskAction] = field(default_factory=dict)
+    """The last offset actions, oldest first."""
     sequence: int = 0
 
     accounts: dict[str, AccountState] = field(default_factory=dict)
     markets: dict[MarketKey, Market] = field(default_factory=dict)
     markets_missing: dict[MarketKey, str] = field(default_factory=dict)
-    balances: dict[str, dict[str, tuple[Decimal, Decimal]]] = field(default_factory=dict)
-    """Account → asset → (total, free)."""
+    balances: dict[str, dict[str, Balance]] = field(default_factory=dict)
+    """Account → asset → balance."""
     groups_of_market: dict[MarketKey, list[str]] = field(default_factory=dict)
     watches: dict[str, Watch] = field(default_factory=dict)
     suspicions: dict[BookKey, Suspicion] = field(default_factory=dict)
     external_fills: dict[MarketKey, list[FillReport]] = field(default_factory=dict)
     external_ids: set[tuple[str, str, str]] = field(default_factory=set)
+    queued_of: dict[Identity, str] = field(default_factory=dict)
+    """Which entry waits for an identity."""
+    reserving: set[str] = field(default_factory=set)
+    """Entries for which the slot of the group they reverse is kept."""
+    ranks: Ranks = field(default_factory=Ranks)
+    entry_times: deque[datetime] = field(default_factory=deque)
+    """When pyramids were added lately, all accounts together, oldest first."""
+    warnings: tuple[str, ...] = ()
+    """What is near a limit, as of the last look."""
+    evaluated_at: datetime | None = None
+    """When the offset engine last looked."""
+    suggested: str | None = None
+    """The loser of the plan that the trader was told of last."""
     in_flight: set[tuple[str, str]] = field(default_factory=set)
     """(kind, client order id) of cancels, amends and look-ups that have not been answered."""
     halted: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -35,6 +36,7 @@ from app.messages.effects import (
     SubmitOrders,
 )
 from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused, SubmitOutcome
+from app.ports.meter import Meter, Stage
 from app.ports.store import Store
 from app.ports.venue import OrderRef, OrderRequest, Venue
 
@@ -59,6 +61,7 @@ class Submitter:
         clock: Clock,
         post: Post,
         read_account: Callable[[str, float], None],
+        meter: Meter,
     ) -> None:
         self._venues = venues
         self._state = state
@@ -66,6 +69,7 @@ class Submitter:
         self._clock = clock
         self._post = post
         self._read_account = read_account
+        self._meter = meter
         self._tasks: set[asyncio.Task[None]] = set()
         self._leverage: dict[tuple[str, str], tuple[Any, str]] = {}
         self._loading: set[tuple[str, str]] = set()
@@ -165,12 +169,30 @@ class Submitter:
 
     async def _create_batch(self, venue: Venue, orders: list[Order]) -> list[SubmitOutcome]:
         requests = [self._order_request(order) for order in orders]
-        answer = await self._asked(venue.create_orders(requests))
+        answer = await self._timed(orders[0], self._asked(venue.create_orders(requests)))
         return [answer] * len(orders) if isinstance(answer, OutcomeUnknown) else list(answer)
 
     async def _create_one(self, venue: Venue, order: Order) -> None:
-        outcome = await self._asked(venue.create_order(self._order_request(order)))
+        outcome = await self._timed(order, self._asked(venue.create_order(self._order_request(order))))
         self._post(SubmitAnswered(order.client_order_id, outcome))
+
+    async def _timed(self, order: Order, request: Coroutine[Any, Any, Answer]) -> Answer:
+        """The answer to an order's request, with how long signal and venue took."""
+        sent_at = self._clock.monotonic()
+        received_at = self._received_at(order)
+        if received_at is not None:
+            self._meter.observe(Stage.SIGNAL_SENT, (self._clock.now() - received_at).total_seconds())
+        answer = await request
+        self._meter.observe(Stage.ORDER_ANSWERED, self._clock.monotonic() - sent_at)
+        return answer
+
+    def _received_at(self, order: Order) -> datetime | None:
+        """When the signal of a pyramid's first leg came; None for every other order."""
+        if order.role is not OrderRole.ENTRY or order.leg != 0 or order.attempt > 1 or order.pyramid is None:
+            return None
+        pyramid = self._state.groups[order.group_id].pyramids[order.pyramid]
+        record = self._state.recent_signals.get(pyramid.signal_id)
+        return None if record is None else record.received_at
 
     async def _asked(self, request: Coroutine[Any, Any, Answer]) -> Answer | OutcomeUnknown:
         """The venue's answer. Whatever else comes of a request, it may have left: its outcome is unknown."""

@@ -27,6 +27,7 @@ from app.messages.records import (
     GroupChange,
     Json,
     QueueEntry,
+    RiskAction,
     SeenSignal,
     SignalRecord,
 )
@@ -109,6 +110,7 @@ class Turn:
         self.signals: dict[str, SignalRecord] = {}
         self.last_exits: Layer[Identity, datetime] = Layer(state.last_exits)
         self.facts: Layer[str, str] = Layer(state.facts)
+        self.actions: Layer[str, RiskAction] = Layer(state.actions)
         self.new_orders_of: dict[str, list[str]] = {}
         self.trade_ids: set[tuple[str, str, str]] = set()
         self.loaded: dict[str, Group] = {}
@@ -121,6 +123,10 @@ class Turn:
     def config(self) -> Config:
         return self.state.config
 
+    @property
+    def paused(self) -> str | None:
+        return self.fact("paused")
+
     # ------------------------------------------------------------------ reading
 
     def group(self, group_id: str) -> Group:
@@ -130,6 +136,9 @@ class Turn:
         return found
 
     def open_groups(self) -> list[Group]:
+        if not self.groups.changes:
+            groups = self.state.groups
+            return [groups[group_id] for group_id in self.state.open_ids]
         known = [*self.state.open_ids, *(key for key in self.groups.changes if key not in self.state.open_ids)]
         found = (self.groups.get(group_id) for group_id in known)
         return [group for group in found if group is not None and group.is_open]
@@ -138,6 +147,25 @@ class Turn:
         known = self.state.open_ids
         changed = [(key in known, group) for key, group in self.groups.changes.items()]
         return len(known) + sum((group is not None and group.is_open) - was_open for was_open, group in changed)
+
+    def slots_used(self) -> int:
+        """Slots that are taken: by open groups, or their pyramids (`count_pyramids`), and by places that are kept."""
+        if self.config.pool.count_pyramids:
+            taken = sum(len(group.pyramids) for group in self.open_groups())
+        else:
+            taken = self.open_group_count()
+        return taken + sum(not self._is_open(group_id) for group_id in self._kept_places())
+
+    def _kept_places(self) -> Iterator[str]:
+        """The groups whose slot is kept for a reverse that waits."""
+        for signal_id in {*self.state.reserving, *self.queue.changes}:
+            entry = self.queue.get(signal_id)
+            if entry is not None and entry.reserved_group is not None:
+                yield entry.reserved_group
+
+    def _is_open(self, group_id: str) -> bool:
+        group = self.groups.get(group_id)
+        return group is not None and group.is_open
 
     def group_of(self, identity: Identity) -> Group | None:
         """The open group of this identity."""
@@ -155,6 +183,10 @@ class Turn:
         """As `groups_on`, with those closed in the last 24 hours."""
         found = (self.groups.get(group_id) for group_id in self._groups_on((account, symbol)))
         return [group for group in found if group is not None]
+
+    def recent_groups(self) -> list[Group]:
+        """All that are open or closed in the last 24 hours."""
+        return list(self.groups.values())
 
     def _groups_on(self, key: tuple[str, str]) -> list[str]:
         known = self.state.groups_of_market.get(key, [])
@@ -181,6 +213,19 @@ class Turn:
         if found is None or self.now - found.received_at > timedelta(hours=24):
             return None
         return found
+
+    def queued_of(self, identity: Identity) -> QueueEntry | None:
+        """The entry that waits for this identity."""
+        for entry in self.queue.changes.values():
+            if entry is not None and entry.identity == identity:
+                return entry
+        known = self.state.queued_of.get(identity)
+        return None if known is None else self.queue.get(known)
+
+    def queue_length(self) -> int:
+        known = self.state.queue
+        changed = [(key in known, entry is not None) for key, entry in self.queue.changes.items()]
+        return len(known) + sum(waits - waited for waited, waits in changed)
 
     def has_trade(self, key: tuple[str, str, str]) -> bool:
         return key in self.trade_ids or key in self.state.trade_ids
@@ -281,6 +326,7 @@ class Turn:
             dict(self.signals),
             dict(self.last_exits.changes),
             dict(self.facts.changes),
+            dict(self.actions.changes),
             {key: list(value) for key, value in self.new_orders_of.items()},
             set(self.trade_ids),
             self.ledger.copy(),
@@ -295,6 +341,7 @@ class Turn:
             self.signals,
             self.last_exits.changes,
             self.facts.changes,
+            self.actions.changes,
             self.new_orders_of,
             self.trade_ids,
             self.ledger,
@@ -319,6 +366,7 @@ class Turn:
             findings=tuple(ledger.findings),
             equity=tuple(ledger.equity),
             facts={key: value or "" for key, value in self.facts.changes.items()},
+            actions=tuple(action for action in self.actions.changes.values() if action is not None),
         )
 
     def _changed_groups(self) -> Iterator[tuple[Group | None, Group]]:
@@ -330,13 +378,26 @@ class Turn:
             if old is not group:
                 yield old, group
 
-    def _book_realized(self) -> None:
-        """Add what the groups realised in this turn to the day's sum of their account."""
+    def entries_since(self, moment: datetime) -> int:
+        """How many pyramids were added after `moment`, at most a minute ago, all accounts together."""
+        new = sum(len(group.pyramids) - (len(old.pyramids) if old else 0) for old, group in self._changed_groups())
+        times = self.state.entry_times
+        while times and times[0] <= moment:
+            times.popleft()
+        return new + len(times)
+
+    def realized_now(self) -> Iterator[tuple[str, Decimal]]:
+        """(account, amount) of what groups realised in this turn; the facts learn of it when it is written."""
         for old, group in self._changed_groups():
             gained = group.realized_pnl - (old.realized_pnl if old else ZERO)
             if gained:
-                name = realized_fact(group.account, self.now)
-                self.facts.put(name, f"{Decimal(self.facts.get(name) or 0) + gained:f}")
+                yield group.account, gained
+
+    def _book_realized(self) -> None:
+        """Add what was realised in this turn to the day's sum of each account."""
+        for account, gained in list(self.realized_now()):
+            name = realized_fact(account, self.now)
+            self.facts.put(name, f"{Decimal(self.facts.get(name) or 0) + gained:f}")
 
     def _group_changes(self) -> Iterator[GroupChange]:
         for old, group in self._changed_groups():
@@ -359,13 +420,22 @@ class Turn:
             state.orders_of.setdefault(group_id, []).extend(new)
         for signal_id, entry in self.queue.changes.items():
             if entry is None:
-                state.queue.pop(signal_id, None)
+                gone = state.queue.pop(signal_id, None)
+                state.ranks.drop(signal_id)
+                state.reserving.discard(signal_id)
+                if gone is not None and state.queued_of.get(gone.identity) == signal_id:
+                    del state.queued_of[gone.identity]
             else:
                 state.queue[signal_id] = entry
+                state.ranks.put(entry)
+                state.queued_of[entry.identity] = signal_id
+                if entry.reserved_group is not None:
+                    state.reserving.add(signal_id)
         for record in self.signals.values():
             remember_signal(state, record)
         state.last_exits.update({key: at for key, at in self.last_exits.changes.items() if at is not None})
         state.facts.update({key: value or "" for key, value in self.facts.changes.items()})
+        state.actions.update({key: action for key, action in self.actions.changes.items() if action is not None})
         state.trade_ids |= self.trade_ids
         state.funding_ids |= {(item.account, item.payment_id, item.group_id) for item in self.ledger.funding}
         state.sequence += len(self.ledger.events)
@@ -373,15 +443,28 @@ class Turn:
 
 
 def _index_group(state: EngineState, group: Group) -> None:
-    if group.id not in state.groups:
+    old = state.groups.get(group.id)
+    if old is None or len(old.pyramids) < len(group.pyramids):
+        _note_entries(state, group)
+    if old is None:
         state.groups_of_market.setdefault(group.market_key, []).append(group.id)
-    elif not group.is_open and state.groups[group.id].is_open:
+    elif not group.is_open and old.is_open:
         state.watches.pop(group.id, None)
     state.groups[group.id] = group
     if group.is_open:
         state.open_ids[group.id] = None
     else:
         state.open_ids.pop(group.id, None)
+
+
+ENTRIES_REMEMBERED = timedelta(minutes=1)
+
+
+def _note_entries(state: EngineState, group: Group) -> None:
+    """Count the group's newest pyramid for the order rate; one that comes back from the past counts no more."""
+    at = group.pyramids[-1].created_at
+    if not state.entry_times or at >= state.entry_times[-1]:
+        state.entry_times.append(at)
 
 
 def remember_signal(state: EngineState, record: SignalRecord) -> None:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 
+from app.base.clock import iso
 from app.base.config.grid import TakeProfitMode
 from app.domain.group import Group, Leg, Pyramid
 from app.domain.market import MarketRules
 from app.domain.order import Order, OrderStatus
+from app.domain.queue import deciding_rule
 from app.domain.stop_loss import current_stop, needs_stop
 from app.domain.take_profit import group_target, leg_plan_target, leg_target, pyramid_target
 from app.domain.values import HUNDRED, ZERO, OrderRole, Side
+from app.engine import close_all, emergency, offsetting
 from app.engine.money import money_view, reserved_by
-from app.engine.queueing import ranked
+from app.engine.pausing import waits_until
+from app.engine.ranking import continues, expires_at, move_percent, ranked
 from app.engine.state import AccountState, EngineState
+from app.engine.turn import Turn
+from app.messages.records import QueueEntry
 from app.messages.snapshots import (
     AccountSnapshot,
+    EmergencySnapshot,
     EngineSnapshot,
     GroupSnapshot,
     LegSnapshot,
     PyramidSnapshot,
     QueueSnapshot,
+    RiskSnapshot,
     order_snapshot,
 )
 
@@ -76,6 +83,8 @@ def group_view(state: EngineState, group: Group) -> GroupSnapshot:
         protected=_is_protected(group, orders),
         unprotected_since=group.unprotected_since,
         estimated=group.estimated,
+        forced=group.forced,
+        blocked=group.blocked,
         opened_at=group.opened_at,
         closed_at=group.closed_at,
         legs=legs,
@@ -162,26 +171,66 @@ def _target(group: Group, leg: Leg, rules: MarketRules) -> Decimal | None:
 
 
 def queue_views(state: EngineState) -> list[QueueSnapshot]:
-    entries = ranked(state, list(state.queue.values()))
-    return [
-        QueueSnapshot(
-            signal_id=entry.signal_id,
-            account=entry.identity.account,
-            symbol=entry.identity.symbol,
-            side=entry.identity.side.value,
-            timeframe=entry.identity.timeframe,
-            strategy_id=entry.identity.strategy_id,
-            entry_price=entry.entry_price,
-            replacement_count=entry.replacement_count,
-            rank=rank,
-            reason=entry.reason.value,
-            first_queued_at=entry.first_queued_at,
-        )
-        for rank, entry in enumerate(entries, start=1)
-    ]
+    rules = state.config.queue.selection_priority
+    order = ranked(state)
+    keys = [key for key, _ in order]
+    views = []
+    for rank, (key, entry) in enumerate(order, start=1):
+        rule = deciding_rule(key, keys[rank], rules) if rank < len(keys) else None
+        views.append(_queue_view(state, entry, rank, rule))
+    return views
 
 
-def engine_view(state: EngineState, now: datetime) -> EngineSnapshot:
+def _queue_view(state: EngineState, entry: QueueEntry, rank: int, rule: str | None) -> QueueSnapshot:
+    identity = entry.identity
+    quote = state.quote(identity.account, identity.symbol)
+    move = move_percent(state, entry)
+    return QueueSnapshot(
+        signal_id=entry.signal_id,
+        account=identity.account,
+        symbol=identity.symbol,
+        side=identity.side.value,
+        timeframe=identity.timeframe,
+        strategy_id=identity.strategy_id,
+        entry_price=entry.entry_price,
+        replacement_count=entry.replacement_count,
+        rank=rank,
+        reason=entry.reason.value,
+        first_queued_at=entry.first_queued_at,
+        last_replaced_at=entry.last_replaced_at,
+        expires_at=expires_at(state.config, entry),
+        price=quote.last if quote else None,
+        loss_percent=move,
+        expected_profit=entry.expected_profit,
+        is_continuation=continues(state, entry),
+        is_reserved=entry.reserved_group is not None,
+        decided_by=rule,
+        decisive=_decisive(entry, rule, move),
+    )
+
+
+def _decisive(entry: QueueEntry, rule: str | None, move: Decimal | None) -> str | None:
+    """The value by which `rule` put the entry before the next."""
+    match rule:
+        case "deepest_loss_percent":
+            return f"{move or ZERO:.2f} %"
+        case "highest_replacement_count":
+            return str(entry.replacement_count)
+        case "highest_expected_profit":
+            return f"{entry.expected_profit or ZERO:.2f}"
+        case "fifo":
+            return iso(entry.first_queued_at)
+        case "pyramid_continuation":
+            return "its group is open"
+        case "reserved":
+            return "the slot of the group it reverses is kept"
+        case _:
+            return None
+
+
+def engine_view(turn: Turn) -> EngineSnapshot:
+    """By a turn that changes nothing."""
+    state = turn.state
     reconciled = [item.last_reconciled_at for item in state.accounts.values() if item.last_reconciled_at]
     return EngineSnapshot(
         revision=state.revision,
@@ -195,8 +244,40 @@ def engine_view(state: EngineState, now: datetime) -> EngineSnapshot:
         last_reconciled_at=max(reconciled, default=None),
         unknown_orders=sum(order.status is OrderStatus.UNKNOWN for order in state.orders.values()),
         last_sequence=state.sequence,
+        emergency=emergency_view(turn),
+        slots_used=turn.slots_used(),
+        promotions_wait_until=waits_until(turn),
         accounts=tuple(_account_view(state, account) for account in state.accounts.values()),
-        money=money_view(state, now),
+        money=money_view(state, turn.now),
+    )
+
+
+def emergency_view(turn: Turn) -> EmergencySnapshot:
+    """A disk that cannot be written is as critical as what was tripped."""
+    state, stop = turn.state, emergency.critical(turn)
+    if stop is not None:
+        return EmergencySnapshot("critical", stop.code, stop.reason, stop.since, state.warnings)
+    if state.halted is not None:
+        return EmergencySnapshot("critical", "disk", state.halted, None, state.warnings)
+    return EmergencySnapshot("warning" if state.warnings else "normal", None, None, None, state.warnings)
+
+
+def risk_view(turn: Turn) -> RiskSnapshot:
+    """By a turn that changes nothing."""
+    state, evaluation = turn.state, offsetting.look(turn)
+    return RiskSnapshot(
+        emergency=emergency_view(turn),
+        limits=tuple(emergency.limits(turn)),
+        mode=state.config.offset.mode,
+        held_by=offsetting.held_by(turn),
+        groups=evaluation.assessments,
+        blocked=frozenset(group.id for group in turn.open_groups() if group.blocked),
+        skipped=frozenset(group.id for group in turn.open_groups() if group.offset_skipped),
+        plan=evaluation.plan,
+        actions=tuple(reversed(state.actions.values())),
+        actions_today=offsetting.actions_today(turn),
+        max_actions_per_day=state.config.offset.max_actions_per_day,
+        close_all=close_all.view(state),
     )
 
 
@@ -223,7 +304,7 @@ def _account_view(state: EngineState, account: AccountState) -> AccountSnapshot:
         stale_since=account.stale_since,
         reason=account.hold or account.reason,
         last_reconciled_at=account.last_reconciled_at,
-        balances={asset: total for asset, (total, _) in state.balances.get(account.id, {}).items()},
+        balances={asset: balance.total for asset, balance in state.balances.get(account.id, {}).items()},
         external={
             name.removeprefix(prefix): Decimal(value)
             for name, value in state.facts.items()

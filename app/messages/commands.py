@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Literal
 
 from app.base.config import Config
 from app.domain.alert import FieldError
 from app.domain.signal import Signal
-from app.domain.values import CloseReason
+from app.domain.values import CloseReason, Side
 from app.messages.records import CheckResult
 
 
@@ -118,6 +119,141 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class EmergencyStop:
+    """Enter `critical`: no entries, pyramids, promotions or offsets until it is reset."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyReset:
+    """Back to normal; `reason` is kept with the event."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAll:
+    """Enter `critical` and close every group of every account at market; asked again, it repeats what failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Take a queued entry out of its turn and open it, into a free slot only."""
+
+    signal_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Force:
+    """Open a queued entry despite the limits on open groups; the group is marked as forced."""
+
+    signal_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Take a queued entry out for good."""
+
+    signal_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunOffset:
+    """Carry out the offset plan now: timer and threshold are skipped, not the arithmetic."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkipOffset:
+    """Leave a group out of the next offset action, once."""
+
+    group_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockGroup:
+    """Keep a group out of the offset engine, as loser and as winner (`blocked` false lets it in again)."""
+
+    group_id: str
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MoveStop:
+    """Set a group's stop by hand; it counts instead of the configured one, whichever way it lies."""
+
+    group_id: str
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class AddFunds:
+    """Add a pyramid of one leg at market, worth `quote`, to an open group."""
+
+    group_id: str
+    quote: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SetTakeProfitMode:
+    """Exit a group another way from now on; `percent` is the distance of the aggregate modes."""
+
+    group_id: str
+    mode: str
+    percent: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """An order by hand (`source` manual) or of a decision engine (`source` decision).
+
+    `quantity` is in base units, `price` None for one at market. `label` and `confidence` are kept with it; a
+    `request_id` that was seen within 24 hours makes it a duplicate. Answered by an OrderAnswer.
+    """
+
+    received_at: datetime
+    source: Literal["manual", "decision"]
+    symbol: str
+    side: Side
+    quantity: Decimal
+    account: str | None = None
+    price: Decimal | None = None
+    leverage: Decimal | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    confidence: Decimal | None = None
+    label: str = ""
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAnswer:
+    """What became of it at once: `outcome` is the signal's, `group_id` the group that was opened or added to."""
+
+    signal_id: str
+    outcome: str
+    reason: str | None
+    detail: str | None
+    group_id: str | None
+    is_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgeAlert:
+    """`sequence` is that of the alert's event."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteProposal:
+    """A change of the configuration that another service proposes: shown to the trader, never applied by itself."""
+
+    source: str
+    changes: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyConfig:
     config: Config
 
@@ -135,14 +271,29 @@ class CommandResult:
     group_ids: tuple[str, ...] = field(default=())
 
 
-Command = (
-    AcceptSignal
-    | PreviewSignal
-    | CloseGroup
+Deed = (
+    CloseGroup
     | ReduceGroup
     | CancelEntries
     | Pause
     | Resume
+    | EmergencyStop
+    | EmergencyReset
+    | CloseAll
+    | Promote
+    | Force
+    | Remove
+    | RunOffset
+    | SkipOffset
+    | BlockGroup
+    | MoveStop
+    | AddFunds
+    | SetTakeProfitMode
+    | AcknowledgeAlert
+    | NoteProposal
     | ApplyConfig
     | SampleEquity
 )
+"""What is answered by a CommandResult."""
+
+Command = AcceptSignal | PreviewSignal | PlaceOrder | Deed

@@ -70,6 +70,10 @@ class QueueReason(StrEnum):
     MISSING_MARKET_RULES = "missing_market_rules"
     ACCOUNT_STALE = "account_stale"
     GROUP_CLOSING = "group_closing"
+    SYMBOL_LIMIT = "symbol_limit"
+    BREAKER_OPEN = "breaker_open"
+    ORDER_RATE = "order_rate"
+    """Too many entries within a minute: held briefly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class QueueEntry:
     """A signal that waits for a slot, or for what `reason` names.
 
     `reserved_group` is the group whose slot is kept for this entry (a reverse waiting for the exit to finish).
+    `expected_profit` is Σ leg quantity × distance to its take-profit at the signal's price, in quote; None while the
+    market's rules are not known.
     """
 
     signal_id: str
@@ -88,6 +94,7 @@ class QueueEntry:
     last_replaced_at: datetime
     replacement_count: int = 0
     reserved_group: str | None = None
+    expected_profit: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +150,67 @@ class Finding:
     order_id: str | None = None
 
 
+class ActionStatus(StrEnum):
+    """How far an offset action is: the winners' closes, then the loser's, then over."""
+
+    WINNERS = "winners"
+    LOSER = "loser"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """A winner of an offset action. `expected` and `realized` are before, `fees` of the close; all in quote.
+
+    The counters are the group's when the action began: Group.closed_result and .exit_fees in quote, and in contracts
+    `exited_before`, what had left its legs in whatever way, and `sold_before`, what of that our orders had sold.
+    """
+
+    group_id: str
+    symbol: str
+    timeframe: str
+    quantity: Decimal
+    expected: Decimal
+    gross_before: Decimal
+    fees_before: Decimal
+    exited_before: Decimal
+    sold_before: Decimal
+    realized: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RiskAction:
+    """One offset action, kept from its decision to its end; money in quote.
+
+    `required`, `expected` are the plan's, `realized` what the winners' closes brought before their fees,
+    `loser_realized` what the loser's close cost. `started_by` is auto or hand. `orders` are client ids of its closes.
+    """
+
+    id: str
+    at: datetime
+    status: ActionStatus
+    started_by: str
+    loser_id: str
+    account: str
+    loser: str
+    """The loser's symbol."""
+    timeframe: str
+    loser_quantity: Decimal
+    """What is to be closed of it: the plan's until the winners have paid, then what was paid for."""
+    loss: Decimal
+    required: Decimal
+    expected: Decimal
+    winners: tuple[Payer, ...]
+    loser_before: Decimal
+    realized: Decimal = Decimal(0)
+    loser_realized: Decimal = Decimal(0)
+    orders: tuple[str, ...] = ()
+    finished_at: datetime | None = None
+    detail: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class GroupChange:
     """A group to be written with those of its legs and pyramids that changed."""
@@ -170,12 +238,13 @@ class Changes:
     facts: Mapping[str, str] = field(default_factory=dict)
     """Named single values: instance tag, epoch, paused, watermarks, what was realised on a day."""
     equity: tuple[EquitySample, ...] = ()
+    actions: tuple[RiskAction, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         return not any(
             (self.signals, self.groups, self.orders, self.fills, self.funding, self.queue_put, self.queue_removed)
-        ) and not any((self.last_exits, self.events, self.findings, self.facts, self.equity))
+        ) and not any((self.last_exits, self.events, self.findings, self.facts, self.equity, self.actions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,3 +281,5 @@ class StoredState:
     """(account, payment_id, group_id) of the payments booked in the last 24 hours."""
     facts: Mapping[str, str]
     last_sequence: int
+    actions: tuple[RiskAction, ...] = ()
+    """The last offset actions, oldest first; one that is not done goes on."""

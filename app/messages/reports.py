@@ -137,7 +137,26 @@ class ConnectionReport:
     reason: str | None = None
 
 
-VenueReport = OrderReport | FillReport | PositionReport | BalanceReport | FundingReport | PriceReport | ConnectionReport
+@dataclass(frozen=True, slots=True)
+class BreakerReport:
+    """The venue's breaker opened, requests fail at once, or closed again."""
+
+    account: str
+    is_open: bool
+    at: datetime
+    reason: str | None = None
+
+
+VenueReport = (
+    OrderReport
+    | FillReport
+    | PositionReport
+    | BalanceReport
+    | FundingReport
+    | PriceReport
+    | ConnectionReport
+    | BreakerReport
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from app.domain.offset import Assessment, Plan
 from app.domain.order import Order
-from app.messages.records import Finding
+from app.messages.records import Finding, RiskAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,8 @@ class GroupSnapshot:
     """None where no stop is configured."""
     unprotected_since: datetime | None
     estimated: bool
+    forced: bool
+    blocked: bool
     opened_at: datetime
     closed_at: datetime | None
     legs: tuple[LegSnapshot, ...]
@@ -153,6 +156,9 @@ class GroupSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class QueueSnapshot:
+    """A waiting entry. `decided_by` is the rule that put it before the next one (None for the last), `decisive` the
+    value by which it did; `loss_percent` is the price's move since the signal in its favour, negative against it."""
+
     signal_id: str
     account: str
     symbol: str
@@ -164,6 +170,87 @@ class QueueSnapshot:
     rank: int
     reason: str
     first_queued_at: datetime
+    last_replaced_at: datetime
+    expires_at: datetime
+    price: Decimal | None
+    loss_percent: Decimal | None
+    expected_profit: Decimal | None
+    is_continuation: bool
+    is_reserved: bool
+    """A reverse that takes the place of the group it closes."""
+    decided_by: str | None
+    decisive: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencySnapshot:
+    """`level` is normal, warning or critical; `code` names what tripped it, `warnings` what is near a limit."""
+
+    level: str
+    code: str | None
+    reason: str | None
+    since: datetime | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSnapshot:
+    """How near a configured limit is: `used` of `limit`, both in `unit` (quote currency, `%` or `groups`)."""
+
+    name: str
+    used: Decimal
+    limit: Decimal
+    unit: str
+
+    @property
+    def share(self) -> Decimal:
+        """Used part of the limit, in percent."""
+        return self.used * 100 / self.limit if self.limit else Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingSnapshot:
+    """One group of *Close all*; `status` is closing, closed or failed, `detail` says why it is not closed yet."""
+
+    group_id: str
+    account: str
+    symbol: str
+    timeframe: str
+    side: str
+    status: str
+    detail: str | None
+    realized_pnl: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAllSnapshot:
+    """`verified` maps each account to whether a reading after the last close found it flat; None before it was read."""
+
+    started_at: datetime
+    groups: tuple[ClosingSnapshot, ...]
+    verified: Mapping[str, bool | None]
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RiskSnapshot:
+    """`held_by` says why no offset action may start now, None where one may; `plan` is what would be done.
+
+    `actions` are the last ones, newest first; the one under way is among them.
+    """
+
+    emergency: EmergencySnapshot
+    limits: tuple[LimitSnapshot, ...]
+    mode: str
+    held_by: str | None
+    groups: tuple[Assessment, ...]
+    blocked: frozenset[str]
+    skipped: frozenset[str]
+    plan: Plan | None
+    actions: tuple[RiskAction, ...]
+    actions_today: int
+    max_actions_per_day: int
+    close_all: CloseAllSnapshot | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +292,7 @@ class MoneySnapshot:
 
 @dataclass(frozen=True, slots=True)
 class EngineSnapshot:
-    """`state` is starting, running, paused, halted or stopping."""
+    """`state` is starting, running, paused, halted or stopping; the emergency stop stands beside it."""
 
     revision: int
     state: str
@@ -218,6 +305,10 @@ class EngineSnapshot:
     last_reconciled_at: datetime | None
     unknown_orders: int
     last_sequence: int
+    emergency: EmergencySnapshot
+    slots_used: int
+    promotions_wait_until: datetime | None
+    """After a stop-loss close, when the queue goes on."""
     accounts: tuple[AccountSnapshot, ...]
     money: MoneySnapshot
 

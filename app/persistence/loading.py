@@ -12,7 +12,7 @@ from app.base.clock import from_microseconds, to_microseconds
 from app.domain.group import Group, Leg, Pyramid
 from app.domain.order import Order
 from app.domain.values import Identity
-from app.messages.records import QueueEntry, SeenSignal, SignalRecord, StoredGroup, StoredState
+from app.messages.records import QueueEntry, RiskAction, SeenSignal, SignalRecord, StoredGroup, StoredState
 from app.persistence import rows
 from app.persistence.codec import Row
 from app.persistence.statements import select_sql
@@ -20,6 +20,8 @@ from app.persistence.tables import trading
 
 _RECENT = "id IN (SELECT id FROM groups WHERE closed_at IS NULL OR closed_at >= ?)"
 _ONE = "id = ?"
+ACTIONS_LOADED = 1_000
+"""More than a day can hold."""
 
 
 def load_state(connection: sqlite3.Connection, recent_since: datetime) -> StoredState:
@@ -36,6 +38,7 @@ def load_state(connection: sqlite3.Connection, recent_since: datetime) -> Stored
         ),
         facts=dict(connection.execute("SELECT name, value FROM facts").fetchall()),
         last_sequence=connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0],
+        actions=_actions(connection),
     )
 
 
@@ -92,6 +95,12 @@ def _seen(connection: sqlite3.Connection, since: int) -> tuple[SeenSignal, ...]:
         "SELECT id, received_at, content_key, bar_key FROM signals WHERE received_at >= ? ORDER BY rowid", (since,)
     )
     return tuple(SeenSignal(row[0], from_microseconds(row[1]), row[2], row[3]) for row in found)
+
+
+def _actions(connection: sqlite3.Connection) -> tuple[RiskAction, ...]:
+    rest = f"ORDER BY risk_actions.at DESC, risk_actions.rowid DESC LIMIT {ACTIONS_LOADED}"
+    newest = connection.execute(select_sql(trading.risk_actions, rest)).fetchall()
+    return tuple(rows.ACTION.decode(row) for row in reversed(newest))
 
 
 def _last_exits(connection: sqlite3.Connection) -> Mapping[Identity, datetime]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    func,
     literal,
     select,
     tuple_,
@@ -29,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from app.base.errors import Retryable
 from app.domain.fill import Fill
 from app.domain.group import Group, Leg, Pyramid
+from app.domain.performance import Outcome
 from app.messages.records import EquitySample, EventRecord, SignalRecord
 from app.messages.snapshots import OrderSnapshot, order_snapshot
 from app.persistence import rows
@@ -37,7 +39,7 @@ from app.persistence.failures import plain
 from app.persistence.tables import keeping, trading
 from app.persistence.tables.types import Moment
 from app.persistence.views import trade_row
-from app.ports.queries import Filter, Page, PageRequest, TradeRow
+from app.ports.queries import AlertRow, Filter, Page, PageRequest, TradeRow
 
 _POOL_SIZE: Final = 3
 _MOST_ROWS: Final = 500
@@ -59,7 +61,7 @@ class _Listing:
 
     @property
     def kinds(self) -> tuple[type, ...]:
-        return tuple(int if isinstance(self.table.c[name].type, Moment) else str for name in self.key)
+        return tuple(int if isinstance(self.table.c[name].type, Moment | Integer) else str for name in self.key)
 
     def key_of(self, row: Any) -> Key:
         values = ((self.table.c[name].type, row._mapping[name]) for name in self.key)  # noqa: SLF001 - SQLAlchemy's API
@@ -67,9 +69,12 @@ class _Listing:
 
 
 _TRADES = _Listing(trading.groups, ("opened_at", "id"), group="id")
+_CLOSED = _Listing(trading.groups, ("closed_at", "id"), group="id")
 _ORDERS = _Listing(trading.orders, ("created_at", "client_order_id"), status="status")
 _FILLS = _Listing(trading.fills, ("at", "trade_id", "account", "symbol"))
 _SIGNALS = _Listing(trading.signals, ("received_at", "id"), status="outcome")
+_EVENTS = _Listing(keeping.events, ("sequence",))
+_NO_FILTER = Filter()
 
 
 class SqliteQueries:
@@ -133,6 +138,36 @@ class SqliteQueries:
             wanted = wanted.where(events.type.in_(sorted(types)))
         return [rows.EVENT.build(row) for row in await self._all(wanted)]
 
+    async def newest_events(self, types: frozenset[str], page: PageRequest) -> Page[EventRecord]:
+        of_types = keeping.events.c.type.in_(sorted(types))
+        async with self._reading() as connection:
+            found, cursor = await _page(connection, _EVENTS, _NO_FILTER, page, [of_types])
+        return Page(tuple(map(rows.EVENT.build, found)), cursor)
+
+    async def alerts(self, page: PageRequest, *, acknowledged: bool | None = None) -> Page[AlertRow]:
+        conditions: list[ColumnElement[bool]] = [keeping.events.c.type == "alert.raised"]
+        if acknowledged is not None:
+            among = keeping.events.c.sequence.in_(_acknowledged())
+            conditions.append(among if acknowledged else ~among)
+        async with self._reading() as connection:
+            found, cursor = await _page(connection, _EVENTS, _NO_FILTER, page, conditions)
+            when = await _acknowledgements(connection, [row.sequence for row in found])
+        return Page(tuple(AlertRow(rows.EVENT.build(row), when.get(row.sequence)) for row in found), cursor)
+
+    async def outcomes(self, where: Filter) -> Sequence[Outcome]:
+        if where.status is not None:
+            raise ValueError("closed trades have one status")
+        groups = trading.groups.c
+        wanted = (
+            select(groups.id, groups.closed_at, groups.realized_gross, groups.fees, groups.funding)
+            .where(groups.closed_at.is_not(None), groups.first_fill_at.is_not(None), *_conditions(_CLOSED, where))
+            .order_by(groups.closed_at, groups.id)
+        )
+        return [
+            Outcome(row.id, row.closed_at, row.realized_gross - row.fees + row.funding)
+            for row in await self._all(wanted)
+        ]
+
     async def equity(self, since: datetime) -> Sequence[EquitySample]:
         """At most some thousand moments: older samples are thinned to one an hour."""
         samples = keeping.equity_samples
@@ -168,6 +203,25 @@ class SqliteQueries:
             raise plain(error.orig if isinstance(error.orig, Exception) else error) from error
         except PoolExhausted as error:
             raise Retryable("The database is busy with other readers.") from error
+
+
+def _acknowledged() -> Select[Any]:
+    """The sequences of the alerts that were acknowledged."""
+    events = keeping.events.c
+    alert = func.json_extract(events.data, "$.sequence", type_=Integer)
+    return select(alert).where(events.type == "alert.acknowledged", alert.is_not(None))
+
+
+async def _acknowledgements(connection: AsyncConnection, alerts: Sequence[int]) -> dict[int, datetime]:
+    """When each was acknowledged first."""
+    events = keeping.events.c
+    alert = func.json_extract(events.data, "$.sequence", type_=Integer)
+    wanted = (
+        select(alert.label("alert"), func.min(events.at, type_=events.at.type).label("at"))
+        .where(events.type == "alert.acknowledged", alert.in_(alerts))
+        .group_by(alert)
+    )
+    return {row.alert: row.at for row in (await connection.execute(wanted)).all()} if alerts else {}
 
 
 def _samples(samples: Table, since: datetime) -> Select[Any]:

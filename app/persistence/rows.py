@@ -9,7 +9,15 @@ from app.domain.fill import Fill
 from app.domain.group import Group, Leg, Pyramid
 from app.domain.order import Order
 from app.domain.values import Identity
-from app.messages.records import EquitySample, EventRecord, Finding, FundingPayment, QueueEntry, SignalRecord
+from app.messages.records import (
+    EquitySample,
+    EventRecord,
+    Finding,
+    FundingPayment,
+    QueueEntry,
+    RiskAction,
+    SignalRecord,
+)
 from app.persistence.codec import Codec, Row
 from app.persistence.statements import insert_sql, upsert_sql
 from app.persistence.tables import keeping, trading
@@ -35,6 +43,7 @@ FILL = Codec(Fill, trading.fills)
 FUNDING = Codec(FundingPayment, trading.funding_payments)
 QUEUE = Codec(QueueEntry, trading.queue, paths=_IDENTITY)
 LAST_EXIT = Codec(LastExit, trading.last_exits, paths=_IDENTITY)
+ACTION = Codec(RiskAction, trading.risk_actions)
 EVENT = Codec(EventRecord, keeping.events)
 EQUITY = Codec(EquitySample, keeping.equity_samples)
 FINDING = Codec(Finding, keeping.findings, owners=["id"])
@@ -47,6 +56,7 @@ PUT_ORDER = upsert_sql(trading.orders, _BORN)
 PUT_QUEUE = upsert_sql(trading.queue)
 PUT_LAST_EXIT = upsert_sql(trading.last_exits)
 PUT_FACT = upsert_sql(keeping.facts)
+PUT_ACTION = upsert_sql(trading.risk_actions, frozenset({"at"}))
 ADD_FILL = insert_sql(trading.fills)
 ADD_FUNDING = insert_sql(trading.funding_payments)
 ADD_EVENT = insert_sql(keeping.events)

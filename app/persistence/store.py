@@ -80,6 +80,8 @@ def _write_records(connection: sqlite3.Connection, changes: Changes) -> None:
     if changes.findings:
         findings = [rows.FINDING.encode(item, None) for item in changes.findings]
         connection.executemany(rows.ADD_FINDING, findings)
+    if changes.actions:
+        connection.executemany(rows.PUT_ACTION, rows.ACTION.encode_all(changes.actions))
     if changes.equity:
         connection.executemany(rows.PUT_EQUITY, rows.EQUITY.encode_all(changes.equity))
     if changes.facts:

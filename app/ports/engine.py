@@ -8,21 +8,17 @@ from typing import Protocol, overload
 from app.base.errors import AppError
 from app.messages.commands import (
     AcceptSignal,
-    ApplyConfig,
-    CancelEntries,
-    CloseGroup,
     CommandResult,
-    Pause,
+    Deed,
+    OrderAnswer,
+    PlaceOrder,
     PreviewSignal,
-    ReduceGroup,
-    Resume,
-    SampleEquity,
     SignalAnswer,
     SignalPreview,
 )
 from app.messages.records import EventRecord, SignalRecord
 from app.messages.reports import Candle
-from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport
+from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport, RiskSnapshot
 
 
 class CommandRefused(AppError):
@@ -46,9 +42,9 @@ class Engine(Protocol):
     @overload
     async def ask(self, command: PreviewSignal) -> SignalPreview: ...
     @overload
-    async def ask(
-        self, command: CloseGroup | ReduceGroup | CancelEntries | Pause | Resume | ApplyConfig | SampleEquity
-    ) -> CommandResult: ...
+    async def ask(self, command: PlaceOrder) -> OrderAnswer: ...
+    @overload
+    async def ask(self, command: Deed) -> CommandResult: ...
 
     async def reconcile(self) -> ReconcileReport:
         """Reconcile every account now and wait for the result."""
@@ -66,6 +62,10 @@ class Engine(Protocol):
 
     def queue(self) -> Sequence[QueueSnapshot]:
         """By rank, from 1."""
+        ...
+
+    def risk(self) -> RiskSnapshot:
+        """The emergency stop, every limit, and the offset engine's view of the open groups."""
         ...
 
     def recent_signal(self, signal_id: str) -> SignalRecord | None:

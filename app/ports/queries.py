@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Generic, Protocol, TypeVar
 
 from app.domain.fill import Fill
+from app.domain.performance import Outcome
 from app.messages.records import EquitySample, EventRecord, SignalRecord
 from app.messages.snapshots import OrderSnapshot
 
@@ -74,6 +75,14 @@ class TradeRow:
     closed_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """An alert's event, and when it was first acknowledged."""
+
+    event: EventRecord
+    acknowledged_at: datetime | None
+
+
 class Queries(Protocol):
     """Newest first, unless said otherwise. A query that fails raises; it is never an empty answer."""
 
@@ -99,6 +108,16 @@ class Queries(Protocol):
 
     async def events(self, after: int, types: frozenset[str] | None, limit: int) -> Sequence[EventRecord]:
         """Events with a greater sequence, in order; all types where None."""
+        ...
+
+    async def newest_events(self, types: frozenset[str], page: PageRequest) -> Page[EventRecord]: ...
+
+    async def alerts(self, page: PageRequest, *, acknowledged: bool | None = None) -> Page[AlertRow]:
+        """All alerts where `acknowledged` is None, else those that were or were not."""
+        ...
+
+    async def outcomes(self, where: Filter) -> Sequence[Outcome]:
+        """Closed trades, oldest first; `since` and `until` bound their end. ValueError where a status is given."""
         ...
 
     async def equity(self, since: datetime) -> Sequence[EquitySample]:

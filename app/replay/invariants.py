@@ -12,10 +12,15 @@ from app.engine.state import EngineState
 from app.exchange.paper.venue import PaperVenue
 
 
-def violations(state: EngineState, venues: Mapping[str, PaperVenue]) -> Iterator[str]:
-    """What does not hold now. Books are compared only where nothing is in doubt or on its way."""
+def violations(
+    state: EngineState, venues: Mapping[str, PaperVenue], excused: frozenset[str] = frozenset()
+) -> Iterator[str]:
+    """What does not hold now. Books are compared only where nothing is in doubt or on its way.
+
+    `excused` are the groups that were open when the pool's limit was lowered.
+    """
     yield from _exits_exceed(state)
-    yield from _slots(state)
+    yield from _slots(state, excused)
     for account, venue in venues.items():
         if state.recovered and state.accounts[account].ready and not _in_doubt(state, account):
             yield from _orders_differ(state, account, venue)
@@ -53,10 +58,11 @@ def _exits_exceed(state: EngineState) -> Iterator[str]:
             yield f"exits of {group.id} sell {live:f}, {group.open_quantity:f} are open"
 
 
-def _slots(state: EngineState) -> Iterator[str]:
+def _slots(state: EngineState, excused: frozenset[str]) -> Iterator[str]:
     counted = [group for group in state.groups.values() if group.is_open and not group.forced]
-    if len(counted) > state.config.pool.max_open_groups:
-        yield f"{len(counted)} groups hold {state.config.pool.max_open_groups} slots"
+    limit = state.config.pool.max_open_groups
+    if len(counted) > limit and any(group.id not in excused for group in counted):
+        yield f"{len(counted)} groups hold {limit} slots"
 
 
 def _orders_differ(state: EngineState, account: str, venue: PaperVenue) -> Iterator[str]:

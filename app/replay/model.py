@@ -104,6 +104,21 @@ class FaultStep(Part):
     seconds: Decimal | None = None
 
 
+class PlacedStep(Part):
+    """An order by hand or a decision: the API's fields; `size` is a decision's word for the quantity, in base units."""
+
+    symbol: str
+    side: Literal["long", "short", "buy", "sell"]
+    quantity: Decimal | None = None
+    size: Decimal | None = None
+    account: str | None = None
+    price: Decimal | None = None
+    leverage: Decimal | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    confidence: Decimal | None = None
+
+
 class CrashStep(Part):
     at_commit: Annotated[int, Field(ge=1)] | None = None
     at_send: Annotated[int, Field(ge=1)] | None = None

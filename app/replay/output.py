@@ -10,13 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from app.base.clock import iso
-from app.messages.records import Finding, SignalRecord
+from app.messages.records import Finding, RiskAction, SignalRecord
 from app.messages.snapshots import GroupSnapshot, OrderSnapshot, QueueSnapshot
 
 _GROUP = (
     "id", "account", "symbol", "timeframe", "side", "strategy_id", "status", "close_reason", "pyramids", "legs_total",
     "legs_filled", "open_quantity", "average_entry", "invested", "realized_pnl", "unrealized_pnl", "fees", "funding",
-    "dust", "leverage", "stop_price", "protected", "estimated",
+    "dust", "leverage", "stop_price", "protected", "estimated", "forced", "blocked",
 )  # fmt: skip
 _LEG = (
     "pyramid", "index", "price", "quantity", "status", "filled", "average_fill", "tp_price", "exit_price",
@@ -25,7 +25,10 @@ _ORDER = (
     "client_order_id", "group", "role", "side", "type", "price", "trigger_price", "quantity", "filled", "average",
     "status", "reduce_only", "attempts", "symbol", "account", "reason",
 )  # fmt: skip
-_QUEUE = ("symbol", "side", "timeframe", "entry_price", "replacement_count", "rank", "reason", "account")
+_QUEUE = (
+    "symbol", "side", "timeframe", "entry_price", "replacement_count", "rank", "reason", "account", "expected_profit",
+    "decided_by", "decisive",
+)  # fmt: skip
 
 
 def group_document(group: GroupSnapshot) -> dict[str, Any]:
@@ -52,6 +55,28 @@ def signal_document(record: SignalRecord) -> dict[str, Any]:
         "intent": record.intent,
         "group": record.group_id,
         "detail": record.detail,
+    }
+
+
+def action_document(action: RiskAction) -> dict[str, Any]:
+    return {
+        "id": action.id,
+        "status": action.status.value,
+        "started_by": action.started_by,
+        "loser": action.loser,
+        "timeframe": action.timeframe,
+        "account": action.account,
+        "winners": [
+            {"symbol": payer.symbol, "quantity": payer.quantity, "expected": payer.expected, "realized": payer.realized}
+            for payer in action.winners
+        ],
+        "loss": action.loss,
+        "required": action.required,
+        "expected": action.expected,
+        "realized": action.realized,
+        "loser_quantity": action.loser_quantity,
+        "loser_realized": action.loser_realized,
+        "detail": action.detail,
     }
 
 

@@ -17,14 +17,14 @@ from app.base.config import parse_config
 from app.base.config.tree import deep_merged
 from app.domain import client_order_id
 from app.domain.market import Rounding
-from app.domain.timeframe import canonical
 from app.domain.values import MarketType, OrderRole, OrderSide, OrderType
-from app.messages.commands import ApplyConfig, CancelEntries, CloseGroup, Pause, ReduceGroup, Resume
+from app.messages.commands import ApplyConfig
 from app.messages.reports import FillKind, RefusalCode
 from app.ports.engine import EngineUnavailable
 from app.ports.faults import Fault, FaultKind
 from app.ports.paper_store import PaperOrder
 from app.replay import output
+from app.replay.commands import commands_of
 from app.replay.invariants import books_differ, violations
 from app.replay.judge import failures
 from app.replay.model import FaultStep, PricesStep, QuoteStep, Scenario, ScenarioError, Step
@@ -116,6 +116,8 @@ class Runner:
         self._failed: list[str] = []
         self._violations: list[str] = []
         self._checked_revision = -1
+        self._excused: frozenset[str] = frozenset()
+        """Groups that were open when the configuration changed: a lowered limit closes none."""
         self._started: list[asyncio.Task[Any]] = []
 
     async def run(self, moments: list[Moment]) -> Replay:
@@ -200,30 +202,16 @@ class Runner:
 
     async def _command(self, name: str, given: dict[str, Any]) -> None:
         world = self._world
-        match name:
-            case "pause":
-                await world.ask(Pause(given.get("reason", "paused by hand")))
-            case "resume":
-                await world.ask(Resume())
-            case "reconcile":
-                await world.engine.reconcile()
-            case "config":
-                world.document = deep_merged(world.document, given)
-                world.config = parse_config(world.document)
-                await world.ask(ApplyConfig(world.config))
-            case "close_group" | "reduce_group" | "cancel_entries":
-                for group_id in self._selected(given):
-                    await world.ask(_group_command(name, group_id, given))
-            case _:
-                raise ScenarioError(f"the command {name} is not known")
-
-    def _selected(self, given: dict[str, Any]) -> list[str]:
-        wanted = {key: str(value) for key, value in given.items() if key in {"symbol", "timeframe", "side", "account"}}
-        return [
-            group.id
-            for group in self._world.engine.state.groups.values()
-            if group.is_open and all(str(getattr(group, key)) == value for key, value in _canonical(wanted).items())
-        ]
+        if name == "reconcile":
+            await world.engine.reconcile()
+        elif name == "config":
+            world.document = deep_merged(world.document, given)
+            world.config = parse_config(world.document)
+            await world.ask(ApplyConfig(world.config))
+            self._excused = frozenset(world.engine.state.open_ids)
+        else:
+            for command in commands_of(name, given, world.engine, world.clock.now()):
+                await world.ask(command)
 
     def _hold_invariants(self, moment: Moment) -> None:
         state = self._world.engine.state
@@ -232,7 +220,7 @@ class Runner:
         if state.revision == self._checked_revision:
             return
         self._checked_revision = state.revision
-        for text in violations(state, self._world.venues):
+        for text in violations(state, self._world.venues, self._excused):
             self._violations.append(f"after step {moment.number + 1} at {moment.at:f}: {text}")
 
     def _hold_books(self, moment: Moment, moved_at: datetime) -> None:
@@ -255,7 +243,7 @@ class Runner:
             "orders": [output.order_document(order) for order in orders],
             "queue": [output.queue_document(entry) for entry in world.engine.queue()],
             "signals": [output.signal_document(record) for record in world.signals.values()],
-            "risk_actions": [],
+            "risk_actions": [output.action_document(action) for action in world.engine.state.actions.values()],
             "findings": [output.finding_document(finding) for finding in world.findings],
             "venue": _venue_document(world),
             "events": [event.type for event in world.events] if with_events else [],
@@ -272,19 +260,6 @@ class Runner:
         for event in self._world.events:
             facts = " ".join(f"{key}={value}" for key, value in event.data.items())
             yield f"{iso(event.at)}  {event.type:<24} {event.symbol or '':<16} {facts}".rstrip()
-
-
-def _canonical(wanted: dict[str, str]) -> dict[str, str]:
-    return {key: canonical(value) if key == "timeframe" else value for key, value in wanted.items()}
-
-
-def _group_command(name: str, group_id: str, given: dict[str, Any]) -> Any:
-    if name == "close_group":
-        return CloseGroup(group_id)
-    if name == "cancel_entries":
-        return CancelEntries(group_id)
-    numbers = {key: Decimal(str(given[key])) for key in ("fraction", "quantity") if given.get(key) is not None}
-    return ReduceGroup(group_id, **numbers)
 
 
 def _fault(step: FaultStep) -> Fault:

@@ -13,6 +13,7 @@ from app.base.errors import AppError
 from app.base.ids import CountedIds
 from app.domain.alert import FieldError, InvalidFields, content_key, parse_body, stored_payload, validate
 from app.domain.market import Quote
+from app.domain.placed import read_recorded
 from app.domain.signal import Signal
 from app.engine.engine import Engine
 from app.exchange.paper.board import PriceBoard
@@ -28,10 +29,6 @@ from app.ports.store import Store
 from app.replay.model import Scenario
 from app.replay.trap import Trap, TrappedStore, TrappedVenue
 from app.replay.virtual_loop import VirtualLoop, virtual_clock
-
-
-def read_payload(payload: str) -> Signal:
-    return validate(parse_body(payload.encode()))
 
 
 class World:
@@ -67,7 +64,7 @@ class World:
 
     def _new_engine(self) -> Engine:
         venues: dict[str, Any] = {account: TrappedVenue(venue, self.trap) for account, venue in self.venues.items()}
-        return Engine(self.config, self._store, venues, self.clock, self._ids, self._random.random, read_payload)
+        return Engine(self.config, self._store, venues, self.clock, self._ids, self._random.random, read_recorded)
 
     def _collect(self, changes: Changes) -> None:
         self.signals.update({record.id: record for record in changes.signals})

@@ -42,7 +42,7 @@ BASES = (
 CONFIG = {
     "accounts": [{"id": "paper", "balances": {"USDT": "1000000000"}}],
     "pool": {"max_open_groups": 1000},
-    "risk": {"cooldown_sec": 0, "max_slippage_percent": "100"},
+    "risk": {"cooldown_sec": 0, "max_slippage_percent": "100", "max_entries_per_minute": 10_000},
 }
 
 

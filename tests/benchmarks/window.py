@@ -24,7 +24,7 @@ SCREEN = "1280x720x24"
 CONFIG = {
     "accounts": [{"id": "paper", "balances": {"USDT": "1000000000"}}],
     "pool": {"max_open_groups": 1000},
-    "risk": {"cooldown_sec": 0, "max_slippage_percent": "100"},
+    "risk": {"cooldown_sec": 0, "max_slippage_percent": "100", "max_entries_per_minute": 10_000},
 }
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from app.base.errors import AppError
 from app.replay.model import load_scenario
 from app.replay.output import to_json
 from app.replay.runner import replay
@@ -15,8 +14,6 @@ HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared" / "scenarios"
 OWN_FILES = sorted(HERE.glob("*.yaml"))
 SHARED_FILES = sorted(SHARED.glob("*.yaml"))
-NEEDS_WHAT_IS_NOT_BUILT_YET = {"offset-loser-with-winner.yaml"}
-"""Examples of the offset engine."""
 
 
 def test_there_are_scenarios() -> None:
@@ -35,22 +32,7 @@ def test_scenario_passes_and_replays_to_the_same_bytes(file: Path) -> None:
 
 
 @pytest.mark.expects_log_warnings
-@pytest.mark.parametrize("file", sorted((HERE / "not_built_yet").glob("*.yaml")), ids=lambda file: file.stem)
-def test_scenario_of_what_is_not_built_yet_still_fails(file: Path) -> None:
-    """Once it passes it belongs to the others."""
-    try:
-        passes = replay(load_scenario(file), HERE).ok
-    except AppError:
-        passes = False
-
-    assert not passes
-
-
-@pytest.mark.expects_log_warnings
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the specification's examples are not beside this checkout")
 @pytest.mark.parametrize("file", SHARED_FILES, ids=lambda file: file.stem)
 def test_example_of_the_specification_passes(file: Path) -> None:
-    if file.name in NEEDS_WHAT_IS_NOT_BUILT_YET:
-        pytest.skip("its engine is not built yet")
-
     assert replay(load_scenario(file), SHARED).ok

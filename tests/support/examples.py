@@ -14,11 +14,13 @@ from app.messages.commands import SignalPreview
 from app.messages.records import CheckResult, EventRecord, SignalOutcome, SignalRecord
 from app.messages.snapshots import (
     AccountSnapshot,
+    EmergencySnapshot,
     EngineSnapshot,
     GroupSnapshot,
     MoneySnapshot,
     OrderSnapshot,
     QueueSnapshot,
+    RiskSnapshot,
 )
 from app.ports.queries import TradeRow
 from app.ports.secrets import WebhookKey
@@ -73,6 +75,9 @@ def engine_snapshot(**changes: Any) -> EngineSnapshot:
         "last_reconciled_at": None,
         "unknown_orders": 0,
         "last_sequence": 0,
+        "emergency": emergency_snapshot(),
+        "slots_used": 1,
+        "promotions_wait_until": None,
         "accounts": (account_snapshot(),),
         "money": money_snapshot(),
     }
@@ -176,6 +181,8 @@ def group_snapshot(number: int = 1) -> GroupSnapshot:
         protected=None,
         unprotected_since=None,
         estimated=False,
+        forced=False,
+        blocked=False,
         opened_at=NOON + timedelta(seconds=number),
         closed_at=None,
         legs=(),
@@ -184,10 +191,53 @@ def group_snapshot(number: int = 1) -> GroupSnapshot:
     )
 
 
-def queue_snapshot(rank: int) -> QueueSnapshot:
-    return QueueSnapshot(
-        f"s{rank:013d}", "paper", "BTC/USDT:USDT", "long", "1h", "", Decimal(100), 0, rank, "pool_full", NOON
-    )
+def queue_snapshot(rank: int, **changes: Any) -> QueueSnapshot:
+    facts: dict[str, Any] = {
+        "signal_id": f"s{rank:013d}",
+        "account": "paper",
+        "symbol": "BTC/USDT:USDT",
+        "side": "long",
+        "timeframe": "1h",
+        "strategy_id": "",
+        "entry_price": Decimal(100),
+        "replacement_count": 0,
+        "rank": rank,
+        "reason": "pool_full",
+        "first_queued_at": NOON,
+        "last_replaced_at": NOON,
+        "expires_at": NOON + timedelta(hours=3),
+        "price": Decimal(99),
+        "loss_percent": Decimal(-1),
+        "expected_profit": Decimal(5),
+        "is_continuation": False,
+        "is_reserved": False,
+        "decided_by": "deepest_loss_percent",
+        "decisive": "-1.00 %",
+    }
+    return QueueSnapshot(**{**facts, **changes})
+
+
+def emergency_snapshot(**changes: Any) -> EmergencySnapshot:
+    facts: dict[str, Any] = {"level": "normal", "code": None, "reason": None, "since": None, "warnings": ()}
+    return EmergencySnapshot(**{**facts, **changes})
+
+
+def risk_snapshot(**changes: Any) -> RiskSnapshot:
+    facts: dict[str, Any] = {
+        "emergency": emergency_snapshot(),
+        "limits": (),
+        "mode": "suggest",
+        "held_by": None,
+        "groups": (),
+        "blocked": frozenset(),
+        "skipped": frozenset(),
+        "plan": None,
+        "actions": (),
+        "actions_today": 0,
+        "max_actions_per_day": 3,
+        "close_all": None,
+    }
+    return RiskSnapshot(**{**facts, **changes})
 
 
 def trade_row(number: int) -> TradeRow:

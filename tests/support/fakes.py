@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from app.base.secret import Secret
 from app.domain.fill import Fill
-from app.messages.commands import AcceptSignal, CommandResult, PreviewSignal, SignalAnswer
+from app.domain.performance import Outcome
+from app.messages.commands import AcceptSignal, CommandResult, OrderAnswer, PlaceOrder, PreviewSignal, SignalAnswer
 from app.messages.records import EquitySample, EventRecord, SignalRecord
 from app.messages.reports import Candle
 from app.messages.snapshots import (
@@ -20,11 +21,12 @@ from app.messages.snapshots import (
     OrderSnapshot,
     QueueSnapshot,
     ReconcileReport,
+    RiskSnapshot,
 )
-from app.ports.queries import BadCursor, Filter, Page, PageRequest, TradeRow
+from app.ports.queries import AlertRow, BadCursor, Filter, Page, PageRequest, TradeRow
 from app.ports.secrets import WebhookKey
 from app.ports.tokens import Role, TokenInfo
-from tests.support.examples import NOON, PATH_TOKEN, SECRET, engine_snapshot, key_of, preview_of
+from tests.support.examples import NOON, PATH_TOKEN, SECRET, engine_snapshot, key_of, preview_of, risk_snapshot
 
 Row = TypeVar("Row")
 
@@ -100,6 +102,8 @@ class FakeEngine:
         self.price_listeners: list[Callable[[str, str], None]] = []
         self.bars: list[Candle] = []
         self.recent: dict[str, SignalRecord] = {}
+        self.order_answer = OrderAnswer("s0000000000001", "executed", None, None, "g0000001")
+        self.risk_state = risk_snapshot()
 
     async def ask(self, command: Any) -> Any:
         self.asked.append(command)
@@ -109,6 +113,8 @@ class FakeEngine:
             raise self.failure
         if isinstance(command, AcceptSignal):
             return self.answer
+        if isinstance(command, PlaceOrder):
+            return self.order_answer
         return self.preview if isinstance(command, PreviewSignal) else CommandResult("done", ("g0000001",))
 
     async def reconcile(self) -> ReconcileReport:
@@ -135,6 +141,9 @@ class FakeEngine:
     def subscribe_prices(self, listener: Callable[[str, str], None]) -> Callable[[], None]:
         self.price_listeners.append(listener)
         return lambda: self.price_listeners.remove(listener)
+
+    def risk(self) -> RiskSnapshot:
+        return self.risk_state
 
     def recent_signal(self, signal_id: str) -> SignalRecord | None:
         return self.recent.get(signal_id)
@@ -192,6 +201,21 @@ class FakeQueries:
         self.before_events()
         found = [row for row in self.event_rows if row.sequence > after and (types is None or row.type in types)]
         return found[:limit]
+
+    async def newest_events(self, types: frozenset[str], page: PageRequest) -> Page[EventRecord]:
+        return self._page([row for row in reversed(self.event_rows) if row.type in types], Filter(), page)
+
+    async def alerts(self, page: PageRequest, *, acknowledged: bool | None = None) -> Page[AlertRow]:
+        when = {row.data["sequence"]: row.at for row in self.event_rows if row.type == "alert.acknowledged"}
+        raised = [row for row in reversed(self.event_rows) if row.type == "alert.raised"]
+        found = [AlertRow(row, when.get(row.sequence)) for row in raised]
+        wanted = [row for row in found if acknowledged in {None, row.acknowledged_at is not None}]
+        return self._page(wanted, Filter(), page)
+
+    async def outcomes(self, where: Filter) -> Sequence[Outcome]:
+        self.filters.append(where)
+        closed = [row for row in self.trade_rows if row.closed_at is not None]
+        return [Outcome(row.id, row.closed_at, row.realized_pnl) for row in closed if row.closed_at is not None]
 
     async def check(self) -> None:
         if self.failure is not None:

@@ -12,6 +12,7 @@ from app.messages.records import (
     Changes,
     EventRecord,
     QueueEntry,
+    RiskAction,
     SeenSignal,
     SignalOutcome,
     SignalRecord,
@@ -33,6 +34,7 @@ class MemoryStore:
         self.last_exits: dict[Identity, datetime] = {}
         self.funding: set[tuple[str, str, str]] = set()
         self.facts: dict[str, str] = {}
+        self.actions: dict[str, RiskAction] = {}
         self.events: list[EventRecord] = []
         self.commits: list[Changes] = []
         self.failing: str | None = None
@@ -51,6 +53,7 @@ class MemoryStore:
         self.last_exits.update(changes.last_exits)
         self.funding |= {(item.account, item.payment_id, item.group_id) for item in changes.funding}
         self.facts.update(changes.facts)
+        self.actions.update({action.id: action for action in changes.actions})
         self.events.extend(changes.events)
 
     async def load(self, recent_since: datetime) -> StoredState:
@@ -67,6 +70,7 @@ class MemoryStore:
             last_exits=dict(self.last_exits),
             funding_ids=frozenset(self.funding),
             facts=dict(self.facts),
+            actions=tuple(self.actions.values()),
             last_sequence=self.events[-1].sequence if self.events else 0,
         )
 

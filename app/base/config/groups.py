@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from app.base.config.model import Settings
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
-Fraction = Annotated[Decimal, Field(ge=0, lt=1)]
+Minutes = Annotated[int, Field(ge=1, le=1440)]
 
 
 class Fees(Settings):
@@ -32,11 +32,22 @@ class AccountConfig(Settings):
     """Paper fees as fractions of the notional."""
     slippage_bps: Annotated[Decimal, Field(ge=0, le=1000)] = Decimal(0)
     """Slippage of paper market orders, in basis points."""
+    allowed_symbols: tuple[str, ...] | None = None
+    """Markets that may be entered, in ccxt's spelling; all when not set."""
+
+
+RankRule = Literal[
+    "pyramid_continuation", "deepest_loss_percent", "highest_replacement_count", "highest_expected_profit", "fifo"
+]
+Quote = Annotated[Decimal, Field(gt=0)]
+Percent = Annotated[Decimal, Field(gt=0, le=100)]
 
 
 class PoolConfig(Settings):
     max_open_groups: Annotated[int, Field(ge=1, le=1000)] = 10
     """Groups that may be open at once."""
+    count_pyramids: bool = False
+    """Whether every pyramid takes a slot, not only every group."""
 
 
 class QueueConfig(Settings):
@@ -45,16 +56,106 @@ class QueueConfig(Settings):
     max_size: Annotated[int, Field(ge=1, le=10_000)] = 50
     reprice: Literal["current", "original"] = "current"
     """From which price size, gaps and slippage are counted at promotion."""
+    selection_priority: tuple[RankRule, ...] = (
+        "pyramid_continuation",
+        "deepest_loss_percent",
+        "highest_replacement_count",
+        "fifo",
+    )
+    """Rules of rank, the first decides first; one that is not named is off."""
+    max_age_minutes: Annotated[int, Field(ge=1, le=1440)] | None = None
+    """Age since the last replacement at which an entry expires; three bars of its timeframe when not set."""
+    max_drift_percent: Annotated[Decimal, Field(gt=0, le=100)] | None = None
+    """How far the price may move from an entry's before it expires."""
+    pause_after_stop_sec: Annotated[int, Field(ge=0, le=86_400)] = 300
+    """How long nothing is promoted after a stop-loss close."""
+
+    @model_validator(mode="after")
+    def _rules_are_named_once(self) -> QueueConfig:
+        if len(set(self.selection_priority)) != len(self.selection_priority):
+            raise ValueError("selection_priority names a rule twice")
+        return self
 
 
 class RiskConfig(Settings):
     max_slippage_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal(1)
     """How far the current price may be worse than the signal's."""
+    slippage_action: Literal["warn", "ignore"] = "warn"
+    """What is done when a market exit filled further off than that."""
     max_leverage: Annotated[Decimal, Field(ge=1, le=25)] = Decimal(25)
     leverage_action: Literal["cap", "reject"] = "cap"
     cooldown_sec: Annotated[int, Field(ge=0, le=86_400)] = 300
     """Pause per account and symbol after a new group's entry or a losing close."""
     cooldown_applies_to_pyramids: bool = False
+    stop_guard_count: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """So many stop-loss closes within the window pause entries; off when not set."""
+    stop_guard_window_minutes: Minutes = 60
+    stop_guard_pause_minutes: Minutes = 60
+    """How long entries pause, counted from the last of those stops."""
+    stop_guard_scope: Literal["symbol", "all"] = "symbol"
+    low_profit_bound_quote: Decimal | None = None
+    """A symbol that realised less than this within the window is left alone; off when not set."""
+    low_profit_window_minutes: Minutes = 1440
+    low_profit_min_trades: Annotated[int, Field(ge=1, le=1000)] = 2
+    """Closed trades within the window before the bound counts."""
+    max_order_quote: Quote | None = None
+    """The largest single entry order."""
+    max_open_groups_per_symbol: Annotated[int, Field(ge=1, le=1000)] | None = None
+    max_open_groups_per_account: Annotated[int, Field(ge=1, le=1000)] | None = None
+    max_exposure_quote: Quote | None = None
+    """Worst case of everything that is open or may still fill, all accounts of one environment together."""
+    max_exposure_per_symbol_quote: Quote | None = None
+    max_exposure_per_account_quote: Quote | None = None
+    daily_loss_limit_quote: Quote | None = None
+    """Loss since 00:00 UTC that trips the emergency stop."""
+    daily_loss_basis: Literal["total", "realized"] = "total"
+    """Whether the change in unrealised P&L counts."""
+    daily_loss_reset: Literal["manual", "next_day"] = "manual"
+    """Whether a stop for the daily loss ends by itself at the next UTC day."""
+    max_drawdown_percent: Percent | None = None
+    """Fall of equity from its peak that trips the emergency stop."""
+    drawdown_window_days: Annotated[int, Field(ge=1, le=365)] = 30
+    """How far back the peak is looked for."""
+    liquidation_buffer_percent: Annotated[Decimal, Field(ge=0, le=50)] = Decimal(1)
+    """How far beyond the stop and the deepest leg the liquidation price must lie."""
+    max_entries_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 60
+    order_rate_hold_sec: Seconds = 10
+    """How long an entry above that rate waits before it is refused."""
+    emergency_cancels_entries: bool = True
+    """Whether unfilled entries are cancelled when the emergency stop trips."""
+    max_protection_failures: Annotated[int, Field(ge=1, le=100)] | None = 3
+    """So many failed protections within an hour trip the emergency stop."""
+    breaker_trip_minutes: Minutes = 15
+    """How long a venue's breaker may stay open before the emergency stop trips."""
+
+
+class OffsetConfig(Settings):
+    """The offset engine: winners pay for a loser (risk.md)."""
+
+    mode: Literal["off", "suggest", "auto"] = "suggest"
+    scope: Literal["account", "quote"] = "account"
+    """Whether only the loser's own account pays, or every account of its environment and quote currency."""
+    max_actions_per_day: Annotated[int, Field(ge=1, le=1000)] = 3
+    min_interval_minutes: Annotated[int, Field(ge=0, le=1440)] = 30
+    max_loss_per_action_quote: Quote | None = None
+    timer_start: Literal["after_all_pyramids", "after_all_dca_submitted", "after_all_dca_filled"] = (
+        "after_all_dca_filled"
+    )
+    wait_minutes: Annotated[int, Field(ge=0, le=100_000)] = 60
+    reset_timer_on_replacement: bool = False
+    require_full_pyramids: bool = True
+    required_pyramids: Annotated[int, Field(ge=1, le=35)] | None = None
+    """Pyramids a loser must have; the grid's max_pyramids when not set."""
+    loss_threshold_percent: Annotated[Decimal, Field(lt=0, ge=-100)] = Decimal(-5)
+    use_age_filter: bool = False
+    age_threshold_minutes: Annotated[int, Field(ge=0, le=1_000_000)] = 120
+    max_winners_to_combine: Annotated[int, Field(ge=1, le=100)] = 3
+    slippage_buffer_percent: Annotated[Decimal, Field(ge=0, le=100)] = Decimal("0.2")
+    min_close_notional: Annotated[Decimal, Field(ge=0)] = Decimal(20)
+    partial_close_enabled: bool = True
+    cover: Literal["full", "partial"] = "full"
+    evaluate_on_fill: bool = True
+    evaluate_interval_sec: Seconds = 10
 
 
 class OrderConfig(Settings):

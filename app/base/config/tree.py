@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -13,6 +14,7 @@ from app.base.config.groups import (
     AccountConfig,
     ApiConfig,
     LoggingConfig,
+    OffsetConfig,
     OrderConfig,
     PaperConfig,
     PoolConfig,
@@ -43,6 +45,7 @@ class Config(Settings):
     pool: PoolConfig = Field(default_factory=PoolConfig)
     queue: QueueConfig = Field(default_factory=QueueConfig)
     risk: RiskConfig = Field(default_factory=RiskConfig)
+    offset: OffsetConfig = Field(default_factory=OffsetConfig)
     order: OrderConfig = Field(default_factory=OrderConfig)
     protection: ProtectionConfig = Field(default_factory=ProtectionConfig)
     reconcile: ReconcileConfig = Field(default_factory=ReconcileConfig)
@@ -59,8 +62,12 @@ class Config(Settings):
             raise ValueError("two accounts bear the same id")
         return self
 
+    @cached_property
+    def _accounts_by_id(self) -> dict[str, AccountConfig]:
+        return {account.id: account for account in self.accounts}
+
     def account(self, account_id: str) -> AccountConfig | None:
-        return next((account for account in self.accounts if account.id == account_id), None)
+        return self._accounts_by_id.get(account_id)
 
 
 def deep_merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,37 +1,56 @@
-"""The checks an entry passes before anything is sent, in the order of risk.md."""
+"""The checks of what an entry would do to the account, in the order of risk.md; those before are in `standing`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from decimal import Decimal
 
-from app.base.config.grid import GridSettings
-from app.base.config.groups import RiskConfig
 from app.domain.grid import plan_legs
 from app.domain.group import Leg
 from app.domain.market import MarketRules, Quote
 from app.domain.refusal import Refusal
+from app.domain.risk.liquidation import Book, Rung, highest_safe_leverage, too_near
+from app.domain.risk.results import Held, Passed, Trace
+from app.domain.risk.standing import Standing
 from app.domain.sizing import SizeType, pyramid_capital
-from app.domain.stop_loss import stop_refusal
-from app.domain.values import HUNDRED, Identity
+from app.domain.stop_loss import configured_stop, stop_refusal
+from app.domain.values import HUNDRED, ZERO, MarketType
 
-HARD_LEVERAGE_CAP = Decimal(25)
+TRIPPING = frozenset({"daily_loss", "drawdown"})
+"""Refusals that trip the emergency stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """Worst case in quote of what is open or may still fill: of the environment, on the symbol, on the account."""
+
+    total: Decimal
+    symbol: Decimal
+    account: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBook:
+    """What the venue's position of this market and side holds already. `stops` are those of its groups.
+
+    `backing` is what the account has free, for cross margin.
+    """
+
+    quantity: Decimal = ZERO
+    value: Decimal = ZERO
+    rungs: tuple[Rung, ...] = ()
+    stops: tuple[Decimal, ...] = ()
+    backing: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An entry under examination; the checks fill in `leverage`, `capital` and `legs`."""
+    """An entry with its market; the checks fill in `capital` and `legs`. None means: not known, or not asked for."""
 
-    identity: Identity
-    now: datetime
-    risk: RiskConfig
-    settings: GridSettings
+    standing: Standing
     rules: MarketRules
     quote: Quote | None
-    paused: str | None
-    pyramid: int
     entry_price: Decimal
     size: Decimal | None
     size_type: SizeType
@@ -40,171 +59,245 @@ class Candidate:
     signal_stop: Decimal | None
     signal_take_profit: Decimal | None
     max_slippage_percent: Decimal | None
-    requested_leverage: Decimal | None
-    book_leverage: tuple[Decimal, str] | None
-    """Leverage and margin mode of the open book, None where nothing is open."""
-    cooling_since: datetime | None
-    """The later of the last new group's entry and the last losing close on this account and symbol."""
-    is_reverse: bool
-    leverage: Decimal = Decimal(1)
-    capital: Decimal = Decimal(0)
+    taker_fee: Decimal
+    free: Decimal
+    """Quote that nothing binds, less what is in flight."""
+    groups_on_symbol: int
+    groups_on_account: int
+    is_forced: bool
+    """Opened by hand despite the limits on open groups."""
+    exposure: Exposure | None
+    day_result: Decimal | None
+    drawdown_percent: Decimal | None
+    book: OpenBook
+    entries_lately: int
+    """Entries made within the last minute, all accounts together."""
+    has_waited: bool
+    """It was held for the order rate as long as it may be."""
+    capital: Decimal = ZERO
     legs: tuple[Leg, ...] = ()
 
+    @property
+    def sent_legs(self) -> tuple[Leg, ...]:
+        return tuple(leg for leg in self.legs if leg.wants_entry)
 
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """The candidate as it goes on, with what was adjusted in words."""
-
-    candidate: Candidate
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """Result of one check for the decision trace."""
-
-    check: str
-    result: str
-    detail: str
+    @property
+    def notional(self) -> Decimal:
+        """Worth in quote of all legs that will be sent."""
+        return sum((self.rules.notional(leg.price, leg.quantity) for leg in self.sent_legs), ZERO)
 
 
-def run_checks(candidate: Candidate) -> tuple[Candidate | Refusal, tuple[Checked, ...]]:
-    """The candidate ready to open, or the first refusal; with the result of every check, later ones `not_reached`."""
-    trace: list[Checked] = []
-    verdict: Candidate | Refusal = candidate
+Answer = Passed[Candidate] | Refusal | Held
+
+
+def check_candidate(candidate: Candidate) -> tuple[Candidate | Refusal | Held, Trace]:
+    """The entry ready to open, or what decided against it now; with the result of every check."""
+    trace = Trace()
+    verdict: Candidate | Refusal | Held = candidate
     for name, check in CHECKS:
-        if isinstance(verdict, Refusal):
-            trace.append(Checked(name, "not_reached", ""))
+        if not isinstance(verdict, Candidate):
+            trace.not_reached(name)
             continue
         answer = check(verdict)
-        if isinstance(answer, Refusal):
-            trace.append(Checked(name, "failed", answer.detail))
-            verdict = answer
-        else:
-            trace.append(Checked(name, "adjusted" if answer.note else "passed", answer.note))
-            verdict = answer.candidate
-    return verdict, tuple(trace)
+        trace.note(name, answer)
+        verdict = answer.examined if isinstance(answer, Passed) else answer
+    return verdict, trace
 
 
-def _paused(candidate: Candidate) -> Passed | Refusal:
-    if candidate.paused is not None:
-        return Refusal("paused", f"the engine is paused: {candidate.paused}")
-    return Passed(candidate)
-
-
-def cooldown_refusal(symbol: str, since: datetime | None, now: datetime, risk: RiskConfig) -> Refusal | None:
-    """Whether a market that was entered, or lost on, at `since` is still to be left alone."""
-    if since is None:
-        return None
-    over = since + timedelta(seconds=risk.cooldown_sec)
-    if now >= over:
-        return None
-    return Refusal("cooldown", f"{symbol} is cooling down for another {int((over - now).total_seconds())} s")
-
-
-def leverage_refusal(wanted: Decimal, risk: RiskConfig) -> Refusal | None:
-    """Whether the leverage is above the cap, where that is not simply lowered."""
-    cap = _leverage_cap(risk)
-    if wanted <= cap or risk.leverage_action != "reject":
-        return None
-    return Refusal("leverage", f"leverage {wanted} is above the cap of {cap}")
-
-
-def _leverage_cap(risk: RiskConfig) -> Decimal:
-    return min(HARD_LEVERAGE_CAP, risk.max_leverage)
-
-
-def is_exempt_from_cooldown(risk: RiskConfig, pyramid: int, *, is_reverse: bool) -> bool:
-    return is_reverse or (pyramid > 0 and not risk.cooldown_applies_to_pyramids)
-
-
-def _cooldown(candidate: Candidate) -> Passed | Refusal:
-    if is_exempt_from_cooldown(candidate.risk, candidate.pyramid, is_reverse=candidate.is_reverse):
-        return Passed(candidate)
-    refusal = cooldown_refusal(candidate.identity.symbol, candidate.cooling_since, candidate.now, candidate.risk)
-    return refusal or Passed(candidate)
-
-
-def _leverage(candidate: Candidate) -> Passed | Refusal:
-    wanted = candidate.requested_leverage or candidate.settings.leverage
-    refusal = leverage_refusal(wanted, candidate.risk)
-    if refusal is not None:
-        return refusal
-    cap = _leverage_cap(candidate.risk)
-    note = f"leverage {wanted} was capped to {cap}" if wanted > cap else ""
-    return Passed(replace(candidate, leverage=min(wanted, cap)), note)
-
-
-def _leverage_in_use(candidate: Candidate) -> Passed | Refusal:
-    wanted = (candidate.leverage, candidate.settings.margin_mode)
-    if candidate.book_leverage is None or candidate.book_leverage == wanted:
-        return Passed(candidate)
-    if candidate.pyramid > 0:
-        return Passed(replace(candidate, leverage=candidate.book_leverage[0]))
-    leverage, mode = candidate.book_leverage
-    return Refusal("leverage_in_use", f"the open position runs at {leverage}x {mode}, the entry wants {wanted[0]}x")
-
-
-def _minimums(candidate: Candidate) -> Passed | Refusal:
-    side = candidate.identity.side
+def _minimums(candidate: Candidate) -> Answer:
+    """Sizes the legs; every one meets the venue's minimums and none is above `max_order_quote`."""
+    standing = candidate.standing
+    side, settings, pyramid = standing.identity.side, standing.settings, standing.pyramid
     capital = pyramid_capital(
-        candidate.settings,
+        settings,
         candidate.size,
         candidate.size_type,
         candidate.entry_price,
         candidate.equity,
         side,
-        candidate.pyramid,
+        pyramid,
         candidate.signal_stop,
     )
     if isinstance(capital, Refusal):
         return capital
-    legs = plan_legs(
-        candidate.settings,
-        candidate.rules,
-        side,
-        candidate.pyramid,
-        candidate.entry_price,
-        capital,
-        candidate.signal_stop,
-    )
-    return legs if isinstance(legs, Refusal) else Passed(replace(candidate, capital=capital, legs=legs))
+    legs = plan_legs(settings, candidate.rules, side, pyramid, candidate.entry_price, capital, candidate.signal_stop)
+    if isinstance(legs, Refusal):
+        return legs
+    planned = replace(candidate, capital=capital, legs=legs)
+    return _too_large(planned) or Passed(planned)
 
 
-def _stop_sanity(candidate: Candidate) -> Passed | Refusal:
+def _too_large(candidate: Candidate) -> Refusal | None:
+    bound = candidate.standing.risk.max_order_quote
+    for leg in candidate.sent_legs if bound is not None else ():
+        worth = candidate.rules.notional(leg.price, leg.quantity)
+        if bound is not None and worth > bound:
+            quote = candidate.rules.quote
+            return Refusal("max_order", f"leg {leg.index} would be {worth:f} {quote}, an order is at most {bound:f}")
+    return None
+
+
+def _stop_sanity(candidate: Candidate) -> Answer:
     refusal = stop_refusal(
-        candidate.identity.side,
+        candidate.standing.identity.side,
         candidate.entry_price,
         candidate.signal_stop,
         candidate.signal_take_profit,
-        candidate.settings,
+        candidate.standing.settings,
     )
     return refusal or Passed(candidate)
 
 
-def _slippage(candidate: Candidate) -> Passed | Refusal:
-    bound = candidate.risk.max_slippage_percent
+def _slippage(candidate: Candidate) -> Answer:
+    bound = candidate.standing.risk.max_slippage_percent
     if candidate.max_slippage_percent is not None:
         bound = min(bound, candidate.max_slippage_percent)
-    side = candidate.identity.side
+    side = candidate.standing.identity.side
     if candidate.quote is None:
-        return Refusal("slippage", f"there is no current price of {candidate.identity.symbol}")
+        return Refusal("slippage", f"there is no current price of {candidate.rules.symbol}")
     price = candidate.quote.executable(side.entry_order_side)
     worse = side.gain(candidate.signal_price, price) * HUNDRED / candidate.signal_price
-    if worse > bound:
-        return Refusal(
-            "slippage",
-            f"the price {price:f} is {worse:.2f} % worse than {candidate.signal_price:f}, the bound is {bound} %",
-        )
+    if worse <= bound:
+        return Passed(candidate)
+    sentence = f"the price {price:f} is {worse:.2f} % worse than {candidate.signal_price:f}, the bound is {bound:f} %"
+    return Refusal("slippage", sentence)
+
+
+def _group_limits(candidate: Candidate) -> Answer:
+    risk, identity = candidate.standing.risk, candidate.standing.identity
+    if candidate.is_forced or candidate.standing.pyramid > 0:
+        return Passed(candidate)
+    limits = (
+        (candidate.groups_on_symbol, risk.max_open_groups_per_symbol, identity.symbol),
+        (candidate.groups_on_account, risk.max_open_groups_per_account, identity.account),
+    )
+    for used, limit, where in limits:
+        if limit is not None and used >= limit:
+            return Held("symbol_limit", f"{used} of {limit} groups are open on {where}")
     return Passed(candidate)
 
 
-CHECKS: tuple[tuple[str, Callable[[Candidate], Passed | Refusal]], ...] = (
-    ("paused", _paused),
-    ("cooldown", _cooldown),
-    ("leverage", _leverage),
-    ("leverage_in_use", _leverage_in_use),
+def _max_exposure(candidate: Candidate) -> Answer:
+    exposure, risk, identity = candidate.exposure, candidate.standing.risk, candidate.standing.identity
+    if exposure is None:
+        return Passed(candidate)
+    limits = (
+        (exposure.total, risk.max_exposure_quote, "in total"),
+        (exposure.symbol, risk.max_exposure_per_symbol_quote, f"on {identity.symbol}"),
+        (exposure.account, risk.max_exposure_per_account_quote, f"on {identity.account}"),
+    )
+    for used, limit, where in limits:
+        worst = used + candidate.notional
+        if limit is not None and worst > limit:
+            detail = f"{where} up to {worst:f} {candidate.rules.quote} would be exposed, at most {limit:f} may be"
+            return Refusal("max_exposure", detail)
+    return Passed(candidate)
+
+
+def _daily_loss(candidate: Candidate) -> Answer:
+    refusal = daily_loss(candidate.day_result, candidate.standing.risk.daily_loss_limit_quote)
+    return refusal or Passed(candidate)
+
+
+def daily_loss(result: Decimal | None, limit: Decimal | None) -> Refusal | None:
+    """Whether the day's result has reached the limit."""
+    if limit is None or result is None or -result < limit:
+        return None
+    return Refusal("daily_loss", f"{-result:f} was lost since 00:00 UTC, the limit is {limit:f}")
+
+
+def _drawdown(candidate: Candidate) -> Answer:
+    refusal = drawdown(candidate.drawdown_percent, candidate.standing.risk.max_drawdown_percent)
+    return refusal or Passed(candidate)
+
+
+def drawdown(percent: Decimal | None, limit: Decimal | None) -> Refusal | None:
+    """Whether equity has fallen from its peak as far as it may."""
+    if limit is None or percent is None or percent < limit:
+        return None
+    return Refusal("drawdown", f"equity is {percent:.2f} % under its peak, the limit is {limit:f} %")
+
+
+def _margin(candidate: Candidate) -> Answer:
+    """Every leg is carried, fees included."""
+    leverage = candidate.standing.leverage
+    needed = candidate.notional / leverage + candidate.notional * candidate.taker_fee
+    if needed <= candidate.free:
+        return Passed(candidate)
+    sentence = f"{needed:.2f} {candidate.rules.quote} needed, {max(candidate.free, ZERO):.2f} free"
+    return Refusal("insufficient_margin", sentence)
+
+
+def _liquidation(candidate: Candidate) -> Answer:
+    standing = candidate.standing
+    if candidate.rules.market_type is not MarketType.LINEAR:
+        return Passed(candidate)
+    book, bounds = _whole_book(candidate), (*candidate.book.stops, *_planned_stops(candidate))
+    buffer = standing.risk.liquidation_buffer_percent
+    price = too_near(book, bounds, standing.leverage, buffer)
+    if price is None:
+        return Passed(candidate)
+    safe = highest_safe_leverage(book, bounds, standing.leverage, buffer)
+    advice = f"{safe:f}x or less would do" if safe is not None else "no leverage would do"
+    tick = candidate.rules.tick_size
+    return Refusal(
+        "liquidation",
+        f"at {standing.leverage:f}x it would be liquidated at {price.quantize(tick):f}, "
+        f"before its stop or its deepest leg; {advice}",
+    )
+
+
+def _whole_book(candidate: Candidate) -> Book:
+    open_book = candidate.book
+    own = tuple(Rung(leg.price, leg.quantity) for leg in candidate.sent_legs)
+    is_cross = candidate.standing.settings.margin_mode == "cross"
+    return Book(
+        side=candidate.standing.identity.side,
+        quantity=open_book.quantity,
+        value=open_book.value,
+        rungs=(*open_book.rungs, *own),
+        contract_size=candidate.rules.contract_size,
+        tiers=candidate.rules.maintenance,
+        taker_fee=candidate.taker_fee,
+        wallet=max(open_book.backing, ZERO) if is_cross else ZERO,
+    )
+
+
+def _planned_stops(candidate: Candidate) -> Iterator[Decimal]:
+    """Where the stop of the new legs lies after each of them has filled."""
+    standing = candidate.standing
+    quantity = value = ZERO
+    for leg in candidate.sent_legs:
+        quantity, value = quantity + leg.quantity, value + leg.quantity * leg.price
+        stop = configured_stop(
+            standing.settings,
+            candidate.rules,
+            standing.identity.side,
+            value / quantity,
+            candidate.signal_stop,
+        )
+        if stop is not None:
+            yield stop
+
+
+def _order_rate(candidate: Candidate) -> Answer:
+    most = candidate.standing.risk.max_entries_per_minute
+    if candidate.entries_lately < most:
+        return Passed(candidate)
+    sentence = f"{candidate.entries_lately} entries were made within a minute, at most {most} may be"
+    return Refusal("order_rate", sentence) if candidate.has_waited else Held("order_rate", sentence)
+
+
+CHECKS: tuple[tuple[str, Callable[[Candidate], Answer]], ...] = (
     ("below_minimum", _minimums),
     ("stop_sanity", _stop_sanity),
     ("slippage", _slippage),
+    ("symbol_limit", _group_limits),
+    ("max_exposure", _max_exposure),
+    ("daily_loss", _daily_loss),
+    ("drawdown", _drawdown),
+    ("insufficient_margin", _margin),
+    ("liquidation", _liquidation),
+    ("order_rate", _order_rate),
 )
+NAMES = tuple(name for name, _ in CHECKS)

@@ -11,9 +11,9 @@ from sqlalchemy import Column, Index, Table
 from app.domain.group import EntryState
 from app.domain.order import OrderStatus
 from app.domain.values import CloseReason, Liquidity, OrderRole, OrderSide, OrderType, Side, TimeInForce
-from app.messages.records import QueueReason, SignalOutcome
+from app.messages.records import ActionStatus, QueueReason, SignalOutcome
 from app.persistence.tables.base import decimal, flag, integer, metadata, moment, refers, text, word
-from app.persistence.tables.types import ChecksText, GridText
+from app.persistence.tables.types import ChecksText, GridText, IdsText, PayersText
 
 groups = Table(
     "groups",
@@ -54,6 +54,13 @@ groups = Table(
     flag("estimated"),
     flag("forced"),
     moment("unprotected_since", optional=True),
+    decimal("manual_stop", optional=True),
+    decimal("open_costs"),
+    decimal("closed_costs"),
+    decimal("exit_fees"),
+    moment("offset_timer_at", optional=True),
+    flag("offset_skipped"),
+    flag("blocked"),
     flag("hybrid_active"),
     flag("hybrid_armed"),
     integer("hybrid_tries"),
@@ -219,6 +226,32 @@ queue = Table(
     moment("last_replaced_at"),
     integer("replacement_count"),
     text("reserved_group", refers("groups.id", "SET NULL"), optional=True),
+    decimal("expected_profit", optional=True),
+)
+
+risk_actions = Table(
+    "risk_actions",
+    metadata,
+    text("id", key=True),
+    moment("at"),
+    word("status", ActionStatus),
+    text("started_by"),
+    text("loser_id", refers("groups.id", "RESTRICT")),
+    text("account"),
+    text("loser"),
+    text("timeframe"),
+    decimal("loser_quantity"),
+    decimal("loss"),
+    decimal("required"),
+    decimal("expected"),
+    Column("winners", PayersText, nullable=False),
+    decimal("loser_before"),
+    decimal("realized"),
+    decimal("loser_realized"),
+    Column("orders", IdsText, nullable=False),
+    moment("finished_at", optional=True),
+    text("detail", optional=True),
+    Index(None, "at"),
 )
 
 last_exits = Table(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -18,7 +19,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from app.base.clock import from_microseconds, to_microseconds
 from app.base.config.grid import GridSettings
-from app.messages.records import CheckResult
+from app.messages.records import CheckResult, Payer
 
 _MANY_GRIDS: Final = 512
 
@@ -101,6 +102,47 @@ class ChecksText(Stored):
     cache_ok = True
     encode = staticmethod(_dump_checks)
     decode = staticmethod(_parse_checks)
+
+
+def _dump_payers(payers: tuple[Payer, ...]) -> str:
+    return dump_json(
+        [
+            [f"{value}" if isinstance(value, Decimal) else value for value in (getattr(item, name) for name in _PAYER)]
+            for item in payers
+        ]
+    )
+
+
+def _parse_payers(text: str) -> tuple[Payer, ...]:
+    return tuple(_payer(dict(zip(_PAYER, item, strict=True))) for item in json.loads(text))
+
+
+def _payer(facts: dict[str, Any]) -> Payer:
+    facts |= {name: Decimal(facts[name]) for name in _PAYER_MONEY}
+    return Payer(**facts)
+
+
+_PAYER = tuple(item.name for item in fields(Payer))
+_PAYER_MONEY = frozenset(item.name for item in fields(Payer) if item.type == "Decimal")
+
+
+class PayersText(Stored):
+    """The winners of an offset action as a JSON list of their fields; decimals are strings."""
+
+    cache_ok = True
+    encode = staticmethod(_dump_payers)
+    decode = staticmethod(_parse_payers)
+
+
+class IdsText(Stored):
+    """A tuple of ids as one text, a space between them."""
+
+    cache_ok = True
+    encode = staticmethod(" ".join)
+
+    @staticmethod
+    def decode(text: str) -> tuple[str, ...]:
+        return tuple(text.split())
 
 
 class _Grids:

@@ -34,6 +34,9 @@ class Ids:
     def signal_id(self) -> str:
         return "s0000000000099"
 
+    def action_id(self) -> str:
+        return "a0000000000099"
+
     def instance_tag(self) -> str:
         return "ab"
 

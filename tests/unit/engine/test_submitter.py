@@ -17,6 +17,7 @@ from app.engine.state import EngineState
 from app.engine.submitter import Submitter
 from app.messages.effects import AmendOrder, CancelOrder, Effect, LookUpOrder, SubmitOrders
 from app.messages.reports import OutcomeUnknown
+from app.ports.meter import NoMeter
 from tests.support.examples import NOON
 from tests.support.fakes import HandClock, until
 from tests.support.memory_store import MemoryStore
@@ -72,7 +73,7 @@ async def test_a_call_that_breaks_is_an_outcome_that_is_not_known(effect: Effect
             told.append(message)
 
     venues: Any = {"paper": BrokenVenue()}
-    submitter = Submitter(venues, state, MemoryStore(), HandClock(), post, lambda account, pause: None)
+    submitter = Submitter(venues, state, MemoryStore(), HandClock(), post, lambda account, pause: None, NoMeter())
     submitter.perform(effect)
     await until(lambda: bool(told))
     assert {type(message) for message in told} == {answer}

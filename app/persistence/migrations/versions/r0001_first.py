@@ -11,8 +11,8 @@ branch_labels = None
 depends_on = None
 
 _TABLES = (
-    "groups last_exits fills funding_payments legs orders pyramids signals queue api_tokens equity_samples "
-    "config_versions events facts findings paper_balances paper_fills paper_funding paper_leverages "
+    "groups last_exits fills funding_payments legs orders pyramids signals queue risk_actions api_tokens "
+    "equity_samples config_versions events facts findings paper_balances paper_fills paper_funding paper_leverages "
     "paper_orders paper_positions paper_prices"
 )
 
@@ -85,7 +85,9 @@ def _create_trading() -> None:
         *_texts("best_price? stop_price?"),
         *_integers("trailed_at?"),
         *_texts("reduce_quantity realized_gross fees funding dust"),
-        *_integers("estimated forced unprotected_since? hybrid_active hybrid_armed hybrid_tries"),
+        *_integers("estimated forced unprotected_since?"),
+        *_texts("manual_stop? open_costs closed_costs exit_fees"),
+        *_integers("offset_timer_at? offset_skipped blocked hybrid_active hybrid_armed hybrid_tries"),
         _key("groups", "id"),
         _words("groups", "side", "long short"),
         _words(
@@ -100,7 +102,7 @@ def _create_trading() -> None:
             "take_profit stop_loss exit_signal reverse manual close_all offset reconciled liquidated adl "
             "protection_failed dust cancelled",
         ),
-        *_flags("groups", "failed sent estimated forced hybrid_active hybrid_armed"),
+        *_flags("groups", "failed sent estimated forced offset_skipped blocked hybrid_active hybrid_armed"),
     )
     _index("groups", "closed_at")
     _index("groups", "opened_at id")
@@ -214,13 +216,33 @@ def _create_trading() -> None:
         "queue",
         *_texts("signal_id account symbol timeframe side strategy_id entry_price payload reason"),
         *_integers("first_queued_at last_replaced_at replacement_count"),
-        *_texts("reserved_group?"),
+        *_texts("reserved_group? expected_profit?"),
         _key("queue", "signal_id"),
         _refers("queue", "reserved_group", "groups", "id", "SET NULL"),
         _refers("queue", "signal_id", "signals", "id", "CASCADE"),
-        _words("queue", "reason", "pool_full opposite_side_open missing_market_rules account_stale group_closing"),
+        _words(
+            "queue",
+            "reason",
+            "pool_full opposite_side_open missing_market_rules account_stale group_closing symbol_limit breaker_open "
+            "order_rate",
+        ),
         _words("queue", "side", "long short"),
     )
+    op.create_table(
+        "risk_actions",
+        *_texts("id"),
+        *_integers("at"),
+        *_texts(
+            "status started_by loser_id account loser timeframe loser_quantity loss required expected winners "
+            "loser_before realized loser_realized orders"
+        ),
+        *_integers("finished_at?"),
+        *_texts("detail?"),
+        _key("risk_actions", "id"),
+        _refers("risk_actions", "loser_id", "groups", "id", "RESTRICT"),
+        _words("risk_actions", "status", "winners loser done"),
+    )
+    _index("risk_actions", "at")
 
 
 def _create_keeping() -> None:

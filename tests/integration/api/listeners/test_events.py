@@ -27,6 +27,12 @@ async def sequences(reader: ClientConnection, count: int) -> list[int]:
     return [json.loads(await reader.recv())["sequence"] for _ in range(count)]
 
 
+async def read_on(reader: ClientConnection, seen: list[int]) -> None:
+    """Until the connection ends."""
+    while True:
+        seen += await sequences(reader, 1)
+
+
 async def test_what_was_missed_comes_first_then_what_happens(front: Front) -> None:
     front.queries.event_rows = events_of(range(1, 1201))
     async with reading(front, "?since=2") as reader:
@@ -89,6 +95,42 @@ async def test_a_reader_too_slow_for_its_backlog_is_cut_off_and_told_where_to_go
     assert cut.value.rcvd is not None
     assert cut.value.rcvd.code == 4008
     assert f"since={MOST_WAITING}" in cut.value.rcvd.reason
+
+
+async def test_a_reader_that_was_cut_off_catches_up_with_nothing_lost_or_doubled(front: Front) -> None:
+    happened = events_of(range(1, MOST_WAITING * 2 + 1))
+    seen: list[int] = []
+    async with reading(front) as slow:
+        await until(lambda: bool(front.engine.listeners))
+        front.queries.event_rows = list(happened)
+        front.engine.publish(*happened)
+        with pytest.raises(ConnectionClosedError) as cut:
+            await read_on(slow, seen)
+    assert cut.value.rcvd is not None
+    assert cut.value.rcvd.code == 4008
+    assert cut.value.rcvd.reason.endswith(f"since={seen[-1]}")
+    missed = len(happened) - len(seen)
+    async with reading(front, f"?since={seen[-1]}") as again:
+        seen += await sequences(again, missed)
+        front.queries.event_rows.append(event_of(len(happened) + 1))
+        front.engine.publish(front.queries.event_rows[-1])
+        seen += await sequences(again, 1)
+    assert seen == list(range(1, len(happened) + 2))
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_every_role_may_listen(front: Front, role: Role) -> None:
+    async with reading(front, "", bearer(role)) as reader:
+        front.engine.publish(event_of(1))
+        assert await sequences(reader, 1) == [1]
+
+
+@pytest.mark.parametrize("query", ["?since=-1", "?since=99999999999999999999999", "?since=all"])
+async def test_a_since_that_no_event_can_have_is_refused(front: Front, query: str) -> None:
+    with pytest.raises(InvalidStatus):
+        async with reading(front, query):
+            pass
+    assert front.engine.listeners == []
 
 
 async def test_one_slow_reader_does_not_slow_the_others(front: Front) -> None:

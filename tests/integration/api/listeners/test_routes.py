@@ -14,16 +14,39 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from app.messages.commands import CancelEntries, CloseGroup, Pause, PreviewSignal, ReduceGroup, Resume
+from app.messages.commands import (
+    AcknowledgeAlert,
+    AddFunds,
+    BlockGroup,
+    CancelEntries,
+    CloseGroup,
+    EmergencyReset,
+    EmergencyStop,
+    Force,
+    MoveStop,
+    Pause,
+    PreviewSignal,
+    Promote,
+    ReduceGroup,
+    Remove,
+    Resume,
+    RunOffset,
+    SetTakeProfitMode,
+    SkipOffset,
+)
 from app.ports.engine import CommandRefused, EngineUnavailable
 from app.ports.store import StoreFailed
 from app.ports.tokens import Role
-from tests.integration.api.listeners.conftest import Front, filled, serving
+from tests.integration.api.listeners.conftest import Front, filled, replayable, serving
 from tests.support.examples import account_snapshot, engine_snapshot, message
 
 POSITION = "/api/execution/positions/g0000001"
+SIGNAL = "/api/execution/signals/s0000000000001"
+QUEUED = "/api/execution/queue/s0000000000001"
+RISK = "/api/execution/risk"
 NEEDS = {
     ("GET", "/openapi.json"): Role.VIEWER,
+    ("GET", "/metrics"): Role.VIEWER,
     ("GET", "/api/execution/positions"): Role.VIEWER,
     ("GET", POSITION): Role.VIEWER,
     ("GET", "/api/execution/trades"): Role.VIEWER,
@@ -31,32 +54,68 @@ NEEDS = {
     ("GET", "/api/execution/orders"): Role.VIEWER,
     ("GET", "/api/execution/fills"): Role.VIEWER,
     ("GET", "/api/execution/signals"): Role.VIEWER,
-    ("GET", "/api/execution/signals/s0000000000001"): Role.VIEWER,
+    ("GET", SIGNAL): Role.VIEWER,
+    ("GET", "/api/execution/decisions/d0000000000001"): Role.VIEWER,
     ("POST", "/api/execution/signals/preview"): Role.VIEWER,
     ("GET", "/api/execution/queue"): Role.VIEWER,
     ("GET", "/api/execution/status"): Role.VIEWER,
+    ("GET", "/api/execution/metrics"): Role.VIEWER,
+    ("GET", RISK): Role.VIEWER,
     ("GET", "/api/accounts"): Role.VIEWER,
+    ("GET", "/api/alerts"): Role.VIEWER,
+    ("GET", "/api/performance"): Role.VIEWER,
+    ("POST", "/api/alerts/7/acknowledge"): Role.TRADER,
+    ("POST", "/api/execution/order"): Role.TRADER,
+    ("POST", "/api/execution/decision"): Role.TRADER,
+    ("POST", "/api/execution/events"): Role.TRADER,
     ("POST", POSITION + "/close"): Role.TRADER,
     ("POST", POSITION + "/reduce"): Role.TRADER,
     ("POST", POSITION + "/cancel-entries"): Role.TRADER,
+    ("POST", POSITION + "/move-stop"): Role.TRADER,
+    ("POST", POSITION + "/add-funds"): Role.TRADER,
+    ("POST", POSITION + "/tp-mode"): Role.TRADER,
+    ("POST", SIGNAL + "/replay"): Role.TRADER,
+    ("POST", QUEUED + "/promote"): Role.TRADER,
+    ("POST", QUEUED + "/remove"): Role.TRADER,
+    ("POST", QUEUED + "/force"): Role.TRADER,
+    ("POST", RISK + "/run"): Role.TRADER,
+    ("POST", RISK + "/g0000001/skip"): Role.TRADER,
+    ("POST", RISK + "/g0000001/block"): Role.TRADER,
+    ("POST", RISK + "/g0000001/unblock"): Role.TRADER,
     ("POST", "/api/execution/reconcile"): Role.TRADER,
     ("POST", "/api/execution/pause"): Role.TRADER,
     ("POST", "/api/execution/resume"): Role.TRADER,
+    ("POST", "/api/execution/emergency-stop"): Role.TRADER,
+    ("POST", "/api/execution/emergency-reset"): Role.TRADER,
+    ("POST", "/api/execution/close-all"): Role.TRADER,
+    ("GET", "/api/config"): Role.ADMIN,
+    ("PUT", "/api/config"): Role.ADMIN,
+    ("GET", "/api/config/history"): Role.ADMIN,
     ("PUT", "/api/paper/price"): Role.ADMIN,
     ("DELETE", "/api/paper/price?symbol=BTC/USDT:USDT"): Role.ADMIN,
 }
+DECISION = {"symbol": "BTC/USDT:USDT", "side": "buy", "confidence": "0.7", "size": "0.1", "wait_ms": 0}
 BODIES: dict[str, Any] = {
     "/api/execution/signals/preview": message(),
-    POSITION + "/reduce": {"fraction": "0.5"},
+    "/api/execution/order": {"symbol": "BTC/USDT:USDT", "side": "long", "quantity": "0.1"},
+    "/api/execution/decision": DECISION,
+    "/api/execution/events": {"type": "model.promoted", "data": {"model": "m-2"}},
     "/api/execution/pause": {"reason": "lunch"},
+    "/api/execution/emergency-stop": {"reason": "something smells"},
+    "/api/execution/emergency-reset": {"reason": "it was the kitchen"},
+    "/api/config": {"pool": {"max_open_groups": 3}},
     "/api/paper/price": {"symbol": "BTC/USDT:USDT", "price": "50000"},
+    POSITION + "/reduce": {"fraction": "0.5"},
+    POSITION + "/move-stop": {"price": "49000"},
+    POSITION + "/add-funds": {"quote": "100"},
+    POSITION + "/tp-mode": {"mode": "aggregate", "percent": "1.5"},
 }
 PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 WITHOUT_A_TOKEN = {("GET", "/health"), ("POST", "/webhook/tradingview")}
 
 
-def body_of(path: str) -> dict[str, Any]:
-    return {"json": BODIES[path]} if path in BODIES else {}
+def body_of(method: str, path: str) -> dict[str, Any]:
+    return {"json": BODIES[path]} if path in BODIES and method != "GET" else {}
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -81,7 +140,12 @@ def front(served: Front) -> Front:
 async def test_every_route_has_its_role_in_the_table(front: Front) -> None:
     described = (await front.ask("GET", "/openapi.json")).json()["paths"]
     served = {(method.upper(), path) for path, methods in described.items() for method in methods}
-    ids = {"g0000001": "{group_id}", "s0000000000001": "{signal_id}"}
+    ids = {
+        "g0000001": "{group_id}",
+        "s0000000000001": "{signal_id}",
+        "d0000000000001": "{signal_id}",
+        "alerts/7": "alerts/{sequence}",
+    }
     named = set(WITHOUT_A_TOKEN)
     for method, path in NEEDS:
         known = path.partition("?")[0]
@@ -89,12 +153,13 @@ async def test_every_route_has_its_role_in_the_table(front: Front) -> None:
             known = known.replace(value, "{trade_id}" if "/trades/" in known else name)
         named.add((method, known))
     assert served <= named
+    assert {(method, path) for method, path in named if path != "/openapi.json"} <= served | WITHOUT_A_TOKEN
 
 
 @pytest.mark.parametrize(("method", "path"), NEEDS)
 async def test_a_stranger_gets_in_nowhere(front: Front, method: str, path: str) -> None:
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic dG9rZW4tYWRtaW4="}):
-        answer = await front.ask(method, path, None, headers, **body_of(path))
+        answer = await front.ask(method, path, None, headers, **body_of(method, path))
         assert answer.status_code == 401
         assert shaped(answer)
     assert front.engine.asked == []
@@ -102,11 +167,19 @@ async def test_a_stranger_gets_in_nowhere(front: Front, method: str, path: str) 
 
 @pytest.mark.parametrize(("method", "path"), NEEDS)
 async def test_each_role_gets_in_where_it_may(front: Front, method: str, path: str) -> None:
+    front.queries.signal_rows[0] = replayable(1)
     needed = NEEDS[method, path]
     for role in Role:
-        answer = await front.ask(method, path, role, **body_of(path))
+        answer = await front.ask(method, path, role, **body_of(method, path))
         assert (answer.status_code == 403) is not role.allows(needed), answer.text
         assert answer.status_code in {200, 204} if role.allows(needed) else shaped(answer)
+
+
+@pytest.mark.parametrize("path", ["/api/execution/order", "/nowhere"])
+async def test_a_stranger_is_turned_away_before_the_body_is_read(front: Front, path: str) -> None:
+    answer = await front.ask("POST", path, None, {"Content-Type": "application/json"}, content=b"{not json")
+    assert answer.status_code == 401
+    assert shaped(answer)
 
 
 async def test_a_token_in_the_query_string_opens_nothing(front: Front) -> None:
@@ -200,6 +273,15 @@ async def test_errors_have_one_shape(front: Front, method: str, path: str, statu
     assert shaped(answer)
 
 
+@pytest.mark.parametrize("body", [b"{", b"[" * 50_000, b'{"fraction": NaN}', b"\xff\xfe", b"null", b"[]"])
+async def test_what_is_no_body_is_refused_in_the_one_shape(front: Front, body: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await front.ask("POST", POSITION + "/reduce", headers=headers, content=body)
+    assert answer.status_code in {400, 422}
+    assert shaped(answer)
+    assert front.engine.asked == []
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -219,7 +301,8 @@ async def test_a_wrong_field_is_named(front: Front, body: dict[str, Any], field:
 
 
 @pytest.mark.parametrize(
-    ("code", "status"), [("unknown_group", 404), ("group_closed", 409), ("nothing_to_reduce", 409)]
+    ("code", "status"),
+    [("unknown_group", 404), ("unknown_signal", 404), ("bad_request", 422), ("nothing_to_reduce", 409)],
 )
 async def test_the_engines_refusal_keeps_its_code(front: Front, code: str, status: int) -> None:
     front.engine.failure = CommandRefused(code, "it will not")
@@ -246,6 +329,24 @@ async def test_an_engine_that_is_away_is_answered_503(front: Front) -> None:
         (POSITION + "/close", None, CloseGroup("g0000001")),
         (POSITION + "/cancel-entries", None, CancelEntries("g0000001")),
         (POSITION + "/reduce", {"fraction": "0.25"}, ReduceGroup("g0000001", fraction=Decimal("0.25"))),
+        (POSITION + "/move-stop", {"price": 49000.5}, MoveStop("g0000001", Decimal("49000.5"))),
+        (POSITION + "/add-funds", {"quote": "100"}, AddFunds("g0000001", Decimal(100))),
+        (POSITION + "/tp-mode", {"mode": "per_leg"}, SetTakeProfitMode("g0000001", "per_leg")),
+        (
+            POSITION + "/tp-mode",
+            {"mode": "aggregate", "percent": "1.5"},
+            SetTakeProfitMode("g0000001", "aggregate", Decimal("1.5")),
+        ),
+        (QUEUED + "/promote", None, Promote("s0000000000001")),
+        (QUEUED + "/remove", None, Remove("s0000000000001")),
+        (QUEUED + "/force", None, Force("s0000000000001")),
+        (RISK + "/run", None, RunOffset()),
+        (RISK + "/g0000001/skip", None, SkipOffset("g0000001")),
+        (RISK + "/g0000001/block", None, BlockGroup("g0000001", blocked=True)),
+        (RISK + "/g0000001/unblock", None, BlockGroup("g0000001", blocked=False)),
+        ("/api/execution/emergency-stop", {"reason": "a smell"}, EmergencyStop("a smell")),
+        ("/api/execution/emergency-reset", {"reason": "fixed"}, EmergencyReset("fixed")),
+        ("/api/alerts/7/acknowledge", None, AcknowledgeAlert(7)),
         (POSITION + "/reduce", {"quantity": 3}, ReduceGroup("g0000001", quantity=Decimal(3))),
         (POSITION + "/reduce", {"quantity": 0.1}, ReduceGroup("g0000001", quantity=Decimal("0.1"))),
         ("/api/execution/pause", {"reason": "lunch"}, Pause("lunch")),
@@ -324,11 +425,14 @@ async def test_moments_are_iso_8601_in_utc(front: Front) -> None:
 
 async def test_a_position_comes_with_its_decision_trace(front: Front) -> None:
     found = (await front.ask("GET", POSITION)).json()
-    assert [signal["id"] for signal in found["signals"]] == [f"s{number:013d}" for number in (1, 2, 3)]
+    assert [signal["id"] for signal in found["signals"]] == [
+        *(f"s{number:013d}" for number in (1, 2, 3)),
+        "d0000000000001",
+    ]
     assert found["signals"][0]["checks"] == [{"check": "cooldown", "result": "passed", "detail": "no pause is running"}]
 
 
-@pytest.mark.parametrize("path", ["trades", "orders", "fills", "signals"])
+@pytest.mark.parametrize("path", ["trades", "orders", "fills"])
 async def test_lists_come_page_by_page(front: Front, path: str) -> None:
     first = (await front.ask("GET", f"/api/execution/{path}?limit=2")).json()
     assert len(first["items"]) == 2

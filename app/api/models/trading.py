@@ -1,66 +1,10 @@
-"""What the private API takes and gives: money as strings, moments as ISO 8601 UTC."""
+"""Positions, orders, signals and history as they are answered."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from pydantic import Field
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
-
-from app.base.clock import iso
-
-Item = TypeVar("Item")
-
-
-def _from_text(value: Any) -> Any:
-    """Numbers arrive as strings or JSON numbers; both are read from their text."""
-    if isinstance(value, bool):
-        raise ValueError("a number is wanted")  # noqa: TRY004 - pydantic turns only a ValueError into a field's error
-    return str(value) if isinstance(value, int | float) else value
-
-
-Money = Annotated[
-    Decimal,
-    BeforeValidator(_from_text),
-    PlainSerializer(lambda value: f"{value:f}", return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "examples": ["0.00250"]}),
-]
-Amount = Annotated[
-    Decimal,
-    BeforeValidator(_from_text),
-    Field(gt=0, max_digits=38, allow_inf_nan=False),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": r"^\d{1,15}(\.\d{1,15})?$"},
-                {"type": "number", "exclusiveMinimum": 0},
-            ]
-        }
-    ),
-]
-Moment = Annotated[
-    datetime,
-    PlainSerializer(iso, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-
-
-class Answer(BaseModel):
-    """Read from the engine's frozen snapshots by attribute."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class FieldProblem(Answer):
-    field: str
-    reason: str
-
-
-class Error(Answer):
-    error: str
-    detail: str
-    fields: list[FieldProblem] = Field(default_factory=list)
+from app.api.models.values import Answer, FieldProblem, Moment, Money
 
 
 class Leg(Answer):
@@ -157,6 +101,8 @@ class Position(Answer):
     protected: bool | None
     unprotected_since: Moment | None
     estimated: bool
+    forced: bool
+    blocked: bool
     opened_at: Moment
     closed_at: Moment | None
     legs: list[Leg]
@@ -252,76 +198,15 @@ class Queued(Answer):
     rank: int
     reason: str
     first_queued_at: Moment
-
-
-class Account(Answer):
-    id: str
-    venue: str
-    market_type: str
-    environment: str
-    connected: bool
-    stale: bool
-    stale_since: Moment | None
-    reason: str | None
-    last_reconciled_at: Moment | None
-    balances: dict[str, Money]
-    external: dict[str, Money]
-
-
-class Totals(Answer):
-    """All accounts together; days are UTC."""
-
-    currency: str
-    equity: Money | None
-    started_with: Money | None
-    realized_today: Money
-    realized_total: Money
-    trades_today: int
-    unrealized: Money
-    invested: Money
-    deployed: Money
-    reserved: Money
-    free: Money
-
-
-class Status(Answer):
-    revision: int
-    state: str
-    paused_reason: str | None
-    halted_reason: str | None
-    open_groups: int
-    max_open_groups: int
-    queued: int
-    last_signal_at: Moment | None
-    last_reconciled_at: Moment | None
-    unknown_orders: int
-    last_sequence: int
-    accounts: list[Account]
-    money: Totals
-
-
-class Finding(Answer):
-    account: str
-    symbol: str | None
-    kind: str
-    before: str
-    after: str
-    action: str
-    at: Moment
-    group_id: str | None
-    order_id: str | None
-
-
-class Reconciliation(Answer):
-    accounts: list[str]
-    failed: dict[str, str]
-    findings: list[Finding]
-    finished_at: Moment
-
-
-class Result(Answer):
-    detail: str
-    group_ids: list[str] = Field(default_factory=list)
+    last_replaced_at: Moment
+    expires_at: Moment
+    price: Money | None
+    loss_percent: Money | None
+    expected_profit: Money | None
+    is_continuation: bool
+    is_reserved: bool
+    decided_by: str | None
+    decisive: str | None
 
 
 class PreviewLeg(Answer):
@@ -349,32 +234,50 @@ class Preview(Answer):
     errors: list[FieldProblem]
 
 
-class Health(Answer):
+class Replayed(Answer):
+    signal_id: str
+    """The new signal's."""
     status: str
-    version: str | None = None
-    components: dict[str, str] | None = None
+    replay_of: str
+    errors: list[FieldProblem] = Field(default_factory=list)
 
 
-class Page(BaseModel, Generic[Item]):
-    items: list[Item]
-    next_cursor: str | None = None
+class ExecutionResult(Answer):
+    """What became of a decision or a manual order; `success` where it was executed."""
+
+    success: bool
+    outcome: str
+    reason: str | None
+    detail: str | None
+    signal_id: str
+    decision_id: str | None
+    """The signal's id again, for a decision."""
+    group_id: str | None
+    is_duplicate: bool
+    fill_price: Money | None
+    """Average of what its entries filled; None where nothing filled within `wait_ms`."""
+    orders: list[Order]
 
 
-class Asked(BaseModel):
-    """A request body: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Reduce(Asked):
-    fraction: Annotated[Amount, Field(le=1)] | None = None
-    quantity: Amount | None = None
-
-
-class Pausing(Asked):
-    reason: Annotated[str, Field(max_length=200)] = "paused by hand"
+class Decision(Answer):
+    account: str | None
+    symbol: str
+    side: str
+    size: Money
+    confidence: Money | None
+    leverage: Money | None
+    stop_loss: Money | None
+    take_profit: Money | None
+    label: str
 
 
-class PaperPrice(Asked):
-    symbol: Annotated[str, Field(min_length=3, max_length=40)]
-    price: Amount
+class DecisionRecord(Answer):
+    id: str
+    received_at: Moment
+    decision: Decision
+    result: ExecutionResult
+    checks: list[Check]
+    trade_status: str | None
+    """open or closed; None where it opened nothing."""
+    realized_pnl: Money | None
+    """Of its group until now; final where `trade_status` is closed."""

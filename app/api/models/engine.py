@@ -1,0 +1,89 @@
+"""The engine, its accounts and what was found out about them."""
+
+from __future__ import annotations
+
+from app.api.models.values import Answer, Moment, Money
+
+
+class Emergency(Answer):
+    """`level` is normal, warning or critical."""
+
+    level: str
+    code: str | None
+    reason: str | None
+    since: Moment | None
+    warnings: list[str]
+
+
+class Account(Answer):
+    id: str
+    venue: str
+    market_type: str
+    environment: str
+    connected: bool
+    stale: bool
+    stale_since: Moment | None
+    reason: str | None
+    last_reconciled_at: Moment | None
+    balances: dict[str, Money]
+    external: dict[str, Money]
+
+
+class Totals(Answer):
+    """All accounts together; days are UTC."""
+
+    currency: str
+    equity: Money | None
+    started_with: Money | None
+    realized_today: Money
+    realized_total: Money
+    trades_today: int
+    unrealized: Money
+    invested: Money
+    deployed: Money
+    reserved: Money
+    free: Money
+
+
+class Status(Answer):
+    revision: int
+    state: str
+    paused_reason: str | None
+    halted_reason: str | None
+    open_groups: int
+    max_open_groups: int
+    queued: int
+    last_signal_at: Moment | None
+    last_reconciled_at: Moment | None
+    unknown_orders: int
+    last_sequence: int
+    emergency: Emergency
+    slots_used: int
+    promotions_wait_until: Moment | None
+    accounts: list[Account]
+    money: Totals
+
+
+class Finding(Answer):
+    account: str
+    symbol: str | None
+    kind: str
+    before: str
+    after: str
+    action: str
+    at: Moment
+    group_id: str | None
+    order_id: str | None
+
+
+class Reconciliation(Answer):
+    accounts: list[str]
+    failed: dict[str, str]
+    findings: list[Finding]
+    finished_at: Moment
+
+
+class Health(Answer):
+    status: str
+    version: str | None = None
+    components: dict[str, str] | None = None

@@ -1,0 +1,93 @@
+"""Health, state and control of the engine."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from fastapi import Request
+
+from app.api.access import TRADER, VIEWER, verified
+from app.api.models.bodies import Pausing, Reason
+from app.api.models.engine import Account, Health, Reconciliation, Status
+from app.api.models.risk import ClosingAll, Risk
+from app.api.models.values import Result
+from app.api.routes.common import done, new_router
+from app.messages.commands import CloseAll, EmergencyReset, EmergencyStop, Pause, Resume
+
+router = new_router("engine")
+
+
+@router.get("/health", response_model_exclude_none=True)
+async def health(request: Request) -> Health:
+    """A stranger sees only the status."""
+    state = request.app.state
+    components, ok = await _components(request)
+    if verified(state.tokens, request.headers.get("authorization")) is None:
+        return Health(status=ok)
+    return Health(status=ok, version=state.version, components=components)
+
+
+async def _components(request: Request) -> tuple[dict[str, str], str]:
+    state = request.app.state
+    snapshot = state.engine.snapshot()
+    components: dict[str, str] = {"engine": snapshot.state, "webhook": "ok", "queue": f"{snapshot.queued} waiting"}
+    try:
+        await state.queries.check()
+        components["database"] = "ok"
+    except Exception as error:  # noqa: BLE001 - whatever keeps the database from answering is its state
+        components["database"] = f"error: {type(error).__name__}"
+    for account in snapshot.accounts:
+        components[f"account {account.id}"] = "stale" if account.stale else "ok"
+    components["loop_lag_ms"] = f"{state.loop_lag_ms():.1f}"
+    if snapshot.state == "halted" or components["database"] != "ok":
+        return components, "error"
+    degraded = snapshot.state == "starting" or any(account.stale for account in snapshot.accounts)
+    return components, "degraded" if degraded else "ok"
+
+
+@router.get("/api/execution/status", dependencies=[VIEWER])
+async def status(request: Request) -> Status:
+    return Status.model_validate(request.app.state.engine.snapshot())
+
+
+@router.get("/api/accounts", dependencies=[VIEWER])
+async def accounts(request: Request) -> list[Account]:
+    return [Account.model_validate(item) for item in request.app.state.engine.snapshot().accounts]
+
+
+@router.post("/api/execution/reconcile", dependencies=[TRADER])
+async def reconcile(request: Request) -> Reconciliation:
+    """Read every account now and make the books equal; what was found."""
+    report = await request.app.state.engine.reconcile()
+    return Reconciliation.model_validate(asdict(report))
+
+
+@router.post("/api/execution/pause", dependencies=[TRADER])
+async def pause(request: Request, body: Pausing | None = None) -> Result:
+    """Refuse entries until resumed; exits, stops and reconciliation go on."""
+    return await done(request, Pause((body or Pausing()).reason))
+
+
+@router.post("/api/execution/resume", dependencies=[TRADER])
+async def resume(request: Request) -> Result:
+    return await done(request, Resume())
+
+
+@router.post("/api/execution/emergency-stop", dependencies=[TRADER])
+async def emergency_stop(request: Request, body: Reason) -> Result:
+    """Enter `critical`: no entries, pyramids, promotions or offsets until it is reset."""
+    return await done(request, EmergencyStop(body.reason))
+
+
+@router.post("/api/execution/emergency-reset", dependencies=[TRADER])
+async def emergency_reset(request: Request, body: Reason) -> Result:
+    """Back to normal; the reason is kept."""
+    return await done(request, EmergencyReset(body.reason))
+
+
+@router.post("/api/execution/close-all", dependencies=[TRADER])
+async def close_all(request: Request) -> ClosingAll:
+    """Enter `critical` and close every group at market; asked again, it repeats what failed."""
+    result = await done(request, CloseAll())
+    risk = Risk.model_validate(request.app.state.engine.risk())
+    return ClosingAll(detail=result.detail, group_ids=result.group_ids, progress=risk.close_all)

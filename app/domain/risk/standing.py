@@ -1,0 +1,175 @@
+"""The checks that need neither a slot nor a price: they run before queueing and again at promotion (risk.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from app.base.config.grid import GridSettings
+from app.base.config.groups import RiskConfig
+from app.domain.refusal import Refusal
+from app.domain.risk.results import Held, Passed, Trace
+from app.domain.values import ONE, ZERO, Identity, MarketType
+
+HARD_LEVERAGE_CAP = Decimal(25)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether this may trade at all now; the checks fill in `leverage`."""
+
+    identity: Identity
+    now: datetime
+    risk: RiskConfig
+    settings: GridSettings
+    market_type: MarketType
+    paused: str | None
+    emergency: str | None
+    """Why the emergency stop is critical, None where it is not."""
+    hold: Held | None
+    """Why the account takes no entries now."""
+    allowed_symbols: tuple[str, ...] | None
+    pyramid: int
+    is_reverse: bool
+    cooling_since: datetime | None
+    """The later of the last new group's entry and the last losing close on this account and symbol."""
+    stops: tuple[datetime, ...]
+    """Stop-loss closes that the guard looks at."""
+    results: tuple[Decimal, ...]
+    """What the symbol's trades that closed within the window realised."""
+    requested_leverage: Decimal | None
+    book_leverage: tuple[Decimal, str] | None
+    """Leverage and margin mode of the open book, None where nothing is open."""
+    leverage: Decimal = ONE
+
+
+def check_standing(standing: Standing) -> tuple[Standing | Refusal, Held | None, Trace]:
+    """The entry with its leverage or the first refusal, what it would have to wait for, and every result."""
+    trace: Trace = Trace()
+    held: Held | None = None
+    verdict: Standing | Refusal = standing
+    for name, check in CHECKS:
+        if isinstance(verdict, Refusal):
+            trace.not_reached(name)
+            continue
+        answer = check(verdict)
+        trace.note(name, answer)
+        match answer:
+            case Refusal():
+                verdict = answer
+            case Held():
+                held = answer
+            case Passed(changed):
+                verdict = changed
+    return verdict, held, trace
+
+
+Answer = Passed[Standing] | Refusal | Held
+
+
+def _paused(standing: Standing) -> Answer:
+    if standing.paused is not None:
+        return Refusal("paused", f"the engine is paused: {standing.paused}")
+    return Passed(standing)
+
+
+def _emergency(standing: Standing) -> Answer:
+    if standing.emergency is not None:
+        return Refusal("emergency_stop", f"the emergency stop is critical: {standing.emergency}")
+    return Passed(standing)
+
+
+def _account(standing: Standing) -> Answer:
+    return standing.hold or Passed(standing)
+
+
+def _symbol(standing: Standing) -> Answer:
+    allowed, symbol = standing.allowed_symbols, standing.identity.symbol
+    if allowed is None or symbol in allowed:
+        return Passed(standing)
+    return Refusal("symbol_not_allowed", f"{symbol} is not among the {len(allowed)} markets of this account")
+
+
+def _cooldown(standing: Standing) -> Answer:
+    risk, since = standing.risk, standing.cooling_since
+    exempt = standing.is_reverse or (standing.pyramid > 0 and not risk.cooldown_applies_to_pyramids)
+    if exempt or since is None:
+        return Passed(standing)
+    over = since + timedelta(seconds=risk.cooldown_sec)
+    if standing.now >= over:
+        return Passed(standing)
+    left = int((over - standing.now).total_seconds())
+    return Refusal("cooldown", f"{standing.identity.symbol} is cooling down for another {left} s")
+
+
+def _stop_guard(standing: Standing) -> Answer:
+    risk = standing.risk
+    if risk.stop_guard_count is None:
+        return Passed(standing)
+    window = timedelta(minutes=risk.stop_guard_window_minutes)
+    stops = sorted(standing.stops)
+    for index in range(risk.stop_guard_count - 1, len(stops)):
+        last, over = stops[index], stops[index] + timedelta(minutes=risk.stop_guard_pause_minutes)
+        if last - stops[index - risk.stop_guard_count + 1] <= window and standing.now < over:
+            left = int((over - standing.now).total_seconds() / 60) + 1
+            where = standing.identity.symbol if risk.stop_guard_scope == "symbol" else "all markets together"
+            return Refusal(
+                "stop_guard",
+                f"{risk.stop_guard_count} stops within {risk.stop_guard_window_minutes} min on {where}; "
+                f"entries go on in {left} min",
+            )
+    return Passed(standing)
+
+
+def _low_profit(standing: Standing) -> Answer:
+    risk, results = standing.risk, standing.results
+    if risk.low_profit_bound_quote is None or len(results) < risk.low_profit_min_trades:
+        return Passed(standing)
+    total = sum(results, ZERO)
+    if total >= risk.low_profit_bound_quote:
+        return Passed(standing)
+    return Refusal(
+        "low_profit",
+        f"{standing.identity.symbol} realised {total:f} with {len(results)} trades within "
+        f"{risk.low_profit_window_minutes} min, the bound is {risk.low_profit_bound_quote:f}",
+    )
+
+
+def _leverage(standing: Standing) -> Answer:
+    if standing.market_type is not MarketType.LINEAR:
+        return Passed(standing)
+    cap = min(HARD_LEVERAGE_CAP, standing.risk.max_leverage)
+    wanted = standing.requested_leverage or standing.settings.leverage
+    if wanted <= cap:
+        return Passed(replace(standing, leverage=wanted))
+    if standing.risk.leverage_action == "reject":
+        return Refusal("leverage", f"leverage {wanted:f} is above the cap of {cap:f}")
+    return Passed(replace(standing, leverage=cap), f"leverage {wanted:f} was capped to {cap:f}")
+
+
+def _leverage_in_use(standing: Standing) -> Answer:
+    """The book has one leverage; a pyramid takes its group's."""
+    if standing.book_leverage is None or standing.market_type is not MarketType.LINEAR:
+        return Passed(standing)
+    leverage, mode = standing.book_leverage
+    if standing.pyramid > 0:
+        return Passed(replace(standing, leverage=leverage))
+    if (leverage, mode) == (standing.leverage, standing.settings.margin_mode):
+        return Passed(standing)
+    wanted = f"{standing.leverage:f}x {standing.settings.margin_mode}"
+    return Refusal("leverage_in_use", f"the open position runs at {leverage:f}x {mode}, the entry wants {wanted}")
+
+
+CHECKS: tuple[tuple[str, Callable[[Standing], Answer]], ...] = (
+    ("paused", _paused),
+    ("emergency_stop", _emergency),
+    ("account", _account),
+    ("symbol_not_allowed", _symbol),
+    ("cooldown", _cooldown),
+    ("stop_guard", _stop_guard),
+    ("low_profit", _low_profit),
+    ("leverage", _leverage),
+    ("leverage_in_use", _leverage_in_use),
+)

@@ -1,0 +1,1 @@
+"""Figures of the running process: durations, counts, and the state at a glance."""
