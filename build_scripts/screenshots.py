@@ -46,7 +46,14 @@ CONFIG: dict[str, Any] = {
         {"id": "paper-spot", "market_type": "spot", "balances": {"USDT": "4000"}},
     ],
     "pool": {"max_open_groups": 8},
-    "risk": {"cooldown_sec": 0, "max_slippage_percent": "1"},
+    "risk": {
+        "cooldown_sec": 0,
+        "max_slippage_percent": "1",
+        "daily_loss_limit_quote": "250",
+        "max_drawdown_percent": "25",
+        "max_exposure_quote": "12000",
+    },
+    "offset": {"wait_minutes": 45, "require_full_pyramids": False, "loss_threshold_percent": "-4"},
     "grid": {
         "default": {
             "levels": [
@@ -83,6 +90,15 @@ LATER: tuple[tuple[str, str, str, str, str, dict[str, str]], ...] = (
     ("TRXUSDT.P", "paper-perp", "60", "sell", "0.24110", {"type": "exit"}),
     ("AVAXUSDT.P", "paper-perp", "240", "buy", "47.880", {}),
     ("NEARUSDT.P", "paper-spot", "240", "sell", "5.100", {}),
+)
+# market, timeframe, action, signal's price, price now: they come while every slot is taken
+QUEUED: tuple[tuple[str, str, str, str, str], ...] = (
+    ("NEARUSDT.P", "240", "buy", "5.120", "4.996"),
+    ("DOTUSDT.P", "60", "buy", "4.640", "4.630"),
+    ("DOTUSDT.P", "60", "buy", "4.620", "4.471"),
+    ("ARBUSDT.P", "15", "sell", "0.5610", "0.5702"),
+    ("UNIUSDT.P", "60", "buy", "7.244", "7.258"),
+    ("LINKUSDT.P", "60", "buy", "17.600", "17.618"),
 )
 
 
@@ -182,6 +198,11 @@ async def play(scene: Scene) -> None:
         scene.move(unified(symbol), prices[-1])
     scene.move("AVAX/USDT:USDT", "49.620")
     await scene.rest(0.5)
+    for symbol, timeframe, action, price, now in QUEUED:
+        scene.history(unified(symbol), Decimal(price), int(timeframe) * 60)
+        await scene.signal(symbol, "paper-perp", timeframe, action, price)
+        scene.move(unified(symbol), now)
+    await scene.rest(0.5)
 
 
 def past_equity(now: datetime, today: Decimal) -> tuple[EquitySample, ...]:
@@ -250,7 +271,7 @@ async def _all_views(session: WindowSession, folder: Path, rest: Callable[[float
         theme.choose(name)
         for width, height in SIZES:
             window.resize(width, height)
-            for view in ("dashboard", "positions", "signals"):
+            for view in ("dashboard", "positions", "queue", "risk", "signals"):
                 window.show_view(view)
                 await rest(0.6)
                 if view == "positions":
@@ -263,9 +284,18 @@ async def _all_views(session: WindowSession, folder: Path, rest: Callable[[float
     window.positions.detail.ask_close()
     await rest(0.3)
     _save(session, folder / "close-dark-1280.png")
+    window.show_close_all()
+    await rest(0.3)
+    _save(session, folder / "close-all-dark-1280.png")
+    window.end_first_start()
+    window.strip.stop.click()
+    window.show_view("dashboard")
+    await rest(0.6)
+    _save(session, folder / "emergency-stop-dark-1280.png")
 
 
 def _save(session: WindowSession, file: Path) -> None:
+    session.window.notice.hide()
     if not session.window.grab().save(str(file)):
         raise OSError(f"{file} cannot be written")
     print(file.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,21 +14,44 @@ from PySide6.QtCore import QObject, Signal
 from app.base.errors import AppError
 from app.gui.desk import Desk
 from app.gui.view_store import Change, Pending, ViewStore
-from app.messages.commands import CancelEntries, CloseGroup, Pause, ReduceGroup, Resume
+from app.messages.commands import (
+    AddFunds,
+    BlockGroup,
+    CancelEntries,
+    CloseAll,
+    CloseGroup,
+    EmergencyReset,
+    EmergencyStop,
+    Force,
+    MoveStop,
+    Pause,
+    Promote,
+    ReduceGroup,
+    Remove,
+    Resume,
+    RunOffset,
+    SetTakeProfitMode,
+    SkipOffset,
+)
 from app.messages.snapshots import ReconcileReport
 from app.ports.engine import CommandRefused
 
 log = structlog.get_logger("window")
 ENGINE = "engine"
+EMERGENCY = "emergency"
+RISK = "risk"
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How an action ended; `subject` is a group's id or `engine`, `sentence` is for the trader."""
+    """How an action ended; `subject` is a group's or a signal's id, `engine`, `emergency` or `risk`; `sentence` is for
+    the trader."""
 
     subject: str
     ok: bool
     sentence: str
+    undo: Callable[[], None] | None = None
+    """Takes it back, where that can be done."""
 
 
 class Actions(QObject):
@@ -51,6 +75,44 @@ class Actions(QObject):
     def cancel_entries(self, group_id: str) -> None:
         self._send(group_id, CancelEntries(group_id), "cancelling entries\u2026")
 
+    def move_stop(self, group_id: str, price: Decimal) -> None:
+        self._send(group_id, MoveStop(group_id, price), "moving the stop\u2026")
+
+    def add_funds(self, group_id: str, quote: Decimal) -> None:
+        self._send(group_id, AddFunds(group_id, quote), "adding funds\u2026")
+
+    def set_tp_mode(self, group_id: str, mode: str, percent: Decimal | None) -> None:
+        self._send(group_id, SetTakeProfitMode(group_id, mode, percent), "changing the TP mode\u2026")
+
+    def block(self, group_id: str, *, blocked: bool) -> None:
+        text = "blocking\u2026" if blocked else "unblocking\u2026"
+        self._send(group_id, BlockGroup(group_id, blocked), text, lambda: self.block(group_id, blocked=not blocked))
+
+    def promote(self, signal_id: str) -> None:
+        self._send(signal_id, Promote(signal_id), "promoting\u2026")
+
+    def force(self, signal_id: str) -> None:
+        self._send(signal_id, Force(signal_id), "forcing open\u2026")
+
+    def remove(self, signal_id: str) -> None:
+        self._send(signal_id, Remove(signal_id), "removing\u2026")
+
+    def run_offset(self) -> None:
+        self._send(RISK, RunOffset(), "offsetting\u2026")
+
+    def skip_offset(self, group_id: str) -> None:
+        self._send(group_id, SkipOffset(group_id), "skipping once\u2026")
+
+    def emergency_stop(self) -> None:
+        """At once; what else is under way does not hold it back."""
+        self._send(EMERGENCY, EmergencyStop("stopped by hand"), "stopping\u2026")
+
+    def emergency_reset(self, reason: str) -> None:
+        self._send(EMERGENCY, EmergencyReset(reason), "resetting\u2026")
+
+    def close_all(self) -> None:
+        self._send(EMERGENCY, CloseAll(), "closing all\u2026")
+
     def pause(self) -> None:
         self._send(ENGINE, Pause("paused by hand"), "pausing\u2026")
 
@@ -68,11 +130,11 @@ class Actions(QObject):
         for task in self._tasks:
             task.cancel()
 
-    def _send(self, subject: str, command: Any, text: str) -> None:
+    def _send(self, subject: str, command: Any, text: str, undo: Callable[[], None] | None = None) -> None:
         if self.is_pending(subject):
             return
         self._begin(subject, text)
-        self._run(self._ask(subject, command))
+        self._run(self._ask(subject, command, undo))
 
     def _begin(self, subject: str, text: str) -> None:
         self._store.pending[subject] = Pending(text, self._desk.clock.now())
@@ -86,7 +148,7 @@ class Actions(QObject):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _ask(self, subject: str, command: Any) -> None:
+    async def _ask(self, subject: str, command: Any, undo: Callable[[], None] | None) -> None:
         try:
             result = await self._desk.engine.ask(command)
         except CommandRefused as refusal:
@@ -94,7 +156,7 @@ class Actions(QObject):
         except AppError as error:
             self._end(subject, Settled(subject, False, f"Not done: {error}."))
         else:
-            self._end(subject, Settled(subject, True, _sentence(result.detail)))
+            self._end(subject, Settled(subject, True, _sentence(result.detail), undo))
 
     async def _reconcile(self) -> None:
         try:

@@ -29,6 +29,12 @@ SIGNALS_AT_ONCE = 50
 EQUITY_EVERY_SEC = 60
 EQUITY_SHOWN = timedelta(days=400)
 RELOAD_EVERY_MS = 2000
+READ_EVERY_SEC = 0.9
+"""The queue and the risk are read at most so often."""
+RISK_MS = 30
+"""The risk is read in a step of its own, for it is the dearest."""
+TURNING = ("queue.", "trade.", "risk.", "ess.", "engine.", "account.")
+QUEUED = frozenset({"signal.queued", "signal.replaced", "signal.promoted"})
 
 
 class EngineBridge(QObject):
@@ -50,10 +56,16 @@ class EngineBridge(QObject):
         self._engine_changed = False
         self._stale: set[str] = set()
         self._equity_at = 0.0
+        self._turned = True
+        """Whether an event touched the queue or the risk since they were read."""
+        self._queue_at: float | None = None
+        self._risk_at: float | None = None
         self._gather = self._timer(GATHER_MS, self._look, single=True)
         self._refresh = self._timer(REFRESH_MS, self._pass_on, single=True)
         self._ages = self._timer(AGES_EVERY_MS, self._age)
         self._reload = self._timer(RELOAD_EVERY_MS, self.reload)
+        self._risk = self._timer(RISK_MS, self._read_risk, single=True)
+        store.risk_wanted.connect(self._want_risk)
 
     def _timer(self, interval_ms: int, slot: Callable[[], None], *, single: bool = False) -> QTimer:
         timer = QTimer(self)
@@ -79,7 +91,7 @@ class EngineBridge(QObject):
         for end in self._ends:
             end()
         self._ends.clear()
-        for timer in (self._gather, self._refresh, self._ages, self._reload):
+        for timer in (self._gather, self._refresh, self._ages, self._reload, self._risk):
             timer.stop()
         for task in self._tasks:
             task.cancel()
@@ -89,11 +101,14 @@ class EngineBridge(QObject):
         groups = self._desk.engine.open_groups()
         gone = self._store.groups.keys() - {group.id for group in groups}
         change = self._store.put_groups(groups, gone)
-        self._store.engine = self._desk.engine.snapshot()
+        self._take_engine()
         if self._store.lost_at is not None and self._store.engine.last_sequence <= self._sequence:
             self._store.lost_at = None
             self._reload.stop()
-        self._store.changed.emit(replace(change, engine=True))
+        self._read_queue()
+        if self._store.risk is None or self._store.is_risk_watched:
+            self._want_risk()
+        self._store.changed.emit(replace(change, engine=True, queue=True))
 
     # ------------------------------------------------------------------ what the engine tells
 
@@ -108,6 +123,8 @@ class EngineBridge(QObject):
             self._signals[event.signal_id] = None
         if event.type in TOLD:
             self._alerts.append(event)
+        if event.type in QUEUED or event.type.startswith(TURNING):
+            self._turned = True
         self._soon()
 
     def _missed(self, event: EventRecord) -> None:
@@ -151,8 +168,11 @@ class EngineBridge(QObject):
         self._gone.clear()
         if self._engine_changed:
             self._engine_changed = False
-            self._store.engine = self._desk.engine.snapshot()
+            self._take_engine()
             change = replace(change, engine=True)
+        if self._turned and self._is_queue_due():
+            self._read_queue()
+            change = replace(change, queue=True)
         if self._alerts:
             self._store.put_alerts(self._alerts)
             self._alerts.clear()
@@ -177,10 +197,42 @@ class EngineBridge(QObject):
         now = self._desk.clock.now()
         stale = {group.id for group in self._store.groups.values() if is_stale(group, now)}
         turned, self._stale = stale ^ self._stale, stale
-        self._store.engine = self._desk.engine.snapshot()
-        self._store.changed.emit(Change(engine=True, ages=True, groups=frozenset(turned & self._store.groups.keys())))
+        self._take_engine()
+        change = Change(engine=True, ages=True, groups=frozenset(turned & self._store.groups.keys()))
+        if (self._turned or self._store.queue) and self._is_queue_due():
+            self._read_queue()
+            change = replace(change, queue=True)
+        if self._store.is_risk_watched:
+            self._want_risk()
+        self._store.changed.emit(change)
         if self._desk.clock.monotonic() - self._equity_at >= EQUITY_EVERY_SEC:
             self._do(self._read_equity())
+
+    # ------------------------------------------------------------------ queue and risk
+
+    def _take_engine(self) -> None:
+        before, self._store.engine = self._store.engine, self._desk.engine.snapshot()
+        if before.emergency != self._store.engine.emergency:
+            self._risk_at = None
+            self._want_risk()
+
+    def _is_queue_due(self) -> bool:
+        return self._queue_at is None or self._desk.clock.monotonic() - self._queue_at >= READ_EVERY_SEC
+
+    def _read_queue(self) -> None:
+        self._turned = False
+        self._queue_at = self._desk.clock.monotonic()
+        self._store.queue = tuple(self._desk.engine.queue())
+
+    def _want_risk(self) -> None:
+        due = self._risk_at is None or self._desk.clock.monotonic() - self._risk_at >= READ_EVERY_SEC
+        if due and not self._risk.isActive():
+            self._risk.start()
+
+    def _read_risk(self) -> None:
+        self._risk_at = self._desk.clock.monotonic()
+        self._store.risk = self._desk.engine.risk()
+        self._store.changed.emit(Change(risk=True))
 
     # ------------------------------------------------------------------ what the disk tells
 

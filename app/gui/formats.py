@@ -101,6 +101,18 @@ def spoken_age(passed: timedelta) -> str:
     return f"{seconds} s" if seconds < 60 else age(passed)
 
 
+def countdown(left: timedelta) -> str:
+    """`45s`, `4m 10s`, `2h 08m`."""
+    seconds = max(int(left.total_seconds()), 0)
+    return f"{seconds // 60}m {seconds % 60:02d}s" if 60 <= seconds < 3600 else age(left)
+
+
+def sentence(text: str) -> str:
+    """What the engine says, as a sentence; a bare code becomes words."""
+    said = (text if " " in text else text.replace("_", " ")).strip().rstrip(".")
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
 def pair(symbol: str) -> tuple[str, str]:
     """Base, and what follows it: (`AVAX`, `/USDT`) of `AVAX/USDT:USDT`."""
     base, slash, rest = symbol.partition("/")

@@ -22,6 +22,7 @@ QWidget#header, QWidget#cell, QWidget#ruled {{ background: {_c(theme, "bg_panel"
 QWidget#rail {{ border-right: 1px solid {_c(theme, "border_subtle")}; }}
 QWidget#strip, QWidget#header {{ border-bottom: 1px solid {_c(theme, "border_subtle")}; }}
 QWidget#cell {{ border-right: 1px solid {_c(theme, "border_subtle")}; }}
+QWidget#cell_critical {{ background: {_c(theme, "critical_fill")}; }}
 QWidget#ruled {{ border-bottom: 1px solid {_c(theme, "border_subtle")}; }}
 QWidget#sheet {{ background: {_c(theme, "bg_panel")}; border: 1px solid {_c(theme, "border_control")}; }}
 QWidget#notice {{ background: {_c(theme, "bg_raised")}; border: 1px solid {_c(theme, "border_control")}; }}
@@ -51,6 +52,7 @@ def _labels(theme: Theme) -> str:
             "warning": "warning",
             "critical": "critical",
             "accent": "accent",
+            "on_critical": "text_on_critical",
         }.items()
     )
 
@@ -76,6 +78,13 @@ QPushButton[kind="primary"]:disabled {{ background: {_c(theme, "bg_raised")}; co
   border-color: {_c(theme, "border_strong")}; }}
 QPushButton[kind="danger"] {{ background: transparent; color: {_c(theme, "critical")};
   border-color: {_c(theme, "critical")}; }}
+QPushButton[kind="danger"]:disabled {{ color: {_c(theme, "text_disabled")};
+  border-color: {_c(theme, "border_strong")}; }}
+QPushButton[kind="armed"] {{ background: {_c(theme, "critical_fill")}; color: {_c(theme, "text_on_critical")};
+  border-color: {_c(theme, "critical_fill")}; }}
+QPushButton[kind="armed"]:focus {{ border-color: {_c(theme, "focus")}; }}
+QPushButton[kind="armed"]:disabled {{ background: {_c(theme, "bg_raised")}; color: {_c(theme, "text_disabled")};
+  border-color: {_c(theme, "border_strong")}; }}
 QPushButton[kind="link"] {{ background: transparent; border: none; color: {_c(theme, "accent")}; padding: 0;
   min-height: 0; }}
 QPushButton[kind="link"]:hover {{ color: {_c(theme, "accent_hover")}; }}

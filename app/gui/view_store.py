@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.gui import formats
 from app.messages.records import EquitySample, EventRecord, SignalRecord
-from app.messages.snapshots import EngineSnapshot, GroupSnapshot
+from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, RiskSnapshot
 
 ALERTS_KEPT = 200
 TOLD = frozenset({"alert.raised", "trade.closed"})
@@ -57,6 +57,8 @@ class Change:
     signals: bool = False
     alerts: bool = False
     equity: bool = False
+    queue: bool = False
+    risk: bool = False
     pending: bool = False
     ages: bool = False
     """A second has passed: ages are to be told anew."""
@@ -74,6 +76,8 @@ class ViewStore(QObject):
     """One signal, `changed(Change)`, at most ten times a second."""
 
     changed = Signal(object)
+    risk_wanted = Signal()
+    """Somebody begins to look at the risk: it is to be read now."""
 
     def __init__(self, snapshot: EngineSnapshot) -> None:
         super().__init__()
@@ -88,10 +92,30 @@ class ViewStore(QObject):
         self.alerts: deque[Alert] = deque(maxlen=ALERTS_KEPT)
         """Newest first."""
         self.equity: tuple[EquitySample, ...] = ()
+        self.queue: tuple[QueueSnapshot, ...] = ()
+        """By rank."""
+        self.risk: RiskSnapshot | None = None
+        """None before it was read for the first time."""
+        self._risk_watchers: set[str] = set()
         self.pending: dict[str, Pending] = {}
-        """By group id, or `engine`."""
+        """By group id, signal id, `engine` or `risk`."""
         self.lost_at: datetime | None = None
         """Since when events are missing; everything is reloaded until it has caught up."""
+
+    # ------------------------------------------------------------------ who looks at the risk
+
+    def watch_risk(self, watcher: str) -> None:
+        """Have the risk read every second until `leave_risk`: it is too dear to be read for nobody."""
+        self._risk_watchers.add(watcher)
+        self.risk_wanted.emit()
+
+    def leave_risk(self, watcher: str) -> None:
+        self._risk_watchers.discard(watcher)
+
+    @property
+    def is_risk_watched(self) -> bool:
+        closing = self.risk.close_all if self.risk is not None else None
+        return bool(self._risk_watchers) or (closing is not None and closing.finished_at is None)
 
     # ------------------------------------------------------------------ written by the bridge
 

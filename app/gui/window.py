@@ -10,15 +10,20 @@ from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
 from app.gui import formats
-from app.gui.actions import ENGINE, Actions, Settled
+from app.gui.actions import EMERGENCY, ENGINE, Actions, Settled
 from app.gui.desk import Desk
+from app.gui.dialogs.close_all import CloseAllSheet
+from app.gui.dialogs.emergency import ResetSheet
 from app.gui.dialogs.first_start import FirstStart
 from app.gui.dialogs.leave import leave_sheet
 from app.gui.dialogs.palette import CommandPalette, Entry
 from app.gui.dialogs.shortcuts import show_shortcuts
+from app.gui.models.risk import run_refusal
 from app.gui.panels.dashboard import DashboardPanel
 from app.gui.panels.panel import PanelHost
 from app.gui.panels.positions import PositionsPanel
+from app.gui.panels.queue import QueuePanel
+from app.gui.panels.risk import RiskPanel
 from app.gui.panels.signals import SignalsPanel
 from app.gui.theme import CHOICES, theme
 from app.gui.view_store import Change, ViewStore
@@ -33,10 +38,12 @@ log = structlog.get_logger("window")
 VIEWS = (
     ("dashboard", "Dashboard", "layout-dashboard"),
     ("positions", "Positions", "layers"),
+    ("queue", "Queue", "list-ordered"),
+    ("risk", "Risk", "shield-alert"),
     ("signals", "Signals", "radio"),
 )
 SHORTCUTS = (
-    ("Ctrl+1 \u2026 3", "views in the rail's order"),
+    (f"Ctrl+1 \u2026 {len(VIEWS)}", "views in the rail's order"),
     ("Ctrl+K", "find an action or a group"),
     ("?", "this list"),
     ("Ctrl+F  /", "filter of this view"),
@@ -47,9 +54,16 @@ SHORTCUTS = (
     ("C", "close group\u2026"),
     ("Shift+C", "close %\u2026"),
     ("X", "cancel entries\u2026"),
+    ("S", "move stop\u2026"),
+    ("A", "add funds\u2026"),
+    ("T", "TP mode\u2026"),
+    ("B", "block or unblock from risk"),
+    ("P", "promote (Queue)"),
+    ("Ctrl+Shift+E", "emergency stop, at once"),
     ("Ctrl+Shift+P", "pause, resume"),
     ("Ctrl+Shift+R", "reconcile"),
     ("Ctrl+T", "light, dark, system"),
+    ("Ctrl+Z", "undo, while the bar at the foot offers it"),
     ("Ctrl+= \u2212 0", "text 90 to 150 %"),
     ("Esc", "close a sheet, keep things as they are"),
 )
@@ -73,10 +87,14 @@ class MainWindow(QMainWindow):
         self._told = store.engine.last_sequence
         self.dashboard = DashboardPanel(desk, store)
         self.positions = PositionsPanel(desk, store, actions)
+        self.queue = QueuePanel(desk, store, actions)
+        self.risk = RiskPanel(desk, store, actions)
         self.signals = SignalsPanel(desk, store)
         self._hosts = {
             "dashboard": PanelHost("dashboard", self.dashboard),
             "positions": PanelHost("positions", self.positions),
+            "queue": PanelHost("queue", self.queue),
+            "risk": PanelHost("risk", self.risk),
             "signals": PanelHost("signals", self.signals),
         }
         self._build()
@@ -134,6 +152,14 @@ class MainWindow(QMainWindow):
         self.dashboard.group_wanted.connect(self.show_group)
         self.dashboard.signal_wanted.connect(self.show_signal)
         self.signals.group_wanted.connect(self.show_group)
+        self.strip.emergency_wanted.connect(self._actions.emergency_stop)
+        self.strip.close_all_wanted.connect(self.show_close_all)
+        self.alerts.wanted.connect(self._on_alert_button)
+        self.positions.close_all_wanted.connect(self.show_close_all)
+        self.queue.group_wanted.connect(self.show_group)
+        self.queue.signals_wanted.connect(lambda: self.show_view("signals"))
+        self.risk.group_wanted.connect(self.show_group)
+        self.risk.reset_wanted.connect(self.show_reset)
         self.positions.test_wanted.connect(self.show_first_start)
         self.signals.test_wanted.connect(self.show_first_start)
 
@@ -145,6 +171,8 @@ class MainWindow(QMainWindow):
         self._shortcut("Ctrl+F", self._focus_filter)
         self._shortcut("/", self._focus_filter)
         self._shortcut("Ctrl+Shift+P", self._toggle_pause)
+        self._shortcut("Ctrl+Shift+E", self._stop_by_key)
+        self._shortcut("Ctrl+Z", self.notice.take_back)
         self._shortcut("Ctrl+Shift+R", self._actions.reconcile)
         self._shortcut("Ctrl+T", self.next_theme)
         self._shortcut("F6", self.next_region)
@@ -207,9 +235,14 @@ class MainWindow(QMainWindow):
         self.edge.show_mode(live=live)
         pending = self._store.pending.get(ENGINE)
         self.strip.show_state(engine, now, pending=pending.text if pending else None, wide=self._wide)
+        stopping = self._store.pending.get(EMERGENCY)
+        self.strip.show_emergency(engine.emergency, stopping.text if stopping else None)
         found = troubles(self._store, now)
         self.alerts.show_troubles(found)
         self.rail.badge("positions", str(engine.open_groups) if engine.open_groups else "")
+        self.rail.badge("queue", str(engine.queued) if engine.queued else "")
+        level = engine.emergency.level
+        self.rail.badge("risk", "" if level == "normal" else "!", warns=True)
         self.setWindowTitle(f"{'LIVE' if live else 'PAPER'} \u2013 Ziggurat")
 
     def next_region(self) -> None:
@@ -220,7 +253,7 @@ class MainWindow(QMainWindow):
         focused = self.focusWidget()
         now = next((place for place, region in enumerate(regions) if _holds(region, focused)), -1)
         region = regions[(now + 1) % len(regions)]
-        firsts: dict[QWidget, QWidget] = {self.rail: self.rail.widgets()[0], self.strip: self.strip.pause}
+        firsts: dict[QWidget, QWidget] = {self.rail: self.rail.widgets()[0], self.strip: self.strip.first_button}
         firsts.get(region, region).setFocus(Qt.FocusReason.TabFocusReason)
 
     def _focus_filter(self) -> None:
@@ -234,7 +267,14 @@ class MainWindow(QMainWindow):
         (self._actions.resume if self._store.engine.state == "paused" else self._actions.pause)()
 
     def _on_settled(self, settled: Settled) -> None:
-        self.notice.tell(settled.sentence, ok=settled.ok)
+        self.notice.tell(settled.sentence, ok=settled.ok, undo=settled.undo)
+
+    def _stop_by_key(self) -> None:
+        if self._store.engine.emergency.level != "critical":
+            self._actions.emergency_stop()
+
+    def _on_alert_button(self, name: str) -> None:
+        {"reset": self.show_reset, "close_all": self.show_close_all}[name]()
 
     def next_theme(self) -> None:
         chosen = CHOICES[(CHOICES.index(theme.choice) + 1) % len(CHOICES)]
@@ -247,8 +287,9 @@ class MainWindow(QMainWindow):
 
     # ------------------------------------------------------------------ sheets, one at a time
 
-    def _open(self, make: Callable[[], Sheet]) -> None:
-        if self._sheet is not None:
+    def _open(self, make: Callable[[], Sheet], *, instead: bool = False) -> None:
+        """`instead` takes the place of a sheet that is open; others wait until it is answered."""
+        if self._sheet is not None and not instead:
             return
         self._sheet = make()
         self._sheet.closed.connect(self._sheet_closed)
@@ -261,6 +302,17 @@ class MainWindow(QMainWindow):
 
     def show_palette(self) -> None:
         self._open(lambda: CommandPalette(self.content, self._entries()))
+
+    def show_reset(self) -> None:
+        """Leave the emergency stop, with a reason."""
+        if self._store.engine.emergency.level == "critical":
+            now = self._desk.clock.now()
+            self._open(lambda: ResetSheet(self.content, self._store, now, self._actions.emergency_reset), instead=True)
+
+    def show_close_all(self) -> None:
+        """Ask to close every group; while that is under way, show how far it is."""
+        takers = {account.id: account.fees.taker for account in self._desk.config().accounts}
+        self._open(lambda: CloseAllSheet(self.content, self._store, takers, self._actions), instead=True)
 
     def show_first_start(self) -> None:
         def make() -> Sheet:
@@ -289,6 +341,7 @@ class MainWindow(QMainWindow):
             for number, (name, text, icon) in enumerate(VIEWS, start=1)
         ]
         paused = self._store.engine.state == "paused"
+        entries += self._emergency_entries() + self._group_entries() + self._queue_entries()
         entries += [
             Entry("Resume" if paused else "Pause", "Ctrl+Shift+P", "play" if paused else "pause", self._toggle_pause),
             Entry("Reconcile with the exchange", "Ctrl+Shift+R", "refresh-cw", self._actions.reconcile),
@@ -301,6 +354,62 @@ class MainWindow(QMainWindow):
             words = f"{group.symbol} {group.timeframe} {group.side}"
             entries.append(Entry(words, hint, "layers", self._group_shower(group.id)))
         return entries
+
+    def _emergency_entries(self) -> list[Entry]:
+        if self._store.engine.emergency.level == "critical":
+            found = [Entry("Reset the emergency stop\u2026", "", "shield-check", self.show_reset)]
+        else:
+            found = [Entry("Emergency stop", "Ctrl+Shift+E", "octagon-x", self._stop_by_key)]
+        if self._store.groups:
+            found.append(Entry("Close all groups\u2026", "", "x", self.show_close_all))
+        if self._store.risk is not None and run_refusal(self._store.risk) is None:
+            found.append(Entry("Run the offset plan now\u2026", "", "play", self._ask_run))
+        return found
+
+    def _ask_run(self) -> None:
+        self.show_view("risk")
+        self.risk.ask_run()
+
+    def _group_entries(self) -> list[Entry]:
+        """What can be done with the group that is chosen in Positions."""
+        detail = self.positions.detail
+        group = detail.group
+        if group is None or group.id in self._store.pending or group.status == "closing":
+            return []
+        name = f"{formats.pair(group.symbol)[0]} {group.timeframe}"
+        block = "Unblock" if group.blocked else "Block"
+        return [
+            Entry(f"Move the stop of {name}\u2026", "S", "move-vertical", self._in_positions(detail.ask_move_stop)),
+            Entry(f"Add funds to {name}\u2026", "A", "plus", self._in_positions(detail.ask_add_funds)),
+            Entry(f"TP mode of {name}\u2026", "T", "target", self._in_positions(detail.ask_tp_mode)),
+            Entry(f"{block} {name} from risk\u2026", "B", "shield-off", self._in_positions(detail.ask_block)),
+        ]
+
+    def _in_positions(self, ask: Callable[[], None]) -> Callable[[], None]:
+        def act() -> None:
+            self.show_view("positions")
+            ask()
+
+        return act
+
+    def _queue_entries(self) -> list[Entry]:
+        """Every queued signal, and what can be done with it."""
+        return [
+            Entry(
+                f"Queued: {entry.symbol} {entry.timeframe} {entry.side}",
+                "promote, remove, force",
+                "list-ordered",
+                self._entry_shower(entry.signal_id),
+            )
+            for entry in self._store.queue
+        ]
+
+    def show_queued(self, signal_id: str) -> None:
+        self.show_view("queue")
+        self.queue.choose(signal_id)
+
+    def _entry_shower(self, signal_id: str) -> Callable[[], None]:
+        return lambda: self.show_queued(signal_id)
 
     def _group_shower(self, group_id: str) -> Callable[[], None]:
         return lambda: self.show_group(group_id)

@@ -19,10 +19,19 @@ from app.gui.actions import Actions
 from app.gui.desk import Desk, WebhookAddress
 from app.gui.stylesheet import stylesheet
 from app.gui.theme import theme
-from app.gui.view_store import ViewStore
+from app.gui.view_store import Change, ViewStore
+from app.gui.widgets.basics import Text
+from app.gui.widgets.sheet import Sheet
 from app.gui.window import MainWindow
 from app.messages.records import CheckResult, SignalOutcome, SignalRecord
-from app.messages.snapshots import GroupSnapshot, LegSnapshot, OrderSnapshot, PyramidSnapshot
+from app.messages.snapshots import (
+    GroupSnapshot,
+    LegSnapshot,
+    OrderSnapshot,
+    PyramidSnapshot,
+    QueueSnapshot,
+    RiskSnapshot,
+)
 from tests.support.examples import NOON, engine_snapshot, group_snapshot, order_snapshot, signal_record
 from tests.support.fakes import FakeEngine, FakeQueries, HandClock
 
@@ -58,6 +67,33 @@ class Scene:
         self.store.engine = replace(self.engine.state, open_groups=len(groups))
         self.store.put_signals(signals or [])
         self.window.show_view(self.window.current)
+
+    def tell(self, **changes: Any) -> None:
+        """Have the engine's own snapshot say something else, and the window show it."""
+        self.engine.state = self.store.engine = replace(self.store.engine, **changes)
+        self.store.changed.emit(Change(engine=True))
+
+    def queue(self, *entries: QueueSnapshot) -> None:
+        self.engine.waiting = list(entries)
+        self.store.queue = entries
+        self.store.changed.emit(Change(queue=True))
+
+    def risk(self, risk: RiskSnapshot) -> None:
+        self.engine.risk_state = self.store.risk = risk
+        self.store.changed.emit(Change(risk=True))
+
+    def sheet(self) -> Any:
+        """The one sheet that is open."""
+        found = [sheet for sheet in self.window.content.findChildren(Sheet) if sheet.isVisible()]
+        assert len(found) == 1
+        return found[0]
+
+    def has_sheet(self) -> bool:
+        return any(sheet.isVisible() for sheet in self.window.content.findChildren(Sheet))
+
+    def said(self) -> str:
+        """All that the sheet says."""
+        return " | ".join(text.text() for text in self.sheet().findChildren(Text) if text.isVisible())
 
 
 @pytest.fixture

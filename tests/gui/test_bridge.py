@@ -10,11 +10,11 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtTest import QSignalSpy
 
-from app.gui.bridge import GATHER_MS, GROUPS_AT_ONCE, REFRESH_MS, EngineBridge
+from app.gui.bridge import GATHER_MS, GROUPS_AT_ONCE, REFRESH_MS, RISK_MS, EngineBridge
 from app.gui.view_store import Change
 from app.messages.records import EventRecord
 from tests.gui.conftest import Scene, group, many_groups, signal
-from tests.support.examples import event_of
+from tests.support.examples import emergency_snapshot, event_of, queue_snapshot, risk_snapshot
 from tests.support.fakes import until
 
 D = Decimal
@@ -175,3 +175,69 @@ async def test_after_the_stop_nothing_is_heard(bridged: Bridged) -> None:
     bridged.bridge.stop()
     assert bridged.scene.engine.listeners == []
     assert bridged.scene.engine.price_listeners == []
+
+
+# ---------------------------------------------------------------------- queue and risk
+
+
+def risk_timer(bridged: Bridged) -> QTimer:
+    return bridged._single(RISK_MS)
+
+
+def read_risk(bridged: Bridged) -> None:
+    timer = risk_timer(bridged)
+    assert timer.isActive()
+    timer.stop()
+    timer.timeout.emit()
+
+
+async def test_the_queue_is_read_after_events_that_touch_it_at_most_once_a_second(bridged: Bridged) -> None:
+    engine, clock = bridged.scene.engine, bridged.scene.clock
+    engine.waiting = [queue_snapshot(1)]
+    clock.advance(1)
+    engine.publish(event(1, "signal.queued"))
+    bridged.fire()
+    assert [entry.rank for entry in bridged.scene.store.queue] == [1]
+    assert bridged.changes[-1].queue
+    engine.waiting = []
+    engine.publish(event(2, "queue.removed"))
+    bridged.fire()
+    assert bridged.scene.store.queue
+    clock.advance(1)
+    bridged.bridge._age()
+    assert bridged.scene.store.queue == ()
+
+
+async def test_an_event_that_does_not_touch_the_queue_reads_nothing(bridged: Bridged) -> None:
+    bridged.scene.engine.waiting = [queue_snapshot(1)]
+    bridged.scene.clock.advance(1)
+    bridged.scene.engine.publish(event(1, "order.filled"))
+    bridged.fire()
+    assert bridged.scene.store.queue == ()
+
+
+async def test_the_risk_is_read_once_at_the_start_and_then_only_for_somebody(bridged: Bridged) -> None:
+    store, clock = bridged.scene.store, bridged.scene.clock
+    read_risk(bridged)
+    assert store.risk is bridged.scene.engine.risk_state
+    clock.advance(1)
+    bridged.bridge._age()
+    assert not risk_timer(bridged).isActive()
+    store.watch_risk("view")
+    bridged.scene.engine.risk_state = risk_snapshot(mode="auto")
+    read_risk(bridged)
+    assert store.risk.mode == "auto"
+    bridged.bridge._age()
+    assert not risk_timer(bridged).isActive()
+    clock.advance(1)
+    bridged.bridge._age()
+    assert risk_timer(bridged).isActive()
+
+
+async def test_a_change_of_the_emergency_stop_reads_the_risk_at_once(bridged: Bridged) -> None:
+    read_risk(bridged)
+    engine = bridged.scene.engine
+    engine.state = replace(engine.state, emergency=emergency_snapshot(level="critical"))
+    engine.publish(event(1, "ess.tripped"))
+    bridged.fire()
+    assert risk_timer(bridged).isActive()

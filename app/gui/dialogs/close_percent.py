@@ -40,6 +40,7 @@ class _PercentSheet(Sheet):
     def __init__(self, parent: QWidget, group: GroupSnapshot, act: Callable[[Decimal], None]) -> None:
         name = f"{formats.pair(group.symbol)[0]} {group.timeframe}"
         super().__init__(parent, f"Close part of {name} at market?", width=520)
+        self.repeat_mode()
         self._group = group
         self._act = act
         line = QWidget()

@@ -13,7 +13,7 @@ from app.gui.widgets.sheet import Sheet
 
 def show_shortcuts(parent: QWidget, shortcuts: Sequence[tuple[str, str]]) -> Sheet:
     """`shortcuts` as (keys, what they do)."""
-    sheet = Sheet(parent, "Shortcuts", width=620)
+    sheet = Sheet(parent, "Shortcuts", width=780)
     table = QWidget()
     grid = QGridLayout(table)
     grid.setContentsMargins(0, 0, 0, 0)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from app.gui import formats
 from app.gui.models.positions import Blocks, PositionRow
+from app.gui.models.risk import mark_of
 from app.gui.models.signals import OUTCOME_ICONS
 from app.gui.models.tree import ROW, Column, Kind
 from app.gui.theme import theme
@@ -42,6 +43,10 @@ class CellDelegate(QStyledItemDelegate):
             Kind.SIDE: _side,
             Kind.STATUS: _status,
             Kind.OUTCOME: _outcome,
+            Kind.RANK: _rank,
+            Kind.TAG: _tag,
+            Kind.TAGS: _tags,
+            Kind.CONDITION: _condition,
         }
         self._painters = [painters.get(column.kind, _text) for column in columns]
 
@@ -199,14 +204,77 @@ def _side(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
     _draw(painter, rect.adjusted(size + 4, 0, 0, 0), side, "text_secondary", column.alignment)
 
 
-def _status(painter: QPainter, rect: QRect, row: PositionRow, column: Column) -> None:
+def _status(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
     left = rect
-    if row.unprotected:
-        size = theme.metric("icon.table")
-        painter.drawPixmap(rect.left(), rect.center().y() - size // 2, theme.pixmap("shield-alert", "critical", 13))
-        left = rect.adjusted(size + 4, 0, 0, 0)
-    color = "accent" if row.pending else "text_secondary" if row.level else "text_primary"
+    is_position = isinstance(row, PositionRow)
+    if is_position and row.unprotected:
+        left = _shield(painter, left, "shield-alert", "critical")
+    if is_position and row.blocked:
+        left = _shield(painter, left, "shield-off", "text_secondary")
+    if is_position and row.forced:
+        left = left.adjusted(paint_tag(painter, left, "forced") + 5, 0, 0, 0)
+    quiet = not is_position or row.level
+    color = "accent" if row.pending else "text_secondary" if quiet else "text_primary"
     _draw(painter, left, column.text(row), color, column.alignment)
+
+
+def _shield(painter: QPainter, rect: QRect, name: str, color: str) -> QRect:
+    size = theme.metric("icon.table")
+    painter.drawPixmap(rect.left(), rect.center().y() - size // 2, theme.pixmap(name, color, 13))
+    return rect.adjusted(size + 4, 0, 0, 0)
+
+
+def _rank(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
+    text = column.text(row)
+    painter.setFont(theme.font("table", "strong"))
+    _draw(painter, rect, text, _tone(row, text), column.alignment, "strong")
+
+
+def _tag(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
+    paint_tag(painter, rect, column.text(row))
+
+
+TAG_COLORS = {
+    "loser": ("negative", "negative_bg", None),
+    "pays": ("text_primary", None, "accent"),
+}
+
+
+def _tags(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
+    left = rect
+    for tag in column.value(row):
+        if left.width() > 0:
+            left = left.adjusted(paint_tag(painter, left, tag) + 4, 0, 0, 0)
+
+
+def paint_tag(painter: QPainter, rect: QRect, text: str) -> int:
+    """A word in a frame. Answers the width that was used."""
+    color, ground, frame = TAG_COLORS.get(text, ("text_secondary", None, "border_strong"))
+    painter.save()
+    painter.setFont(theme.font("caption"))
+    width = min(theme.advance(text, "caption") + 11, rect.width())
+    box = QRect(rect.left(), rect.center().y() - 8, width, 17)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(theme.pen(frame) if frame else Qt.PenStyle.NoPen)
+    painter.setBrush(theme.color(ground) if ground else Qt.BrushStyle.NoBrush)
+    painter.drawRoundedRect(box, theme.metric("radius.tag"), theme.metric("radius.tag"))
+    painter.setPen(theme.color(color))
+    fitted = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width - 8)
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, fitted)
+    painter.restore()
+    return width
+
+
+def _condition(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
+    """Icon and value: a tick for what is met, a cross for what is not, a dash for what has not begun."""
+    condition = column.value(row)
+    if condition is None:
+        return
+    size = theme.metric("icon.table")
+    color = "positive" if condition.met else "text_tertiary"
+    painter.drawPixmap(rect.left(), rect.center().y() - size // 2, theme.pixmap(mark_of(condition), color, 13))
+    tone = "text_primary" if condition.met else "text_secondary"
+    _draw(painter, rect.adjusted(size + 5, 0, 0, 0), column.text(row), tone, column.alignment)
 
 
 def _outcome(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:

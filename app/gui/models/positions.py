@@ -68,6 +68,8 @@ class PositionRow:
     pending: str | None
     tick: Decimal | None
     step: Decimal | None
+    forced: bool = False
+    blocked: bool = False
 
 
 def is_stale(group: GroupSnapshot, now: datetime) -> bool:
@@ -115,6 +117,8 @@ def _group_row(group: GroupSnapshot, pending: str | None, *, stale: bool) -> Pos
         pending=pending,
         tick=group.tick_size,
         step=group.step_size,
+        forced=group.forced,
+        blocked=group.blocked,
     )
 
 
@@ -205,6 +209,12 @@ def status_text(row: PositionRow) -> str:
     return row.status
 
 
+def _status_tip(row: PositionRow) -> str:
+    tags = ("forced: it was opened beyond the slots" if row.forced else "",
+            "blocked: it takes no part in the offset engine" if row.blocked else "")  # fmt: skip
+    return "; ".join(part for part in (status_text(row), *tags) if part)
+
+
 def _of_y(row: PositionRow) -> str:
     return f"{row.pyramids[0]} of {row.pyramids[1]}" if row.pyramids else ""
 
@@ -255,6 +265,7 @@ def position_columns(now: Callable[[], datetime]) -> tuple[Column, ...]:
         Column("stop", "Stop", Kind.NUMBER, 70, lambda r: r.stop, _stop_text),
         Column("age", "Age", Kind.NUMBER, 66, lambda r: r.opened_at and -r.opened_at.timestamp(),
                lambda r: formats.age(now() - r.opened_at) if r.opened_at else ""),
-        Column("status", "Status", Kind.STATUS, 72, lambda r: (r.status, r.pending), status_text, stretches=True),
+        Column("status", "Status", Kind.STATUS, 72, lambda r: (r.status, r.pending, r.forced, r.blocked),
+               status_text, tip=_status_tip, stretches=True),
     )  # fmt: skip
     return tuple(replace(column, wide_width=WIDE.get(column.name)) for column in columns)

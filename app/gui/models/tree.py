@@ -31,6 +31,10 @@ class Kind(StrEnum):
     STATUS = "status"
     OUTCOME = "outcome"
     TIME = "time"
+    RANK = "rank"
+    TAG = "tag"
+    TAGS = "tags"
+    CONDITION = "condition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,20 @@ class Column:
     only_wide: bool = False
     wide_width: int | None = None
 
+    def spoken(self, row: Any) -> str:
+        """What a screen reader says; of a condition, whether it is met."""
+        if self.kind is Kind.CONDITION and self.tip is not None and self.tip(row):
+            return formats.spoken(self.tip(row))
+        return formats.spoken(self.text(row))
+
     @property
     def is_right(self) -> bool:
         return self.kind in {Kind.NUMBER, Kind.PNL}
 
     @property
     def alignment(self) -> Qt.AlignmentFlag:
+        if self.kind is Kind.RANK:
+            return Qt.AlignmentFlag.AlignCenter
         side = Qt.AlignmentFlag.AlignRight if self.is_right else Qt.AlignmentFlag.AlignLeft
         return side | Qt.AlignmentFlag.AlignVCenter
 
@@ -217,7 +229,7 @@ class TreeModel(QAbstractItemModel):
             case Qt.ItemDataRole.DisplayRole:
                 return column.text(row)
             case Qt.ItemDataRole.AccessibleTextRole:
-                return f"{column.title}, {formats.spoken(column.text(row))}"
+                return f"{column.title}, {column.spoken(row)}"
             case Qt.ItemDataRole.ToolTipRole:
                 return column.tip(row) if column.tip else None
             case Qt.ItemDataRole.TextAlignmentRole:

@@ -17,6 +17,8 @@ from app.gui import formats
 from app.gui.actions import Actions
 from app.gui.charts.ladder import LadderChart
 from app.gui.desk import Desk
+from app.gui.dialogs.block import ask_block
+from app.gui.dialogs.changes import AddFundsSheet, MoveStopSheet, TakeProfitSheet
 from app.gui.dialogs.close_percent import ask_percent
 from app.gui.models.ladder import ladder_of
 from app.gui.models.trace import trace_of
@@ -47,6 +49,7 @@ class GroupDetail(QFrame):
         self._store = store
         self._actions = actions
         self._group_id = ""
+        self._block_words = "Block"
         self._candles: Sequence[Candle] = ()
         self._candles_timeframe = ""
         self._candles_at = 0.0
@@ -77,12 +80,32 @@ class GroupDetail(QFrame):
         self.close_button = Button("Close\u2026", "x", kind="emphasis", tip="Close the group at market (C)")
         self.percent_button = Button("Close %\u2026", "scissors", tip="Close part of it at market (Shift+C)")
         self.cancel_button = Button("Cancel entries\u2026", "ban", tip="Cancel what has not filled (X)")
+        self.stop_button = Button("Move stop\u2026", "move-vertical", tip="Set the stop by hand (S)")
+        self.funds_button = Button("Add funds\u2026", "plus", tip="Add a pyramid of one leg at market (A)")
+        self.mode_button = Button("TP mode\u2026", "target", tip="Exit it another way from now on (T)")
+        self.block_button = Button("Block", "shield-off", tip="Keep it out of the offset engine (B)")
         self.close_button.clicked.connect(self.ask_close)
         self.percent_button.clicked.connect(self.ask_close_percent)
         self.cancel_button.clicked.connect(self.ask_cancel_entries)
-        for button in (self.close_button, self.percent_button, self.cancel_button):
+        self.stop_button.clicked.connect(self.ask_move_stop)
+        self.funds_button.clicked.connect(self.ask_add_funds)
+        self.mode_button.clicked.connect(self.ask_tp_mode)
+        self.block_button.clicked.connect(self._toggle_block)
+        for button in self._buttons:
             line.addWidget(button)
         return bar
+
+    @property
+    def _buttons(self) -> tuple[Button, ...]:
+        return (
+            self.close_button,
+            self.percent_button,
+            self.cancel_button,
+            self.stop_button,
+            self.funds_button,
+            self.mode_button,
+            self.block_button,
+        )
 
     def _body(self) -> QWidget:
         self.chart = LadderChart()
@@ -113,6 +136,9 @@ class GroupDetail(QFrame):
 
     def set_wide(self, wide: bool) -> None:
         """From 1600 px the legs and the trace stand side by side."""
+        self._block_words = "Block from risk" if wide else "Block"
+        if (group := self.group) is not None:
+            self._allow(group)
         if wide == self._side.isVisibleTo(self):
             return
         if wide:
@@ -166,13 +192,21 @@ class GroupDetail(QFrame):
         pending = self._store.pending.get(group.id)
         if pending is not None or group.status == "closing":
             reason = pending.text if pending else "The group is closing."
-            for button in (self.close_button, self.percent_button, self.cancel_button):
+            for button in self._buttons:
                 button.allow(False, reason)
             return
         self.close_button.allow(True)
         self.percent_button.allow(group.open_quantity > 0, "Nothing of it is open.")
         waiting = _waiting_entries(group)
         self.cancel_button.allow(waiting > 0, "No entry of it is waiting.")
+        self.stop_button.allow(group.open_quantity > 0, "Nothing of it is open.")
+        self.mode_button.allow(group.open_quantity > 0, "Nothing of it is open.")
+        stopped = self._store.engine.emergency.level == "critical"
+        self.funds_button.allow(not stopped, "The emergency stop is on.")
+        self.block_button.allow(True)
+        self.block_button.show_as(
+            *(("Unblock", "shield-check") if group.blocked else (self._block_words, "shield-off"))
+        )
 
     def _show_ladder(self, group: GroupSnapshot) -> None:
         self.chart.set_state(
@@ -231,8 +265,17 @@ class GroupDetail(QFrame):
     # ------------------------------------------------------------------ acting
 
     def key(self, keys: str) -> None:
-        """A letter of the table: `C`, `Shift+C`, `X`."""
-        buttons = {"C": self.close_button, "Shift+C": self.percent_button, "X": self.cancel_button}
+        """A letter of the table. B asks first, for a letter never acts at once."""
+        buttons = {
+            "C": self.close_button,
+            "Shift+C": self.percent_button,
+            "X": self.cancel_button,
+            "S": self.stop_button,
+            "A": self.funds_button,
+            "T": self.mode_button,
+        }
+        if keys == "B" and self.block_button.isEnabled():
+            self.ask_block()
         button = buttons.get(keys)
         if button is not None and button.isEnabled():
             button.click()
@@ -257,6 +300,37 @@ class GroupDetail(QFrame):
         group = self.group
         if group is not None:
             ask_percent(sheet_parent(self), group, lambda percent: self._actions.reduce(group.id, percent))
+
+    def ask_move_stop(self) -> None:
+        group = self.group
+        if group is not None:
+            MoveStopSheet(sheet_parent(self), group, lambda price: self._actions.move_stop(group.id, price))
+
+    def ask_add_funds(self) -> None:
+        group = self.group
+        if group is not None:
+            free = self._store.engine.money.free
+            AddFundsSheet(sheet_parent(self), group, free, lambda quote: self._actions.add_funds(group.id, quote))
+
+    def ask_tp_mode(self) -> None:
+        group = self.group
+        if group is None:
+            return
+        key = (group.account, group.symbol, group.timeframe)
+        percent = self._desk.config().grid.resolve(*key).tp_aggregate_percent
+        TakeProfitSheet(
+            sheet_parent(self), group, percent, lambda mode, value: self._actions.set_tp_mode(group.id, mode, value)
+        )
+
+    def ask_block(self) -> None:
+        group = self.group
+        if group is not None:
+            ask_block(sheet_parent(self), _name(group), blocked=group.blocked, act=self._toggle_block)
+
+    def _toggle_block(self) -> None:
+        group = self.group
+        if group is not None:
+            self._actions.block(group.id, blocked=not group.blocked)
 
     def ask_cancel_entries(self) -> None:
         group = self.group

@@ -116,6 +116,7 @@ class EmptyState(QWidget):
         why.setWordWrap(True)
         why.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         why.setFixedWidth(theme.scaled(560))
+        why.setMinimumHeight(why.heightForWidth(theme.scaled(560)))
         layout.addWidget(why, 0, Qt.AlignmentFlag.AlignHCenter)
         if action is not None:
             button = Button(action, icon, kind="primary")

@@ -26,6 +26,7 @@ from app.messages.snapshots import GroupSnapshot
 
 TALL = 1000
 """From this window height on the detail has room for more."""
+LETTERS = frozenset("CXSATB")
 FILTERS = (("all", "All"), ("winning", "Winning"), ("losing", "Losing"), ("no_stop", "No stop"))
 
 
@@ -33,6 +34,7 @@ class PositionsPanel(Panel):
     """`test_wanted` asks for a test signal: the empty view's next action."""
 
     test_wanted = Signal()
+    close_all_wanted = Signal()
 
     def __init__(self, desk: Desk, store: ViewStore, actions: Actions) -> None:
         super().__init__(store)
@@ -87,6 +89,9 @@ class PositionsPanel(Panel):
         self.reconcile = Button("Reconcile", "refresh-cw", kind="quiet", tip="Compare with the exchange (Ctrl+Shift+R)")
         self.reconcile.clicked.connect(self._actions.reconcile)
         self.header.add_right(self.reconcile)
+        self.close_all = Button("Close all\u2026", "x", tip="Close every group at market")
+        self.close_all.clicked.connect(self.close_all_wanted)
+        self.header.add_right(self.close_all)
         self.filter.textChanged.connect(self._refilter)
         self.segments.chosen.connect(self._refilter)
 
@@ -161,6 +166,7 @@ class PositionsPanel(Panel):
         self._currency.show_text(money.currency if money.invested > 0 else "")
         without = sum(group.stop_price is None for group in self.store.groups.values())
         self.segments.label("no_stop", f"No stop {without}" if without else "No stop")
+        self.close_all.allow(bool(self.store.groups), "No group is open.")
         self.reconcile.allow(ENGINE not in self.store.pending, "Reconciling\u2026")
 
     def _show_body(self, _: object) -> None:
@@ -220,9 +226,9 @@ class PositionsPanel(Panel):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Letters open a sheet for the chosen group; they act only with the focus in the table."""
         letter = event.text().upper()
-        if self.focusWidget() is self.table and letter in {"C", "X"}:
+        if self.focusWidget() is self.table and letter in LETTERS:
             shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-            self.detail.key(f"Shift+{letter}" if shifted else letter)
+            self.detail.key(f"Shift+{letter}" if shifted and letter == "C" else letter)
             return
         super().keyPressEvent(event)
 

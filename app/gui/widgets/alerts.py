@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QWidget
 
 from app.gui import formats
 from app.gui.theme import theme
 from app.gui.view_store import ViewStore
-from app.gui.widgets.basics import Icon, Text, column, row
+from app.gui.widgets.basics import Button, Icon, Text, column, row
+from app.messages.snapshots import CloseAllSnapshot
 
 SHOWN = 2
 
@@ -23,12 +24,45 @@ class Trouble:
 
     severity: str
     sentence: str
+    actions: tuple[tuple[str, str], ...] = ()
+    """Buttons of its line, as (what the strip tells, words)."""
 
 
 def troubles(store: ViewStore, now: datetime) -> list[Trouble]:
     """Everything that needs a person, the worst first."""
-    found = [*_engine_troubles(store), *_account_troubles(store, now), *_group_troubles(store, now)]
+    found = [
+        *_emergency_troubles(store),
+        *_engine_troubles(store),
+        *_account_troubles(store, now),
+        *_group_troubles(store, now),
+    ]
     return sorted(found, key=lambda trouble: trouble.severity != "critical")
+
+
+def _emergency_troubles(store: ViewStore) -> list[Trouble]:
+    """The emergency stop, and *Close all* until it is over or a person has repeated what failed."""
+    emergency = store.engine.emergency
+    found: list[Trouble] = []
+    closing = store.risk.close_all if store.risk is not None else None
+    if closing is not None and emergency.level == "critical":
+        sentence = closing_sentence(closing)
+        failed = any(item.status == "failed" for item in closing.groups)
+        if closing.finished_at is None or failed:
+            found.append(Trouble("critical", sentence, (("close_all", "Show\u2026"),)))
+    if emergency.level == "critical" and store.engine.halted_reason is None:
+        why = formats.sentence(emergency.reason or emergency.code or "")
+        sentence = f"Emergency stop: {why} Nothing new opens. Exits and stops go on."
+        found.append(Trouble("critical", sentence, (("reset", "Reset\u2026"),)))
+    return found
+
+
+def closing_sentence(closing: CloseAllSnapshot) -> str:
+    total = len(closing.groups)
+    closed = sum(item.status == "closed" for item in closing.groups)
+    failed = sum(item.status == "failed" for item in closing.groups)
+    doing = "Closing all" if closing.finished_at is None else "Close all"
+    rest = f", {failed} failed" if failed else ""
+    return f"{doing}: {closed} of {total} groups closed{rest}."
 
 
 def _engine_troubles(store: ViewStore) -> list[Trouble]:
@@ -75,6 +109,10 @@ def _group_troubles(store: ViewStore, now: datetime) -> list[Trouble]:
 
 
 class AlertStrip(QWidget):
+    """`wanted(name)` tells which button of a line was pressed."""
+
+    wanted = Signal(str)
+
     def __init__(self) -> None:
         super().__init__()
         self._layout = column(self)
@@ -94,10 +132,21 @@ class AlertStrip(QWidget):
             if widget is not None:
                 widget.deleteLater()
         for trouble in found[:SHOWN]:
-            self._layout.addWidget(_line(trouble.severity, trouble.sentence))
+            self._layout.addWidget(self._with_actions(_line(trouble.severity, trouble.sentence), trouble.actions))
         if len(found) > SHOWN:
             self._layout.addWidget(_line("warning", f"and {len(found) - SHOWN} more"))
         self.setVisible(bool(found))
+
+    def _with_actions(self, line: QFrame, actions: Sequence[tuple[str, str]]) -> QFrame:
+        for name, words in actions:
+            button = Button(words)
+            button.setObjectName(name)
+            button.clicked.connect(self._teller(name))
+            line.layout().addWidget(button)  # type: ignore[union-attr]  # a line has one
+        return line
+
+    def _teller(self, name: str) -> Callable[[], None]:
+        return lambda: self.wanted.emit(name)
 
 
 def _line(severity: str, sentence: str) -> QFrame:

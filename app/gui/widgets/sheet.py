@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui.theme import theme
 from app.gui.widgets.basics import Button, Icon, Text, area, column, row
+from app.gui.widgets.strip import ModeBadge, StatusStrip
 
 NOTICE_MS = 8000
 
@@ -28,7 +29,8 @@ class Sheet(QWidget):
 
     def __init__(self, parent: QWidget, title: str, *, width: int | None = None) -> None:
         for other in parent.findChildren(Sheet, options=Qt.FindChildOption.FindDirectChildrenOnly):
-            other.dismiss()
+            if not other.isHidden():
+                other.dismiss()
         super().__init__(parent)
         self._over = parent
         self._focused_before = QApplication.focusWidget()
@@ -37,10 +39,17 @@ class Sheet(QWidget):
         edge = theme.metric("space.5")
         self._body = column(self._box, 12, (edge, edge, edge, edge))
         self.title = Text(title, "sheet_title")
-        self._body.addWidget(self.title)
+        self._head = QWidget()
+        self._head_row = row(self._head, 10)
+        self._head_row.addWidget(self.title, 1)
+        self._body.addWidget(self._head)
         self._box.setFixedWidth(width or theme.metric("size.sheet_width"))
         outer.addSpacing(theme.metric("space.5"))
-        outer.addWidget(self._box, 0, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        middle = QHBoxLayout()  # by itself, so that wrapped text is measured at the box's own width
+        middle.addStretch(1)
+        middle.addWidget(self._box)
+        middle.addStretch(1)
+        outer.addLayout(middle)
         outer.addStretch(1)
         parent.installEventFilter(self)
         self.setAccessibleName(title)
@@ -48,6 +57,13 @@ class Sheet(QWidget):
     @property
     def body(self) -> QVBoxLayout:
         return self._body
+
+    def repeat_mode(self) -> None:
+        """A sheet that sends orders repeats the badge of the strip: PAPER or LIVE."""
+        strip = self.window().findChild(StatusStrip)
+        badge = ModeBadge()
+        badge.show_mode(live=strip is not None and strip.badge.is_live)
+        self._head_row.addWidget(badge, 0, Qt.AlignmentFlag.AlignTop)
 
     def add_buttons(self, *buttons: QWidget) -> QHBoxLayout:
         """The last line: buttons at the right, the safe one first."""
@@ -103,10 +119,15 @@ class NoticeBar(QWidget):
         self._icon = Icon("info", "info", 15)
         self._text = Text("", "body")
         self._text.setWordWrap(False)
+        self.undo = Button("Undo", "undo-2", kind="quiet", tip="Take it back (Ctrl+Z)")
+        self.undo.clicked.connect(self.take_back)
+        self.undo.hide()
+        self._undo: Callable[[], None] | None = None
         self._close = Button("", "x", kind="quiet", tip="Dismiss")
         self._close.clicked.connect(self.hide)
         layout.addWidget(self._icon)
         layout.addWidget(self._text, 1)
+        layout.addWidget(self.undo)
         layout.addWidget(self._close)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -117,7 +138,16 @@ class NoticeBar(QWidget):
     def sentence(self) -> str:
         return self._text.text()
 
-    def tell(self, sentence: str, *, ok: bool = True) -> None:
+    def take_back(self) -> None:
+        """Undo what was told, as long as the bar is there."""
+        undo, self._undo = self._undo, None
+        if undo is not None and self.isVisible():
+            self.hide()
+            undo()
+
+    def tell(self, sentence: str, *, ok: bool = True, undo: Callable[[], None] | None = None) -> None:
+        self._undo = undo
+        self.undo.setVisible(undo is not None)
         self._icon.show_icon(*(("circle-check", "positive") if ok else ("triangle-alert", "warning")))
         self._text.setText(sentence)
         self._text.setAccessibleName(sentence)
@@ -139,6 +169,7 @@ def confirm(
 ) -> Sheet:
     """A sheet that says what will happen, in numbers: label and value a line. The safe button has the focus."""
     sheet = Sheet(parent, title, width=520)
+    sheet.repeat_mode()
     for label, value in lines:
         line = QWidget()
         layout = row(line, 12)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
 
 from app.gui import formats
+from app.gui.models.risk import warning_text
 from app.gui.theme import theme
-from app.gui.widgets.basics import Button, Hairline, Icon, Text, row
-from app.messages.snapshots import AccountSnapshot, EngineSnapshot
+from app.gui.widgets.basics import Button, Hairline, Icon, Text, repolish, row
+from app.messages.snapshots import AccountSnapshot, EmergencySnapshot, EngineSnapshot
 
 ACCOUNTS_SHOWN = 3
+ROOMY = 900
+"""Below this width, before zooming, the stop button has one word."""
 
 
 class Light(QWidget):
@@ -60,9 +63,17 @@ class Cell(QFrame):
             self._layout.addWidget(widget)
         self.more.hide()
 
+    def alarm(self, *, on: bool) -> None:
+        """The cell becomes a block that cannot be overlooked."""
+        name = "cell_critical" if on else "cell"
+        if self.objectName() != name:
+            self.setObjectName(name)
+            repolish(self)
+
     def tell(self, words: str, more: str = "", *, spoken: str = "", tone: str = "primary") -> None:
-        self.words.show_text(words, tone)
-        self.more.show_text(more)
+        alarmed = self.objectName() == "cell_critical"
+        self.words.show_text(words, "on_critical" if alarmed else tone)
+        self.more.show_text(more, "on_critical" if alarmed else "tertiary")
         self.more.setVisible(bool(more))
         self.setAccessibleName(spoken or f"{words} {more}".strip())
         self.setToolTip(spoken)
@@ -82,6 +93,10 @@ class ModeBadge(QWidget):
         self.setAccessibleName("LIVE: real money" if live else "PAPER: no real money")
         self._resize()
         self.update()
+
+    @property
+    def is_live(self) -> bool:
+        return self._live
 
     @property
     def word(self) -> str:
@@ -130,6 +145,8 @@ class StatusStrip(QFrame):
     finder_wanted = Signal()
     pause_wanted = Signal()
     resume_wanted = Signal()
+    emergency_wanted = Signal()
+    close_all_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,6 +164,14 @@ class StatusStrip(QFrame):
         self.finder = Button("", "search", kind="quiet", tip="Find an action or a group (Ctrl+K)")
         self.pause = Button("Pause", "pause", tip="Refuse new entries; exits and stops go on (Ctrl+Shift+P)")
         self._paused = False
+        self.stop = Button(
+            "Emergency stop",
+            "octagon-x",
+            kind="danger",
+            tip="Stop all new exposure at once; exits and stops go on (Ctrl+Shift+E)",
+        )
+        self.stop.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)  # it is never cut
+        self.close_all = Button("Close all\u2026", "x", kind="emphasis", tip="Close every group at market")
         layout.addWidget(self.badge)
         layout.addSpacing(12)
         layout.addWidget(Hairline(vertical=True))
@@ -156,6 +181,12 @@ class StatusStrip(QFrame):
         layout.addWidget(self.finder)
         layout.addSpacing(4)
         layout.addWidget(self.pause)
+        layout.addSpacing(8)
+        layout.addWidget(self.stop)
+        layout.addWidget(self.close_all)
+        self.close_all.hide()
+        self.stop.clicked.connect(self.emergency_wanted)
+        self.close_all.clicked.connect(self.close_all_wanted)
         self.finder.clicked.connect(self.finder_wanted)
         self.pause.clicked.connect(self._toggle)
         self._restyle()
@@ -163,14 +194,36 @@ class StatusStrip(QFrame):
 
     def _restyle(self) -> None:
         self.setFixedHeight(theme.metric("size.status_strip"))
+        self._shorten()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._shorten()
+
+    def _shorten(self) -> None:
+        self.stop.show_as("Emergency stop" if self.width() >= theme.scaled(ROOMY) else "Stop", "octagon-x")
+        self.stop.setAccessibleName("Emergency stop")
 
     def _toggle(self) -> None:
         (self.resume_wanted if self._paused else self.pause_wanted).emit()
 
+    @property
+    def first_button(self) -> Button:
+        """Where the keyboard lands."""
+        return self.close_all if self.pause.isHidden() else self.pause
+
+    def show_emergency(self, emergency: EmergencySnapshot, pending: str | None) -> None:
+        """The stop button, or what takes its place while the emergency stop is on."""
+        critical = emergency.level == "critical"
+        self.stop.setVisible(not critical)
+        self.close_all.setVisible(critical)
+        self.pause.setVisible(not critical)
+        self.stop.allow(pending is None, pending or "")
+
     def show_state(self, engine: EngineSnapshot, now: datetime, *, pending: str | None, wide: bool) -> None:
         live = any(account.environment == "live" for account in engine.accounts)
         self.badge.show_mode(live=live)
-        self._show_engine(engine, pending)
+        self._show_engine(engine, pending, now)
         self._show_accounts(engine.accounts, now)
         self._show_webhook(engine, now, wide=wide)
         self._paused = engine.state == "paused"
@@ -178,7 +231,22 @@ class StatusStrip(QFrame):
         ready = engine.state in {"running", "paused"} and pending is None
         self.pause.allow(ready, pending or f"The engine is {engine.state}.")
 
-    def _show_engine(self, engine: EngineSnapshot, pending: str | None) -> None:
+    def _show_engine(self, engine: EngineSnapshot, pending: str | None, now: datetime) -> None:
+        emergency = engine.emergency
+        critical = emergency.level == "critical" and engine.state != "halted"
+        self.engine.alarm(on=critical)
+        if critical:
+            self._show_critical(emergency, now)
+            return
+        if emergency.level == "warning" and engine.state == "running":
+            self.engine.light.show_icon("shield-alert", "warning")
+            self.engine.tell(
+                "Warning",
+                pending or "",
+                spoken=f"Engine running, warning. {warning_text(emergency)}".strip(),
+                tone="warning",
+            )
+            return
         word = engine.state.capitalize()
         match engine.state:
             case "running":
@@ -192,6 +260,12 @@ class StatusStrip(QFrame):
         tone = {"paused": "warning", "halted": "critical"}.get(engine.state, "primary")
         reason = engine.halted_reason or engine.paused_reason or ""
         self.engine.tell(word, pending or "", spoken=f"Engine {engine.state}. {reason}".strip(), tone=tone)
+
+    def _show_critical(self, emergency: EmergencySnapshot, now: datetime) -> None:
+        since = formats.clock_time(emergency.since, now) if emergency.since is not None else ""
+        why = formats.sentence(emergency.reason or emergency.code or "")
+        self.engine.light.show_icon("octagon-x", "text_on_critical")
+        self.engine.tell("EMERGENCY STOP", since, spoken=f"Emergency stop since {since}. {why}".strip())
 
     def _show_accounts(self, accounts: tuple[AccountSnapshot, ...], now: datetime) -> None:
         ordered = sorted(accounts, key=lambda account: not (account.stale or not account.connected))
