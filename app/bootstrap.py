@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import getpass
-import json
 import os
 import random
 import secrets
@@ -23,7 +22,8 @@ import structlog
 from app import __version__
 from app.api.server import Listeners, build_listeners
 from app.base.clock import LoopClock, Timer, iso, system_clock
-from app.base.config import Config, ConfigError, parse_config
+from app.base.config import Config, parse_config
+from app.base.config.file import ConfigFile
 from app.base.config.tree import deep_merged
 from app.base.ids import RandomIds
 from app.base.log import set_up
@@ -54,10 +54,11 @@ FEED_VARIABLE = "ZIGGURAT_PAPER_FEED"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one process runs with. `config` is the file's, with the command line's changes."""
+    """What one process runs with. `config` is that of `file`, with the command line's changes."""
 
     data_dir: Path
     config: Config
+    file: ConfigFile
     log_level: str
     paper_feed: str
     environ: Mapping[str, str]
@@ -78,7 +79,8 @@ def read_settings(
 ) -> Settings:
     """The configuration file, what the command line changes, and the environment. ConfigError names what is wrong."""
     given = os.environ if environ is None else environ
-    document = _document(config_file or data_dir / CONFIG_FILE, must_exist=config_file is not None)
+    file = ConfigFile(config_file or data_dir / CONFIG_FILE, must_exist=config_file is not None)
+    document = file.read()
     changes: dict[str, Any] = {}
     if api_port is not None:
         changes["api"] = {"port": api_port}
@@ -86,23 +88,7 @@ def read_settings(
         changes["webhook"] = {"port": webhook_port}
     config = parse_config(deep_merged(document, changes))
     feed = given.get(FEED_VARIABLE) or config.paper.feed
-    return Settings(data_dir, config, log_level or config.logging.level, feed, given)
-
-
-def _document(file: Path, *, must_exist: bool) -> dict[str, Any]:
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"), parse_float=str)
-    except FileNotFoundError:
-        if must_exist:
-            raise ConfigError(f"there is no configuration file {file}") from None
-        return {}
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"{file}, line {error.lineno}: {error.msg}") from error
-    if not isinstance(document, dict):
-        raise ConfigError(f"{file}: a configuration is a JSON object")
-    return document
+    return Settings(data_dir, config, file, log_level or config.logging.level, feed, given)
 
 
 class Administration:
@@ -234,6 +220,7 @@ class Application:
             version=__version__,
             loop_lag_ms=self._watch.lag_ms,
             metrics=metrics,
+            keep_config=settings.file.keep,
         )
         self.engine.subscribe(metrics.on_event)
         self.administration = Administration(self._tokens, keys, self._listeners)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -48,12 +48,14 @@ class PrivateApp:
         loop_lag_ms: Callable[[], float],
         metrics: MetricsExport,
         config: Callable[[], Config],
+        keep_config: Callable[[Mapping[str, Any]], Awaitable[None]],
     ) -> None:
         self.api = FastAPI(title="Ziggurat", version=version, docs_url=None, redoc_url=None, openapi_url=None)
         state = self.api.state
         state.engine, state.queries, state.tokens, state.paper = engine, queries, tokens, paper
         state.clock, state.version, state.loop_lag_ms = clock, version, loop_lag_ms
         state.metrics, state.config, state.model_label = metrics, config, ""
+        state.keep_config = keep_config
         for router in ROUTERS:
             self.api.include_router(router)
         self.api.include_router(events.router)

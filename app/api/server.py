@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -167,6 +167,7 @@ def build_listeners(
     version: str,
     loop_lag_ms: Callable[[], float],
     metrics: MetricsExport,
+    keep_config: Callable[[Mapping[str, Any]], Awaitable[None]],
 ) -> Listeners:
     """Both applications around one webhook."""
     webhook = Webhook(engine, keys, clock, config)
@@ -181,6 +182,7 @@ def build_listeners(
         loop_lag_ms=loop_lag_ms,
         metrics=metrics,
         config=config,
+        keep_config=keep_config,
     )
     host = config().api.host
     extra = None if _is_loopback(host) else host

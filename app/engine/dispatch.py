@@ -29,6 +29,7 @@ from app.engine.inbox import (
     AccountUnreachable,
     AmendAnswered,
     CancelAnswered,
+    DiskAnswered,
     GroupLoaded,
     LookUpAnswered,
     MarketLoaded,
@@ -130,6 +131,7 @@ class Dispatcher:
             GroupLoaded: _group_loaded,
             PriceTouched: _price_touched,
             TimerDue: self._timer,
+            DiskAnswered: lambda turn, message: emergency.trip(turn, "disk", message.reason),
             Recovered: self._recovered,
         }
 

@@ -152,7 +152,7 @@ def note_protection_failure(turn: Turn, group: Group) -> None:
     """Count each unprotected spell of a group once; too many within an hour trip the stop."""
     most = turn.config.risk.max_protection_failures
     spell = [group.id, iso(group.unprotected_since) if group.unprotected_since else ""]
-    known = [item for item in json.loads(turn.fact(_FAILURES) or "[]") if _is_recent(turn, item[2])]
+    known = _recent_failures(turn)
     if any(item[:2] == spell for item in known):
         return
     known.append([*spell, iso(turn.now)])
@@ -161,8 +161,10 @@ def note_protection_failure(turn: Turn, group: Group) -> None:
         trip(turn, "protection", f"{len(known)} groups could not be protected within an hour")
 
 
-def _is_recent(turn: Turn, at: str) -> bool:
-    return turn.now - datetime.fromisoformat(at) < FAILURE_WINDOW
+def _recent_failures(turn: Turn) -> list[list[str]]:
+    """[group, unprotected since, failed at] of the last hour."""
+    known: list[list[str]] = json.loads(turn.fact(_FAILURES) or "[]")
+    return [item for item in known if turn.now - datetime.fromisoformat(item[2]) < FAILURE_WINDOW]
 
 
 # ---------------------------------------------------------------------------------------------- how near it is
@@ -173,6 +175,9 @@ def limits(turn: Turn) -> Iterator[LimitSnapshot]:
     risk, config = turn.config.risk, turn.config
     used = turn.slots_used()
     yield LimitSnapshot("open_groups", Decimal(used), Decimal(config.pool.max_open_groups), "groups")
+    if risk.max_protection_failures is not None:
+        failed = len(_recent_failures(turn))
+        yield LimitSnapshot("protection_failures", Decimal(failed), Decimal(risk.max_protection_failures), "failures")
     for environment in environments(turn.state):
         if risk.daily_loss_limit_quote is not None:
             lost = max(-day_result(turn, environment), ZERO)

@@ -102,5 +102,12 @@ class AccountUnreachable:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskAnswered:
+    """The disk takes writes again, after `reason` had halted all."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """Every account has been read or found unreachable: recorded signals may be acted on."""

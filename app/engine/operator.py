@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.base.config.tree import difference
 from app.domain.take_profit import leg_plan_target
 from app.engine import signals
 from app.engine.money import samples, started_fact
@@ -47,9 +48,10 @@ def apply_config(turn: Turn, command: ApplyConfig) -> CommandResult:
     in_use = sorted({group.account for group in turn.open_groups()} & gone)
     if in_use:
         raise CommandRefused("account_in_use", f"open groups still trade on {', '.join(in_use)}")
-    turn.state.config = command.config
+    before, after = (config.model_dump(mode="json") for config in (turn.config, command.config))
+    turn.new_config = command.config
     turn.wants_promotion = True
-    turn.emit("policy.updated")
+    turn.emit("policy.updated", who=command.who or None, changes=difference(before, after))
     return CommandResult("the configuration was applied")
 
 

@@ -16,7 +16,7 @@ from app.base.ids import IdFactory
 from app.base.waiting import within
 from app.domain.client_order_id import Namespace
 from app.domain.order import Order, OrderStatus
-from app.engine.inbox import AccountRead, AccountUnreachable, MarketLoaded, Recovered
+from app.engine.inbox import AccountRead, AccountUnreachable, DiskAnswered, MarketLoaded, Recovered
 from app.engine.reconciling import OVERLAP, watermark_fact
 from app.engine.state import REMEMBERED, EngineState
 from app.engine.turn import ENTRIES_REMEMBERED, remember_signal
@@ -239,10 +239,11 @@ class Recovery:
         except StoreFailed as error:
             halt(str(error))
             return
-        self._state.halted = None
+        reason, self._state.halted = self._state.halted, None
         self._state.in_flight.clear()
         for order_id, order in list(self._state.orders.items()):
             self._state.orders[order_id] = _in_doubt(order, self._clock.now())
+        self._post(DiskAnswered(reason or "the disk could not be written"))
         for account in self._venues:
             await self._read(account)
 

@@ -118,10 +118,11 @@ class Turn:
         self.ledger = Ledger()
         self.touched: dict[str, None] = {}
         self.wants_promotion = False
+        self.new_config: Config | None = None
 
     @property
     def config(self) -> Config:
-        return self.state.config
+        return self.new_config or self.state.config
 
     @property
     def paused(self) -> str | None:
@@ -331,6 +332,7 @@ class Turn:
             set(self.trade_ids),
             self.ledger.copy(),
             self.wants_promotion,
+            self.new_config,
         )
 
     def rollback(self, savepoint: tuple[Any, ...]) -> None:
@@ -346,6 +348,7 @@ class Turn:
             self.trade_ids,
             self.ledger,
             self.wants_promotion,
+            self.new_config,
         ) = savepoint
         self.touched.clear()
 
@@ -412,6 +415,7 @@ class Turn:
     def apply(self) -> None:
         """Lay the changes into the state; the disk has them."""
         state = self.state
+        state.config = self.config
         for group in self.groups.changes.values():
             if group is not None:
                 _index_group(state, group)

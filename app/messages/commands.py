@@ -255,7 +255,10 @@ class NoteProposal:
 
 @dataclass(frozen=True, slots=True)
 class ApplyConfig:
+    """From now on; `who` is told with the change."""
+
     config: Config
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from app.api.models.reports import ConfigChange
 from app.api.models.values import Page, Result
 from app.api.routes.common import JSON_OBJECT, Cursor, Limit, done, new_router
 from app.base.config import Config, ConfigError, parse_config
-from app.base.config.tree import deep_merged
+from app.base.config.tree import deep_merged, difference
 from app.messages.commands import ApplyConfig
 from app.ports.queries import PageRequest
 
@@ -52,12 +52,17 @@ async def change(request: Request) -> Result:
     locked = locked_changes(running, wanted)
     if locked:
         raise Refused(403, "hard_cap", f"no token may change {', '.join(locked)}; use the window or the command line")
-    return await done(request, ApplyConfig(wanted))
+    result = await done(request, ApplyConfig(wanted, who=request.state.asked_by))
+    try:
+        await request.app.state.keep_config(difference(document_of(running), document_of(wanted)))
+    except ConfigError as error:
+        raise Refused(503, "not_kept", f"it runs, but would be lost at a restart: {error}") from None
+    return result
 
 
 @router.get("/api/config/history", dependencies=[ADMIN])
 async def history(request: Request, limit: Limit = 100, cursor: Cursor = None) -> Page[ConfigChange]:
-    """When a configuration was applied, newest first."""
+    """What was changed by whom, newest first."""
     page = await request.app.state.queries.newest_events(frozenset({"policy.updated"}), PageRequest(limit, cursor))
     return Page(items=[ConfigChange.model_validate(event) for event in page.rows], next_cursor=page.next_cursor)
 

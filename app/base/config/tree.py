@@ -79,6 +79,20 @@ def deep_merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
     return merged
 
 
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """What has to be laid over `old` to make it `new`; a name that is gone from `new` is not told."""
+    changes: dict[str, Any] = {}
+    for name, value in new.items():
+        before = old.get(name)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            inner = difference(before, value)
+            if inner:
+                changes[name] = inner
+        elif name not in old or before != value:
+            changes[name] = value
+    return changes
+
+
 def parse_config(document: Mapping[str, Any]) -> Config:
     """The configuration in `document`, defaults filled in; ConfigError names each wrong field and the nearest name."""
     try:

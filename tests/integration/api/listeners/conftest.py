@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.api.server import Listeners, build_listeners
-from app.base.config import Config, parse_config
+from app.base.config import Config, ConfigError, parse_config
 from app.domain.alert import parse_body, stored_payload
 from app.domain.placed import Placed
 from app.domain.values import Side
@@ -44,13 +44,15 @@ class Front:
         self.keys, self.paper, self.clock = FakeKeys(), FakePaper(), HandClock()
         self.config = ports_free()
         self.metrics = Metrics()
+        self.kept: list[dict[str, Any]] = []
+        self.unwritable: str | None = None
         self.api_port = self.webhook_port = 0
 
     def forget(self) -> None:
         """Put the fakes behind the listeners back to how they were made."""
         for fake in (self.engine, self.queries, self.tokens, self.keys, self.paper, self.metrics):
             vars(fake).update(vars(type(fake)()))
-        self.config = ports_free()
+        self.config, self.kept, self.unwritable = ports_free(), [], None
 
     def listeners(self) -> Listeners:
         return build_listeners(
@@ -64,7 +66,13 @@ class Front:
             version="1.2.3",
             loop_lag_ms=lambda: 0.25,
             metrics=self.metrics,
+            keep_config=self.keep,
         )
+
+    async def keep(self, changes: Mapping[str, Any]) -> None:
+        if self.unwritable is not None:
+            raise ConfigError(self.unwritable)
+        self.kept.append(dict(changes))
 
     @property
     def private(self) -> str:
