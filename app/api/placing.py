@@ -19,14 +19,16 @@ from app.ports.engine import Engine
 FILLED = frozenset({"order.filled", "order.partially_filled"})
 OPENED = frozenset({"signal.executed", "signal.promoted"})
 REFUSED = frozenset({"signal.rejected", "signal.ignored"})
+ENDED = frozenset({"trade.closed"})
 UNDER_WAY = frozenset({SignalOutcome.PENDING, SignalOutcome.QUEUED, SignalOutcome.EXECUTED})
 ENTRY = OrderRole.ENTRY.value
 
 
 class Course:
-    """What became of signals and groups since it began to listen."""
+    """What became of signals and groups since it began to listen; `until_resting` an entry at the venue is the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, until_resting: bool) -> None:
+        self._ended = ENDED | {"order.placed"} if until_resting else ENDED
         self._prices: dict[str, Decimal] = {}
         self._groups: dict[str, str] = {}
         self._over: set[str] = set()
@@ -35,7 +37,7 @@ class Course:
     def __call__(self, event: EventRecord) -> None:
         if event.type in FILLED and event.group_id is not None and event.data.get("role") == ENTRY:
             self._prices.setdefault(event.group_id, Decimal(str(event.data.get("price", 0))))
-        elif event.type == "trade.closed" and event.group_id is not None:
+        elif event.type in self._ended and event.group_id is not None:
             self._over.add(event.group_id)
         elif event.type in OPENED and event.signal_id is not None and event.group_id is not None:
             self._groups[event.signal_id] = event.group_id
@@ -60,9 +62,14 @@ class Course:
         return answer.signal_id in self._over or group_id in self._prices or group_id in self._over
 
 
-async def place(engine: Engine, clock: Clock, command: PlaceOrder, wait_ms: int) -> ExecutionResult:
-    """Ask, then wait at most `wait_ms` for the primary fill; it listens before it asks, so that none is missed."""
-    course = Course()
+async def place(
+    engine: Engine, clock: Clock, command: PlaceOrder, wait_ms: int, *, until_resting: bool = False
+) -> ExecutionResult:
+    """Ask, then wait at most `wait_ms` for the primary fill, or until the entry rests at the venue.
+
+    It listens before it asks, so that none is missed.
+    """
+    course = Course(until_resting=until_resting)
     end = engine.subscribe(course)
     try:
         answer = await engine.ask(command)

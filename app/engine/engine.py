@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -236,6 +236,7 @@ class Engine:
                     envelope.fail(EngineUnavailable(str(error)))
                 return
         turn.apply()
+        self._submitter.promoted |= set(_that_waited(turn))
         for effect in turn.ledger.effects:
             self._submitter.perform(effect)
         for envelope, result, failure in answers:
@@ -352,3 +353,10 @@ class Engine:
                 touched.append(group_id)
         if touched:
             self._mailbox.post(PriceTouched(tuple(touched)))
+
+
+def _that_waited(turn: Turn) -> Iterator[str]:
+    """Signals promoted after longer than the fetching of a market's rules takes."""
+    for event in turn.ledger.events:
+        if event.type == "signal.promoted" and event.signal_id and float(str(event.data.get("waited_sec", 0))) >= 1:
+            yield event.signal_id

@@ -73,6 +73,8 @@ class Submitter:
         self._tasks: set[asyncio.Task[None]] = set()
         self._leverage: dict[tuple[str, str], tuple[Any, str]] = {}
         self._loading: set[tuple[str, str]] = set()
+        self.promoted: set[str] = set()
+        """Signals that waited in the queue: what they took until they were sent is not the program's doing."""
 
     def perform(self, effect: Effect) -> None:
         """Start carrying out an effect whose turn is on disk."""
@@ -192,7 +194,10 @@ class Submitter:
             return None
         pyramid = self._state.groups[order.group_id].pyramids[order.pyramid]
         record = self._state.recent_signals.get(pyramid.signal_id)
-        return None if record is None else record.received_at
+        if record is None or pyramid.signal_id in self.promoted:
+            self.promoted.discard(pyramid.signal_id)
+            return None
+        return record.received_at
 
     async def _asked(self, request: Coroutine[Any, Any, Answer]) -> Answer | OutcomeUnknown:
         """The venue's answer. Whatever else comes of a request, it may have left: its outcome is unknown."""

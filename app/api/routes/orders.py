@@ -21,6 +21,8 @@ from app.ports.queries import Filter, PageRequest
 
 router = new_router("orders")
 DECISION: Final = "decision"
+MANUAL_WAIT_MS: Final = 2_000
+"""How long an order by hand may take to be answered: until it filled or rests, as a rule within milliseconds."""
 
 
 @router.post("/api/execution/order", dependencies=[TRADER])
@@ -75,7 +77,7 @@ async def execute(request: Request, body: ManualOrder) -> ExecutionResult:
         price=body.price,
         **_shared(body),
     )
-    return await place(state.engine, state.clock, command, 0)
+    return await place(state.engine, state.clock, command, MANUAL_WAIT_MS, until_resting=True)
 
 
 async def decide(request: Request, body: TradingDecision) -> ExecutionResult:

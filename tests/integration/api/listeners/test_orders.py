@@ -46,6 +46,13 @@ def entry_filled(price: str = "50010.5", **changes: Any) -> EventRecord:
     return replace(event, **{"group_id": GROUP, **changes})
 
 
+async def rested(front: Front, asking: asyncio.Task[Any]) -> Any:
+    """The answer to an order by hand, once its entry rests at the venue."""
+    await until(lambda: front.clock.waiting > 0)
+    front.engine.publish(replace(event_of(1, "order.placed", role="entry"), group_id=GROUP))
+    return await asking
+
+
 def pyramid(index: int, signal_id: str) -> PyramidSnapshot:
     one = Decimal(1)
     return PyramidSnapshot(index, signal_id, one, one, NOON, 1, 1, one, None, None, None, None)
@@ -56,7 +63,9 @@ def pyramid(index: int, signal_id: str) -> PyramidSnapshot:
 
 async def test_a_manual_order_is_asked_of_the_engine_whole(front: Front) -> None:
     told = {"price": 50000.5, "leverage": "2", "stop_loss": "51000", "take_profit": 48000, "account": "paper"}
-    answer = await front.ask("POST", "/api/execution/order", Role.TRADER, json={**MANUAL, **told, "request_id": "r-1"})
+    body = {**MANUAL, **told, "request_id": "r-1"}
+    asking = asyncio.create_task(front.ask("POST", "/api/execution/order", Role.TRADER, json=body))
+    answer = await rested(front, asking)
     assert front.engine.asked == [
         PlaceOrder(
             received_at=NOON,
@@ -286,7 +295,7 @@ async def test_a_decision_made_elsewhere_is_a_decision(front: Front) -> None:
 
 
 async def test_a_signal_to_execute_is_a_manual_order(front: Front) -> None:
-    answer = await send(front, "signal.execute", MANUAL)
+    answer = await rested(front, asyncio.create_task(send(front, "signal.execute", MANUAL)))
     assert answer["result"]["success"] is True
     assert front.engine.asked[0].source == "manual"
 
