@@ -247,6 +247,8 @@ def engine_view(turn: Turn) -> EngineSnapshot:
         emergency=emergency_view(turn),
         slots_used=turn.slots_used(),
         promotions_wait_until=waits_until(turn),
+        offset_mode=state.config.offset.mode,
+        last_action=next(reversed(state.actions.values()), None),
         accounts=tuple(_account_view(state, account) for account in state.accounts.values()),
         money=money_view(state, turn.now),
     )

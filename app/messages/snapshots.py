@@ -309,6 +309,9 @@ class EngineSnapshot:
     slots_used: int
     promotions_wait_until: datetime | None
     """After a stop-loss close, when the queue goes on."""
+    offset_mode: str
+    last_action: RiskAction | None
+    """The offset engine's, under way or done."""
     accounts: tuple[AccountSnapshot, ...]
     money: MoneySnapshot
 

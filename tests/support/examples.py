@@ -78,6 +78,8 @@ def engine_snapshot(**changes: Any) -> EngineSnapshot:
         "emergency": emergency_snapshot(),
         "slots_used": 1,
         "promotions_wait_until": None,
+        "offset_mode": "suggest",
+        "last_action": None,
         "accounts": (account_snapshot(),),
         "money": money_snapshot(),
     }

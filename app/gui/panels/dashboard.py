@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -21,7 +21,7 @@ from app.gui.widgets.basics import Button, Hairline, Segments, Text, column, row
 from app.gui.widgets.header import ViewHeader
 from app.gui.widgets.money import MoneyText
 from app.gui.widgets.pool import CapitalBar, SlotBar
-from app.messages.snapshots import MoneySnapshot
+from app.messages.snapshots import EngineSnapshot, MoneySnapshot
 
 SPANS = (("7", "7 d"), ("30", "30 d"), ("60", "60 d"), ("all", "All"))
 
@@ -135,6 +135,8 @@ class DashboardPanel(Panel):
     def _alerts_field(self) -> QWidget:
         field, head, inner = _field("Last alerts")
         head.addStretch(1)
+        self.offset = Text("", "caption", "tertiary")
+        head.addWidget(self.offset)
         self.alerts = AlertLines(self._desk.clock.now)
         inner.addWidget(self.alerts, 1)
         return field
@@ -146,6 +148,7 @@ class DashboardPanel(Panel):
         self._when.show_text(f"{now.day} {now:%b %Y, %H:%M} UTC")
         self._show_money(self.store.engine.money)
         self._show_pool()
+        self.offset.show_text(offset_line(self.store.engine, now))
         if change is None or change.groups or change.gone:
             self.groups.show_groups(self.store.groups.values())
         if change is None or change.signals:
@@ -289,3 +292,16 @@ class _Stroke(QFrame):
         palette = self.palette()
         palette.setColor(self.backgroundRole(), theme.color(self._color))
         self.setPalette(palette)
+
+
+def offset_line(engine: EngineSnapshot, now: datetime) -> str:
+    """What the offset engine may do, and what it did last."""
+    said = {"off": "offsets are off", "auto": "offsets by itself"}.get(engine.offset_mode, "suggests offsets")
+    action = engine.last_action
+    if action is None:
+        return f"{said} \u00b7 none yet"
+    pair = formats.pair(action.loser)[0]
+    if action.finished_at is None:
+        return f"{said} \u00b7 closing {pair} {action.timeframe} now"
+    at, result = formats.clock_time(action.finished_at, now), formats.signed_money(action.loser_realized)
+    return f"{said} \u00b7 last {at}: {pair} {action.timeframe} {result}"

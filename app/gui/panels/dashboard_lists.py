@@ -116,6 +116,11 @@ def _draw(painter: QPainter, rect: QRect, text: str, color: str, align: Qt.Align
     return painter.fontMetrics().horizontalAdvance(fitted)
 
 
+def _widest(painter: QPainter, times: Iterable[str]) -> int:
+    """So that the column behind the times begins in one line."""
+    return max((painter.fontMetrics().horizontalAdvance(time) for time in times), default=58)
+
+
 def _part(rect: QRect, left: int, width: int) -> QRect:
     return QRect(left, rect.top(), width, rect.height())
 
@@ -214,8 +219,10 @@ class SignalLines(ShortList):
 
     def paint_line(self, painter: QPainter, rect: QRect, number: int) -> None:
         record = self._records[number]
-        time = formats.clock_time(record.received_at, self._now())
-        left = rect.left() + max(painter.fontMetrics().horizontalAdvance(time), 58) + 8
+        now = self._now()
+        time = formats.clock_time(record.received_at, now)
+        times = (formats.clock_time(item.received_at, now) for item in self._records)
+        left = rect.left() + _widest(painter, times) + 8
         _draw(painter, rect, time, "text_tertiary")
         _draw_pair(painter, _part(rect, left, 74), record.symbol, record.timeframe or "")
         _draw(painter, _part(rect, left + 76, 72), intent_text(record), "text_secondary")
@@ -250,6 +257,7 @@ class AlertLines(ShortList):
         icon, color = SEVERITY_ICONS.get(alert.severity, SEVERITY_ICONS["info"])
         size = theme.metric("icon.button")
         painter.drawPixmap(rect.left(), rect.center().y() - size // 2 + 1, theme.pixmap(icon, color, 14))
-        time = formats.clock_time(alert.at, self._now())
-        _draw(painter, QRect(rect.left() + 22, rect.top(), 74, rect.height()), time, "text_tertiary")
-        _draw(painter, rect.adjusted(86, 0, 0, 0), alert.sentence, "text_primary")
+        now = self._now()
+        width = _widest(painter, (formats.clock_time(item.at, now) for item in self._alerts))
+        _draw(painter, _part(rect, rect.left() + 22, width), formats.clock_time(alert.at, now), "text_tertiary")
+        _draw(painter, rect.adjusted(22 + width + 8, 0, 0, 0), alert.sentence, "text_primary")

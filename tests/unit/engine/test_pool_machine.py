@@ -230,7 +230,9 @@ class Pool(RuleBasedStateMachine):
         self.begin()
         self.do(self.passed(21))
         state = self.world.engine.snapshot()
-        if not self.is_shut() and state.promotions_wait_until is None and state.slots_used < state.max_open_groups:
+        may_go = not self.is_shut() and state.promotions_wait_until is None and self.world.engine.state.recovered
+        is_quick = self.world.config.risk.max_entries_per_minute == 60
+        if may_go and is_quick and state.slots_used < state.max_open_groups:
             assert [entry for entry in self.world.engine.queue() if entry.reason == "pool_full"] == []
 
     # ------------------------------------------------------------------ a person
@@ -291,6 +293,10 @@ class Pool(RuleBasedStateMachine):
     @rule(limit=st.sampled_from([None, 1, 2]))
     def limit_groups_of_a_symbol(self, limit: int | None) -> None:
         self.configure({"risk": {"max_open_groups_per_symbol": limit}})
+
+    @rule(most=st.sampled_from([1, 3, 60]))
+    def limit_the_rate(self, most: int) -> None:
+        self.configure({"risk": {"max_entries_per_minute": most}})
 
     # ------------------------------------------------------------------ crashes
 
