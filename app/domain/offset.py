@@ -339,12 +339,16 @@ def _part(loser: Holding, fraction: Decimal) -> Decimal:
     return quantity if quantity > 0 and enough else ZERO
 
 
-def affordable(loser: Holding, paid: Decimal) -> Decimal:
-    """How much of `loser` is paid for, at its present price, by what was realised net of fees."""
-    cost = -loser.profit + loser.fee_of(loser.tradable)
-    if cost <= paid:
-        return loser.tradable
-    return _part(loser, max(paid, ZERO) / cost)
+def affordable(loser: Holding, paid: Decimal, bound: Decimal | None = None) -> Decimal:
+    """How much of `loser` is paid for, at its present price, by what was realised net of fees.
+
+    No more than loses `bound`, where one is set.
+    """
+    loss, fee = -loser.profit, loser.fee_of(loser.tradable)
+    share = min(ONE, max(paid, ZERO) / (loss + fee)) if loss + fee > 0 else ONE
+    if bound is not None and loss > bound:
+        share = min(share, bound / loss)
+    return loser.tradable if share >= ONE else _part(loser, share)
 
 
 def _up(quantity: Decimal, step: Decimal) -> Decimal:

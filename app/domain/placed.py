@@ -41,6 +41,11 @@ class Placed:
     label: str = ""
     is_single: bool = False
 
+    @property
+    def has_own_prices(self) -> bool:
+        """Whether it brings a stop or a take-profit: it becomes a group of one leg, protected at them."""
+        return self.stop_loss is not None or self.take_profit is not None
+
     def payload(self) -> str:
         """As it is kept: decimals as strings."""
         document = {
@@ -59,7 +64,6 @@ class Placed:
     def signal(self) -> Signal:
         """An entry on its side; ValueError where the symbol cannot be traded."""
         symbol, market_type = unify(self.symbol)
-        own_prices = self.stop_loss is not None or self.take_profit is not None
         return Signal(
             timestamp=self.at,
             account=self.account,
@@ -75,7 +79,7 @@ class Placed:
             leverage=self.leverage,
             stop_loss=self.stop_loss,
             take_profit=self.take_profit,
-            form=Form(self.price, is_single=own_prices or self.is_single, has_stop=self.stop_loss is not None),
+            form=Form(self.price, is_single=self.has_own_prices or self.is_single, has_stop=self.stop_loss is not None),
         )
 
 

@@ -29,8 +29,8 @@ class Progress:
 
     at: str
     groups: tuple[str, ...]
-    asked: tuple[str, ...]
-    """Accounts that are being read to verify it."""
+    asked: dict[str, str]
+    """Accounts that are being read to verify it, and since when: only a reading that began later tells."""
     verified: dict[str, bool]
     finished_at: str | None = None
 
@@ -45,7 +45,7 @@ def begin(turn: Turn, _: CloseAll) -> CommandResult:
     known = _read(turn.fact(FACT))
     before = known.groups if known is not None and known.finished_at is None else ()
     groups = tuple(dict.fromkeys([*before, *(group.id for group in open_groups)]))
-    _write(turn, Progress(iso(turn.now), groups, (), {}))
+    _write(turn, Progress(iso(turn.now), groups, {}, {}))
     advance(turn)
     return CommandResult(f"closing {len(open_groups)} groups at market", tuple(group.id for group in open_groups))
 
@@ -68,13 +68,17 @@ def advance(turn: Turn) -> None:
         return
     for account in ready:
         turn.effect(Reconcile(account, 0))
-    _write(turn, replace(progress, asked=(*progress.asked, *ready)))
+    _write(turn, replace(progress, asked={**progress.asked, **dict.fromkeys(ready, iso(turn.now))}))
 
 
 def account_was_read(turn: Turn, read: AccountRead) -> None:
     """The account is flat where nothing of ours is open by a reading that began after the last close."""
     progress = _read(turn.fact(FACT))
-    if progress is None or progress.finished_at is not None or read.account not in progress.asked:
+    asked_at = progress.asked.get(read.account) if progress is not None and progress.finished_at is None else None
+    if progress is None or asked_at is None:
+        return
+    if read.started_at < datetime.fromisoformat(asked_at):
+        turn.effect(Reconcile(read.account, 0))
         return
     verified = {**progress.verified, read.account: not _is_held(turn, read)}
     finished = iso(turn.now) if set(verified) >= set(turn.state.accounts) else None
@@ -99,7 +103,7 @@ def _read(text: str | None) -> Progress | None:
     if not text:
         return None
     document = json.loads(text)
-    return Progress(**{**document, "groups": tuple(document["groups"]), "asked": tuple(document["asked"])})
+    return Progress(**{**document, "groups": tuple(document["groups"])})
 
 
 def _write(turn: Turn, progress: Progress) -> None:

@@ -141,6 +141,9 @@ class Dispatcher:
         return lambda turn, message: handler(turn, message, self._read_payload)
 
     def __call__(self, turn: Turn, message: Any) -> Any:
+        if turn.state.recovered and turn.state.day != turn.now.date():
+            emergency.begin_days(turn)
+            turn.state.day = turn.now.date()
         fills = len(turn.ledger.fills)
         answer = self._handlers[type(message)](turn, message)
         if len(turn.ledger.fills) > fills:
@@ -221,6 +224,7 @@ def _account_read(turn: Turn, read: AccountRead) -> None:
 
 def _balance(turn: Turn, report: BalanceReport) -> None:
     turn.state.balances.setdefault(report.account, {})[report.asset] = Balance(report.total, report.free, report.at)
+    turn.state.accounts[report.account].fills_unsettled = False
 
 
 def _position(turn: Turn, report: PositionReport) -> None:

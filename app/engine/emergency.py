@@ -60,8 +60,9 @@ def critical(turn: Turn) -> Emergency | None:
 
 
 def trip(turn: Turn, code: str, reason: str) -> None:
-    """Enter `critical`; the first cause stands."""
-    if critical(turn) is not None:
+    """Enter `critical`. The first cause stands, save one that may end by itself: it gives way to any other."""
+    was = critical(turn)
+    if was is not None and (was.code != "daily_loss" or code == was.code):
         return
     turn.facts.put(FACT, json.dumps({"code": code, "reason": reason, "at": iso(turn.now)}))
     turn.emit("ess.tripped", code=code, reason=reason)
@@ -73,8 +74,6 @@ def trip(turn: Turn, code: str, reason: str) -> None:
 
 
 def stop(turn: Turn, command: EmergencyStop) -> CommandResult:
-    if critical(turn) is not None:
-        return CommandResult("the emergency stop is critical already")
     trip(turn, "by_hand", command.reason or "stopped by hand")
     return CommandResult("the emergency stop is critical: no entries until it is reset")
 
@@ -102,6 +101,12 @@ def _back_to_normal(turn: Turn, was: Emergency, reason: str) -> None:
 
 
 # ---------------------------------------------------------------------------------------------- what trips it
+
+
+def begin_days(turn: Turn) -> None:
+    """Before anything is decided on a new day."""
+    for environment in environments(turn.state):
+        begin_day(turn, environment)
 
 
 def watch(turn: Turn) -> None:

@@ -53,6 +53,7 @@ class Entry:
     reprices: bool = False
     waited_for: QueueReason | None = None
     waiting_since: datetime | None = None
+    queued_at_price: Decimal | None = None
     is_forced: bool = False
     by_hand: bool = False
     """A person asked for it now: any refusal ends it."""
@@ -80,7 +81,8 @@ def enter(turn: Turn, entry: Entry) -> QueueReason | None:
         return _wait(turn, entry, waiting or QueueReason.MISSING_MARKET_RULES, trace.checked)
     verdict, more = check_candidate(_candidate(turn, entry, group, market, standing))
     trace.extend(more.checked)
-    turn.emit("risk.checked", signal=entry.record.id, account=entry.identity.account, symbol=entry.identity.symbol)
+    if _is_news(turn, entry, trace.checked):
+        turn.emit("risk.checked", signal=entry.record.id, account=entry.identity.account, symbol=entry.identity.symbol)
     match verdict:
         case Refusal():
             if verdict.code in TRIPPING:
@@ -112,6 +114,11 @@ def _wait(turn: Turn, entry: Entry, reason: QueueReason, trace: list[Checked]) -
     if reason is QueueReason.ORDER_RATE and not entry.promoted:
         turn.wake("queue", turn.now + _hold(turn))
     return reason
+
+
+def _is_news(turn: Turn, entry: Entry, trace: list[Checked]) -> bool:
+    """Whether the checks came out otherwise than the last time."""
+    return turn.signals.get(entry.record.id, entry.record).checks != _kept(trace)
 
 
 def _hold(turn: Turn) -> timedelta:
@@ -260,9 +267,13 @@ def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market, st
 
 
 def _compared_price(entry: Entry, market: Market, price: Decimal) -> Decimal:
-    """What slippage is counted from: an order by hand at a price of its own rests, wherever the market is."""
-    if entry.signal.form is None or entry.signal.form.price is None or market.quote is None:
+    """What slippage is counted from: an order by hand at a price of its own rests, wherever the market is; one at
+    market that had to wait counts from the price at which it began to."""
+    form = entry.signal.form
+    if form is None or market.quote is None:
         return price
+    if form.price is None:
+        return entry.queued_at_price or price
     return market.quote.executable(entry.identity.side.entry_order_side)
 
 
@@ -298,10 +309,18 @@ def _open_book(turn: Turn, identity: Identity, market: Market, fee: Decimal, fre
     )
 
 
+def asked_price(turn: Turn, signal: Signal, identity: Identity) -> Decimal:
+    """The price that the signal asks for; at market the executable one now, 0 while none is known."""
+    quote = turn.state.quote(identity.account, identity.symbol)
+    if not signal.is_at_market or quote is None:
+        return signal.reference_price
+    return quote.executable(identity.side.entry_order_side)
+
+
 def expected_profit(turn: Turn, signal: Signal, identity: Identity, size: Decimal | None) -> Decimal | None:
     """Σ leg quantity × distance to its take-profit at the signal's price, in quote; None where it cannot be sized."""
     market = turn.state.market(identity.account, identity.symbol)
-    price, group = signal.reference_price, turn.group_of(identity)
+    price, group = asked_price(turn, signal, identity), turn.group_of(identity)
     if market is None or price <= 0:
         return None
     usual = turn.config.grid.resolve(identity.account, identity.symbol, identity.timeframe)
@@ -324,6 +343,8 @@ def expected_profit(turn: Turn, signal: Signal, identity: Identity, size: Decima
 
 
 def _entry_price(turn: Turn, entry: Entry, market: Market, reference: str) -> Decimal:
+    if entry.signal.form is not None and entry.signal.form.price is not None:
+        return entry.signal.form.price
     current = entry.reprices and turn.config.queue.reprice == "current"
     from_market = reference == "market" or entry.signal.is_at_market or current
     if not from_market or market.quote is None:

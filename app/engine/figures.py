@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from app.base.clock import iso
 from app.domain.group import EntryState, Group
 from app.domain.order import Order, OrderStatus
 from app.domain.risk.checks import Exposure
@@ -63,10 +64,12 @@ def free_funds(turn: Turn, account: str, quote: str, taker_fee: Decimal) -> Deci
     if balance is None:
         return ZERO
     free = balance.free
-    for order in _sent_since(turn, account, balance.at):
-        free -= _needs(turn.group(order.group_id), _notional(turn, order), taker_fee)
+    for order in _unknown_to_balance(turn, account, balance.at):
+        group = turn.group(order.group_id)
+        if group.quote == quote:
+            free -= _needs(group, _notional(turn, order), taker_fee)
     for group in turn.open_groups():
-        if group.account == account:
+        if group.account == account and group.quote == quote:
             free -= _needs(group, _planned(group), taker_fee)
     return free
 
@@ -75,17 +78,18 @@ def _needs(group: Group, notional: Decimal, taker_fee: Decimal) -> Decimal:
     return notional / group.leverage + notional * taker_fee if notional else ZERO
 
 
-def _sent_since(turn: Turn, account: str, at: datetime) -> Iterable[Order]:
-    """Entries made after the balance was told, and those of the same instant whose answer has not come."""
-    for order in [*turn.orders.changes.values(), *reversed(turn.state.orders.values())]:
-        if order is None:
+def _unknown_to_balance(turn: Turn, account: str, at: datetime) -> Iterator[Order]:
+    """Entries whose request has not been answered, and those made after the balance was told."""
+    ids = dict.fromkeys((*turn.orders.changes, *turn.state.on_their_way))
+    for order_id, known in reversed(turn.state.orders.items()):
+        if known.created_at < at:
+            break
+        ids[order_id] = None
+    for order_id in ids:
+        order = turn.orders.get(order_id)
+        if order is None or order.account != account or order.role is not OrderRole.ENTRY:
             continue
-        if order.created_at < at:
-            return
-        current = turn.orders.get(order.client_order_id)
-        if order.account != account or order.role is not OrderRole.ENTRY or current is not order:
-            continue
-        if (order.is_live or order.filled > 0) and (order.created_at > at or order.status in _ON_ITS_WAY):
+        if order.status in _ON_ITS_WAY or (order.created_at > at and (order.is_live or order.filled > 0)):
             yield order
 
 
@@ -106,11 +110,15 @@ def _planned(group: Group) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class DayStart:
-    """From where a UTC day's result is counted: what was realised of it already, and what was unrealised, in quote."""
+    """From where a UTC day's result is counted: what was realised by then, and what each open group had unrealised.
+
+    In quote. A group that was open at `at` and is not among them had no price then; it counts from its first one.
+    """
 
     date: str
+    at: datetime
     realized: Decimal
-    unrealized: Decimal
+    unrealized: Mapping[str, Decimal]
 
 
 def day_start(turn: Turn, environment: str) -> DayStart | None:
@@ -118,20 +126,39 @@ def day_start(turn: Turn, environment: str) -> DayStart | None:
     text = turn.fact(_DAY + environment)
     if text is None:
         return None
-    date, realized, unrealized = json.loads(text)
-    return DayStart(date, Decimal(realized), Decimal(unrealized)) if date == f"{turn.now:%Y-%m-%d}" else None
+    document = json.loads(text)
+    if document["date"] != f"{turn.now:%Y-%m-%d}":
+        return None
+    unrealized = {group_id: Decimal(value) for group_id, value in document["unrealized"].items()}
+    at = datetime.fromisoformat(document["at"])
+    return DayStart(document["date"], at, Decimal(document["realized"]), unrealized)
 
 
 def begin_day(turn: Turn, environment: str, *, anew: bool = False) -> None:
-    """Take the start of the day, once its unrealised P&L is known whole; `anew` counts from now on."""
-    if not anew and day_start(turn, environment) is not None:
+    """Take the start of the day, and later the groups whose first price has come; `anew` counts from now on."""
+    start = None if anew else day_start(turn, environment)
+    unrealized = dict(_unrealized(turn, environment))
+    if start is None:
+        realized = realized_today(turn, environment) if anew else ZERO
+        _put_start(turn, environment, DayStart(f"{turn.now:%Y-%m-%d}", turn.now, realized, unrealized))
         return
-    unrealized = unrealized_total(turn, environment)
-    if unrealized is None:
-        return
-    realized = realized_today(turn, environment) if anew else ZERO
-    document = [f"{turn.now:%Y-%m-%d}", f"{realized:f}", f"{unrealized:f}"]
+    late = {group_id: gain for group_id, gain in unrealized.items() if _has_no_start(turn.group(group_id), start)}
+    if late:
+        _put_start(turn, environment, replace(start, unrealized={**start.unrealized, **late}))
+
+
+def _put_start(turn: Turn, environment: str, start: DayStart) -> None:
+    document = {
+        "date": start.date,
+        "at": iso(start.at),
+        "realized": f"{start.realized:f}",
+        "unrealized": {group_id: f"{gain:f}" for group_id, gain in start.unrealized.items()},
+    }
     turn.facts.put(_DAY + environment, json.dumps(document))
+
+
+def _has_no_start(group: Group, start: DayStart) -> bool:
+    return group.id not in start.unrealized and group.opened_at < start.at
 
 
 def realized_today(turn: Turn, environment: str) -> Decimal:
@@ -146,38 +173,49 @@ def _is_in(turn: Turn, account: str, environment: str) -> bool:
     return environment_of(turn.state, account) == environment
 
 
-def unrealized_total(turn: Turn, environment: str) -> Decimal | None:
-    """None while the price of something open is not known."""
-    total = ZERO
+def _unrealized(turn: Turn, environment: str) -> Iterator[tuple[str, Decimal]]:
+    """Of every group that has something open whose price is known."""
     for group in turn.open_groups():
-        if group.open_quantity <= 0 or not _is_in(turn, group.account, environment):
-            continue
-        gain = unrealized_of(turn.state, group)
-        if gain is None:
-            return None
-        total += gain
-    return total
+        if group.open_quantity > 0 and _is_in(turn, group.account, environment):
+            gain = unrealized_of(turn.state, group)
+            if gain is not None:
+                yield group.id, gain
 
 
 def day_result(turn: Turn, environment: str) -> Decimal:
-    """Realised since 00:00 UTC, and by `daily_loss_basis` the change in unrealised P&L with it."""
+    """Realised since 00:00 UTC, and by `daily_loss_basis` the change in unrealised P&L with it.
+
+    A group whose price is not known now counts as unchanged.
+    """
     start = day_start(turn, environment)
     result = realized_today(turn, environment) - (start.realized if start else ZERO)
     if turn.config.risk.daily_loss_basis == "realized" or start is None:
         return result
-    now = unrealized_total(turn, environment)
-    return result if now is None else result + now - start.unrealized
+    now = dict(_unrealized(turn, environment))
+    for group_id, gain in now.items():
+        if not _has_no_start(turn.group(group_id), start):
+            result += gain
+    for group_id, gain in start.unrealized.items():
+        group = turn.groups.get(group_id)
+        if group_id in now or group is None or group.open_quantity <= 0:
+            result -= gain
+    return result
 
 
 # ---------------------------------------------------------------------------------------------- the peak
 
 
 def equity_total(turn: Turn, environment: str) -> Decimal | None:
-    """Of all its accounts; None while the balance of one is not known."""
+    """Of all its accounts; None while a balance or a held price is not known, or a balance is older than a fill."""
     groups = turn.open_groups()
+    accounts = accounts_of(turn.state, environment)
+    if any(turn.state.accounts[account].fills_unsettled for account in accounts):
+        return None
+    if any(group.open_quantity > 0 and turn.state.quote(*group.market_key) is None for group in groups):
+        return None
     equities = [
         equity_of(turn.state, groups, account)
-        for account in accounts_of(turn.state, environment)
+        for account in accounts
         if quote_of(turn.state, account) is not None or not turn.state.accounts[account].reconciled
     ]
     known = [equity for equity in equities if equity is not None]

@@ -235,7 +235,7 @@ def _sell(turn: Turn, group: Group, quantity: Decimal) -> None:
 def advance(turn: Turn) -> None:
     """Take the action under way as far as what has filled allows; asking again changes nothing."""
     action = active(turn)
-    if action is None:
+    if action is None or not turn.state.recovered:
         return
     if action.status is ActionStatus.WINNERS:
         action = _winners_step(turn, action)
@@ -246,14 +246,24 @@ def advance(turn: Turn) -> None:
 
 
 def _winners_step(turn: Turn, action: RiskAction) -> RiskAction:
-    late = turn.now >= action.at + PATIENCE
+    late = _is_late(turn, action, PATIENCE)
     winners = tuple(_payed(turn, payer, late=late) for payer in action.winners)
     realized = sum((payer.realized for payer in winners), ZERO)
     action = replace(action, winners=winners, realized=realized)
     if not all(payer.done for payer in winners):
-        turn.wake("offset", action.at + PATIENCE)
+        turn.wake("offset", max(action.at, turn.now) + PATIENCE)
         return action
     return _close_loser(turn, action, realized - sum((payer.fees for payer in winners), ZERO))
+
+
+def _is_late(turn: Turn, action: RiskAction, patience: timedelta) -> bool:
+    """Whether its closes have had their time; while an account of it cannot be reached the clock stands still."""
+    groups = (turn.groups.get(group_id) for group_id in (action.loser_id, *(item.group_id for item in action.winners)))
+    accounts = {turn.state.accounts[group.account].id: None for group in groups if group is not None}
+    states = [turn.state.accounts[account] for account in accounts]
+    if not all(state.connected and state.reconciled for state in states):
+        return False
+    return turn.now >= max([action.at, *(state.ready_since or action.at for state in states)]) + patience
 
 
 def _payed(turn: Turn, payer: Payer, *, late: bool) -> Payer:
@@ -287,8 +297,9 @@ def _close_loser(turn: Turn, action: RiskAction, paid: Decimal) -> RiskAction:
         return _finished(turn, action, why_not or "the loser is gone")
     seen = _holding(turn, loser)
     if seen is None or seen.price is None or not seen.fresh:
-        return action if turn.now < action.at + 2 * PATIENCE else _finished(turn, action, "the loser has no live price")
-    quantity = affordable(seen, paid)
+        late = _is_late(turn, action, 2 * PATIENCE)
+        return _finished(turn, action, "the loser has no live price") if late else action
+    quantity = affordable(seen, paid, turn.config.offset.max_loss_per_action_quote)
     if seen.profit >= 0 or quantity <= 0:
         said = "the loser is no longer at a loss" if seen.profit >= 0 else "what was realised pays for no close"
         return _finished(turn, action, said)
@@ -307,9 +318,14 @@ def _why_not_closed(turn: Turn, loser: Group | None) -> str | None:
 
 def _loser_step(turn: Turn, action: RiskAction) -> RiskAction:
     loser = turn.groups.get(action.loser_id)
-    if loser is not None and not _is_sold(turn, loser):
+    if loser is None or _is_sold(turn, loser):
+        return _finished(turn, action, None)
+    if not _is_late(turn, action, 2 * PATIENCE):
+        turn.wake("offset", max(action.at, turn.now) + PATIENCE)
         return action
-    return _finished(turn, action, None)
+    if loser.reduce_quantity > 0:
+        turn.put_group(replace(loser, reduce_quantity=ZERO))
+    return _finished(turn, action, "the close of the loser did not end in time")
 
 
 def _finished(turn: Turn, action: RiskAction, detail: str | None) -> RiskAction:

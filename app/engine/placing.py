@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from app.domain.alert import FieldError
 from app.domain.placed import Placed
 from app.domain.signal import Signal, interpret
 from app.domain.sizing import SizeType
+from app.domain.values import Identity
 from app.engine import signals
 from app.engine.entries import Entry, enter
 from app.engine.groups import open_group
@@ -33,15 +34,33 @@ def place(turn: Turn, command: PlaceOrder) -> OrderAnswer:
     seen = turn.seen(wish.content_key, None)
     if seen is not None:
         return _answer(turn, seen.signal_id, is_duplicate=True)
-    reading = signals.read(turn, wish.signal, None)
-    if not isinstance(reading, signals.Reading):
-        raise CommandRefused("bad_request", _sentence(reading))
+    reading = _reading(turn, wish.signal)
+    if wish.placed.has_own_prices and _is_taken(turn, reading.identity):
+        # it is protected at its own prices, which a pyramid of the other's group would not be
+        wish = _apart(wish, turn.ids.signal_id())
+        reading = _reading(turn, wish.signal)
     record = _record(turn, wish, reading.identity.account)
     turn.signals[record.id] = record
     turn.emit("signal.received", signal=record.id, account=record.account, symbol=record.symbol, intent=record.intent)
     if turn.state.recovered:
         signals.act(turn, record, reading)
     return _answer(turn, record.id)
+
+
+def _reading(turn: Turn, signal: Signal) -> signals.Reading:
+    reading = signals.read(turn, signal, None)
+    if not isinstance(reading, signals.Reading):
+        raise CommandRefused("bad_request", _sentence(reading))
+    return reading
+
+
+def _is_taken(turn: Turn, identity: Identity) -> bool:
+    return turn.group_of(identity) is not None or turn.queued_of(identity) is not None
+
+
+def _apart(wish: _Wish, strategy_id: str) -> _Wish:
+    placed = replace(wish.placed, strategy_id=strategy_id)
+    return _Wish(placed, placed.signal(), wish.content_key)
 
 
 def _wish(turn: Turn, command: PlaceOrder) -> _Wish:

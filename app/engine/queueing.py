@@ -9,7 +9,7 @@ from dataclasses import replace
 from app.domain.queue import RankKey
 from app.domain.signal import Signal, interpret
 from app.engine import emergency
-from app.engine.entries import Entry, blocked_by, enter, expected_profit
+from app.engine.entries import Entry, asked_price, blocked_by, enter, expected_profit
 from app.engine.pausing import waits_until
 from app.engine.ranking import expires_at, key_of, keyed, move_percent
 from app.engine.signals import signal_record, take_out
@@ -43,6 +43,8 @@ def promote(turn: Turn, read: ReadPayload) -> None:
     while (entry := waiting.take()) is not None:
         had_room = has_room(turn)
         _consider(turn, entry, read)
+        if emergency.critical(turn) is not None:
+            return  # a check has tripped it: those behind wait for its end
         if had_room and not has_room(turn):
             waiting.drop_those_that_need_a_slot()
 
@@ -143,6 +145,7 @@ def _candidate(turn: Turn, entry: QueueEntry, read: ReadPayload) -> Entry:
         reprices=not only_held,
         waited_for=entry.reason,
         waiting_since=entry.first_queued_at,
+        queued_at_price=entry.entry_price if entry.entry_price > 0 else None,
         is_forced=_takes_a_forced_place(turn, entry),
     )
 
@@ -159,6 +162,7 @@ def _try(turn: Turn, entry: QueueEntry, candidate: Entry) -> QueueReason | None:
     if reason is not None:
         return reason
     turn.queue.remove(entry.signal_id)
+    turn.wants_promotion |= entry.reserved_group is not None  # a place that was kept may be free now
     opened = turn.signals[entry.signal_id].outcome is SignalOutcome.EXECUTED
     turn.emit(
         "queue.removed",
@@ -184,13 +188,15 @@ def expire(turn: Turn) -> None:
 
 
 def note_profits(turn: Turn, account: str, symbol: str, read: ReadPayload) -> None:
-    """The rules of a market have come: what waits for it can be sized."""
+    """The rules of a market have come: what waits for it can be priced and sized."""
     for entry in list(turn.queue.values()):
-        if (entry.identity.account, entry.identity.symbol) == (account, symbol) and entry.expected_profit is None:
-            signal = read(entry.payload)
-            profit = expected_profit(turn, signal, entry.identity, interpret(signal).size)
-            if profit is not None:
-                turn.queue.put(entry.signal_id, replace(entry, expected_profit=profit))
+        if (entry.identity.account, entry.identity.symbol) != (account, symbol) or entry.expected_profit is not None:
+            continue
+        signal = read(entry.payload)
+        profit = expected_profit(turn, signal, entry.identity, interpret(signal).size)
+        price = asked_price(turn, signal, entry.identity)
+        if profit is not None or price != entry.entry_price:
+            turn.queue.put(entry.signal_id, replace(entry, expected_profit=profit, entry_price=price))
 
 
 # ---------------------------------------------------------------------------------------------- by hand

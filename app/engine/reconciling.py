@@ -36,6 +36,7 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     turn.emit("reconcile.started", account=read.account)
     before = len(turn.ledger.findings)
     turn.state.balances[read.account] = {item.asset: Balance(item.total, item.free, item.at) for item in read.balances}
+    account.fills_unsettled = account.activity != read.activity
     for fill in sorted(read.fills, key=lambda item: item.at):
         apply_fill(turn, fill)
     for payment in read.funding:
@@ -49,6 +50,7 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     account.stale_since, account.reason = None, None
     account.last_reconciled_at = turn.now
     if was_stale:
+        account.ready_since = turn.now
         turn.emit("account.connected", account=read.account)
         turn.wants_promotion = True
     if not settled:

@@ -19,7 +19,7 @@ from app.domain.order import Order, OrderStatus
 from app.engine.inbox import AccountRead, AccountUnreachable, DiskAnswered, MarketLoaded, Recovered
 from app.engine.reconciling import OVERLAP, watermark_fact
 from app.engine.state import REMEMBERED, EngineState
-from app.engine.turn import ENTRIES_REMEMBERED, remember_signal
+from app.engine.turn import ENTRIES_REMEMBERED, note_way, remember_signal
 from app.messages.records import Changes, EventRecord, Finding, StoredGroup
 from app.messages.reports import VenueReport
 from app.messages.snapshots import ReconcileReport
@@ -85,6 +85,7 @@ class Recovery:
         state.trade_ids |= {(group.account, group.symbol, trade_id) for trade_id in item.trade_ids}
         for order in item.orders:
             state.orders[order.client_order_id] = _in_doubt(order, now)
+            note_way(state, state.orders[order.client_order_id])
             state.orders_of.setdefault(group.id, []).append(order.client_order_id)
 
     async def _namespace(self, store: Store, ids: IdFactory) -> Namespace:
@@ -243,6 +244,7 @@ class Recovery:
         self._state.in_flight.clear()
         for order_id, order in list(self._state.orders.items()):
             self._state.orders[order_id] = _in_doubt(order, self._clock.now())
+            note_way(self._state, self._state.orders[order_id])
         self._post(DiskAnswered(reason or "the disk could not be written"))
         for account in self._venues:
             await self._read(account)

@@ -382,6 +382,7 @@ def apply_fill(turn: Turn, report: FillReport) -> None:
     account = turn.state.accounts.get(order.account)
     if account is not None:
         account.activity += 1
+        account.fills_unsettled = True
     group = turn.group(order.group_id)
     base_fee, fee_quote = _fees(group, report)
     turn.put_fill(_fill_of(report, order, quantity, fee_quote))

@@ -12,7 +12,7 @@ from app.domain.sizing import pyramid_capital
 from app.domain.values import CloseReason, Identity, Side
 from app.engine import emergency
 from app.engine.closing import begin_close
-from app.engine.entries import Entry, enter, expected_profit
+from app.engine.entries import Entry, asked_price, enter, expected_profit
 from app.engine.groups import reduce_group
 from app.engine.money import equity_of
 from app.engine.ranking import key_of
@@ -279,6 +279,7 @@ def take_out(
 ) -> None:
     """Remove an entry from the queue and give its signal its end."""
     turn.queue.remove(entry.signal_id)
+    turn.wants_promotion |= entry.reserved_group is not None  # the place that was kept is free
     turn.emit(
         event,
         signal=entry.signal_id,
@@ -306,13 +307,14 @@ def _queue(
     queued: QueueEntry | None,
     reserved_group: str | None,
 ) -> None:
-    if queued is not None and not turn.config.queue.replace_same_identity:
+    is_kept_out = not turn.config.queue.replace_same_identity and reserved_group is None
+    if queued is not None and is_kept_out:
         _ignore(turn, record, "already_queued", "a signal of the same position already waits")
         return
     entry = QueueEntry(
         signal_id=record.id,
         identity=reading.identity,
-        entry_price=reading.signal.reference_price,
+        entry_price=asked_price(turn, reading.signal, reading.identity),
         payload=record.payload,
         reason=reason,
         first_queued_at=queued.first_queued_at if queued else turn.now,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from app.base.config import Config
@@ -43,6 +43,10 @@ class AccountState:
     """Too much seems to be gone at once: no entries until a read finds it there again."""
     breaker_since: datetime | None = None
     """Since when the venue's breaker is open: requests fail at once, entries wait."""
+    ready_since: datetime | None = None
+    """Since when it has been connected and reconciled without a break."""
+    fills_unsettled: bool = False
+    """A fill was booked that no balance has been told since."""
     activity: int = 0
     """Counts fills and sent orders, so that a snapshot older than one is recognised."""
 
@@ -145,10 +149,14 @@ class EngineState:
     """When pyramids were added lately, all accounts together, oldest first."""
     warnings: tuple[str, ...] = ()
     """What is near a limit, as of the last look."""
+    day: date | None = None
+    """The UTC day whose start has been taken."""
     evaluated_at: datetime | None = None
     """When the offset engine last looked."""
     suggested: str | None = None
     """The loser of the plan that the trader was told of last."""
+    on_their_way: dict[str, None] = field(default_factory=dict)
+    """Client ids of entries whose request has not been answered."""
     in_flight: set[tuple[str, str]] = field(default_factory=set)
     """(kind, client order id) of cancels, amends and look-ups that have not been answered."""
     halted: str | None = None

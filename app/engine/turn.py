@@ -13,8 +13,8 @@ from app.base.ids import IdFactory
 from app.domain.client_order_id import Namespace
 from app.domain.fill import Fill
 from app.domain.group import Group
-from app.domain.order import Order
-from app.domain.values import ZERO, Identity
+from app.domain.order import Order, OrderStatus
+from app.domain.values import ZERO, Identity, OrderRole
 from app.engine.money import realized_fact
 from app.engine.state import SIGNALS_REMEMBERED, EngineState
 from app.messages.effects import Effect
@@ -419,9 +419,25 @@ class Turn:
         for group in self.groups.changes.values():
             if group is not None:
                 _index_group(state, group)
-        state.orders.update({key: order for key, order in self.orders.changes.items() if order is not None})
+        for key, order in self.orders.changes.items():
+            if order is not None:
+                state.orders[key] = order
+                note_way(state, order)
         for group_id, new in self.new_orders_of.items():
             state.orders_of.setdefault(group_id, []).extend(new)
+        self._apply_queue()
+        for record in self.signals.values():
+            remember_signal(state, record)
+        state.last_exits.update({key: at for key, at in self.last_exits.changes.items() if at is not None})
+        state.facts.update({key: value or "" for key, value in self.facts.changes.items()})
+        state.actions.update({key: action for key, action in self.actions.changes.items() if action is not None})
+        state.trade_ids |= self.trade_ids
+        state.funding_ids |= {(item.account, item.payment_id, item.group_id) for item in self.ledger.funding}
+        state.sequence += len(self.ledger.events)
+        state.revision += 1
+
+    def _apply_queue(self) -> None:
+        state = self.state
         for signal_id, entry in self.queue.changes.items():
             if entry is None:
                 gone = state.queue.pop(signal_id, None)
@@ -435,21 +451,12 @@ class Turn:
                 state.queued_of[entry.identity] = signal_id
                 if entry.reserved_group is not None:
                     state.reserving.add(signal_id)
-        for record in self.signals.values():
-            remember_signal(state, record)
-        state.last_exits.update({key: at for key, at in self.last_exits.changes.items() if at is not None})
-        state.facts.update({key: value or "" for key, value in self.facts.changes.items()})
-        state.actions.update({key: action for key, action in self.actions.changes.items() if action is not None})
-        state.trade_ids |= self.trade_ids
-        state.funding_ids |= {(item.account, item.payment_id, item.group_id) for item in self.ledger.funding}
-        state.sequence += len(self.ledger.events)
-        state.revision += 1
 
 
 def _index_group(state: EngineState, group: Group) -> None:
     old = state.groups.get(group.id)
-    if old is None or len(old.pyramids) < len(group.pyramids):
-        _note_entries(state, group)
+    for pyramid in group.pyramids[len(old.pyramids) if old is not None else 0 :]:
+        _note_entry(state, pyramid.created_at)
     if old is None:
         state.groups_of_market.setdefault(group.market_key, []).append(group.id)
     elif not group.is_open and old.is_open:
@@ -464,11 +471,21 @@ def _index_group(state: EngineState, group: Group) -> None:
 ENTRIES_REMEMBERED = timedelta(minutes=1)
 
 
-def _note_entries(state: EngineState, group: Group) -> None:
-    """Count the group's newest pyramid for the order rate; one that comes back from the past counts no more."""
-    at = group.pyramids[-1].created_at
+def _note_entry(state: EngineState, at: datetime) -> None:
+    """Count a new pyramid for the order rate; one that comes back from the past counts no more."""
     if not state.entry_times or at >= state.entry_times[-1]:
         state.entry_times.append(at)
+
+
+_ON_ITS_WAY = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN})
+
+
+def note_way(state: EngineState, order: Order) -> None:
+    """Keep apart the entries of which the venue may not know yet."""
+    if order.role is OrderRole.ENTRY and order.status in _ON_ITS_WAY:
+        state.on_their_way[order.client_order_id] = None
+    else:
+        state.on_their_way.pop(order.client_order_id, None)
 
 
 def remember_signal(state: EngineState, record: SignalRecord) -> None:

@@ -85,7 +85,7 @@ def test_every_figure_is_the_same_after_a_restart(steps: list[tuple[Any, ...]]) 
     with Stage(SCENARIO) as stage:
         for step in steps:
             done(stage, step)
-        stage.wait(1)
+        stage.wait(11)  # the last look at the limits has seen it all
         before = figures_of(stage.world.engine)
         stage.crash()
         after = figures_of(stage.world.engine)
