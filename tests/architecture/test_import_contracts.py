@@ -12,6 +12,7 @@ PYPROJECT = ROOT / "pyproject.toml"
 HOMES = {
     "gui": ("PySide6", "qasync"),
     "exchange": ("ccxt",),
+    "metrics": ("prometheus_client",),
     "persistence": ("sqlalchemy", "aiosqlite", "alembic", "sqlite3"),
     "api": ("fastapi", "uvicorn", "starlette"),
     "vault": ("keyring", "cryptography"),

@@ -29,7 +29,7 @@ from app.domain.market import MarketRules
 from app.domain.values import MarketType, Side
 from app.replay.model import parse_scenario
 from app.replay.runner import replay
-from tests.benchmarks import window
+from tests.benchmarks import engine, window
 from tests.benchmarks.client import Connection, Timing
 
 ROOT = Path(__file__).parents[2]
@@ -251,6 +251,7 @@ def _report(
             f"{first[0]:.2f} / {first[1]:.2f} | {base[0]:.2f} / {base[1]:.2f} | {answer[0] / base[0]:.1f} |"
         )
     grid, steps = grid_of_seven(), price_steps()
+    selection, looking = percentiles(engine.select()), percentiles(engine.evaluate())
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -272,6 +273,9 @@ def _report(
             f"{len(told['arrivals']) - len(BASES) - 2 * rounds} of 200 at the port, {len(refused)} not accepted.",
             f"- Grid of seven legs: {grid[0]:.0f} / {grid[1]:.0f} µs.",
             f"- Replay of 10,000 price steps over 20 open groups: {steps:.1f} s.",
+            f"- The best of 1,000 queued signals after every price moved, with the slot check: "
+            f"{selection[0]:.2f} / {selection[1]:.2f} ms.",
+            f"- 500 open groups assessed, a plan made, every limit looked at: {looking[0]:.1f} / {looking[1]:.1f} ms.",
             "",
             *(_window_lines(shown) if shown is not None else ()),
             f"{rounds} rounds each, {told['groups']} groups open at the end; Python {platform.python_version()}, "
