@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
+from typing import NamedTuple
 
 from app.base.config.groups import OffsetConfig
 from app.domain.group import EntryState, Group
@@ -77,13 +78,18 @@ def timer_may_start(group: Group, settings: OffsetConfig) -> bool:
             return group.was_filled and not group.wants_entries
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One thing that an eligible loser must fulfil; `detail` says by which numbers."""
+class Condition(NamedTuple):
+    """One thing that an eligible loser must fulfil; `text` takes `numbers` when it is read, as most never are."""
 
     name: str
     met: bool
-    detail: str
+    text: str
+    numbers: tuple[object, ...] = ()
+
+    @property
+    def detail(self) -> str:
+        """By which numbers it is met or not."""
+        return self.text.format(*self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,18 +200,20 @@ def _timer_left(holding: Holding, settings: OffsetConfig, now: datetime) -> int 
 def _conditions(holding: Holding, settings: OffsetConfig, now: datetime, left: int | None) -> Iterable[Condition]:
     required = settings.required_pyramids or holding.max_pyramids
     if settings.require_full_pyramids:
-        yield Condition("pyramids", holding.pyramids >= required, f"{holding.pyramids} of {required} pyramids")
-    told = "has not started" if left is None else f"{left} s left" if left else "has run out"
-    yield Condition("timer", left == 0, f"the timer {told}")
+        numbers = (holding.pyramids, required)
+        yield Condition("pyramids", holding.pyramids >= required, "{} of {} pyramids", numbers)
+    told = "the timer has not started" if left is None else "{} s left" if left else "the timer has run out"
+    yield Condition("timer", left == 0, told, (left,))
     loss, bound = holding.loss_percent, settings.loss_threshold_percent
-    yield Condition("loss", holding.price is not None and loss <= bound, f"{loss:.2f} %, at most {bound:f} %")
+    is_deep = holding.price is not None and loss <= bound
+    yield Condition("loss", is_deep, "{:.2f} %, at most {:f} %", (loss, bound))
     if settings.use_age_filter:
         age = int((now - holding.opened_at).total_seconds() // 60)
         threshold = settings.age_threshold_minutes
-        yield Condition("age", age >= threshold, f"{age} of {threshold} minutes")
+        yield Condition("age", age >= threshold, "{} of {} minutes", (age, threshold))
     yield Condition("unblocked", not holding.blocked, "blocked by hand" if holding.blocked else "not blocked")
     if holding.skipped:
-        yield Condition("not_skipped", met=False, detail="skipped once by hand")
+        yield Condition("not_skipped", met=False, text="skipped once by hand")
     closing = "it is closing" if holding.closing else "it is open"
     yield Condition("open", not holding.closing and holding.tradable > 0, closing)
     live = holding.fresh and holding.price is not None

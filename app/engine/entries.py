@@ -12,7 +12,7 @@ from app.domain.grid import plan_legs
 from app.domain.group import Group, Pyramid
 from app.domain.refusal import Refusal
 from app.domain.risk import checks
-from app.domain.risk.checks import TRIPPING, Candidate, Exposure, OpenBook, check_candidate
+from app.domain.risk.checks import TRIPPING, Candidate, Exposure, OpenBook, can_be_liquidated, check_candidate
 from app.domain.risk.liquidation import Rung
 from app.domain.risk.results import Checked, Held
 from app.domain.risk.standing import Standing, check_standing
@@ -260,7 +260,7 @@ def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market, st
         exposure=_exposure(turn, identity),
         day_result=day_result(turn, environment) if risk.daily_loss_limit_quote is not None else None,
         drawdown_percent=drawdown_percent(turn, environment) if risk.max_drawdown_percent is not None else None,
-        book=_open_book(turn, identity, market, fee, free),
+        book=_open_book(turn, identity, market, fee, free) if can_be_liquidated(standing) else OpenBook(),
         entries_lately=turn.entries_since(turn.now - _ENTRY_RATE_WINDOW),
         has_waited=_has_waited(turn, entry),
     )
@@ -296,8 +296,6 @@ def _exposure(turn: Turn, identity: Identity) -> Exposure | None:
 
 def _open_book(turn: Turn, identity: Identity, market: Market, fee: Decimal, free: Decimal) -> OpenBook:
     groups = [group for group in turn.groups_on(identity.account, identity.symbol) if group.side is identity.side]
-    if market.rules.market_type is not MarketType.LINEAR or not groups:
-        return OpenBook(backing=free)
     stops = (current_stop(group, market.rules, fee) for group in groups)
     waiting = [leg for group in groups for leg in group.legs if leg.wants_entry and leg.unfilled > 0]
     return OpenBook(

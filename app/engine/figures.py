@@ -67,10 +67,11 @@ def free_funds(turn: Turn, account: str, quote: str, taker_fee: Decimal) -> Deci
     for order in _unknown_to_balance(turn, account, balance.at):
         group = turn.group(order.group_id)
         if group.quote == quote:
-            free -= _needs(group, _notional(turn, order), taker_fee)
-    for group in turn.open_groups():
-        if group.account == account and group.quote == quote:
-            free -= _needs(group, _planned(group), taker_fee)
+            free -= _needs(group, _notional(group, order), taker_fee)
+    for group_id in {*turn.state.planning, *turn.groups.changes}:
+        planning = turn.groups.get(group_id)
+        if planning is not None and planning.is_open and (planning.account, planning.quote) == (account, quote):
+            free -= _needs(planning, _planned(planning), taker_fee)
     return free
 
 
@@ -93,10 +94,9 @@ def _unknown_to_balance(turn: Turn, account: str, at: datetime) -> Iterator[Orde
             yield order
 
 
-def _notional(turn: Turn, order: Order) -> Decimal:
+def _notional(group: Group, order: Order) -> Decimal:
     price = order.price or order.expected_price or ZERO
-    quantity = order.quantity if order.is_live else order.filled
-    return price * quantity * turn.group(order.group_id).contract_size
+    return price * (order.quantity if order.is_live else order.filled) * group.contract_size
 
 
 def _planned(group: Group) -> Decimal:

@@ -113,7 +113,7 @@ def evaluate_now(turn: Turn) -> None:
     offset = turn.config.offset
     if offset.mode == "off" or not turn.state.recovered or held_by(turn) is not None:
         return
-    plan = look(turn).plan
+    plan = look(turn).plan if _may_be_due(turn) else None
     if plan is None or not plan.due or plan.refusal is not None:
         turn.state.suggested = None
     elif offset.mode == "auto":
@@ -121,6 +121,12 @@ def evaluate_now(turn: Turn) -> None:
     elif turn.state.suggested != plan.loser_id:
         turn.state.suggested = plan.loser_id
         turn.alert("warning", f"{_said(plan)}; run it by hand, or leave it", group=turn.group(plan.loser_id))
+
+
+def _may_be_due(turn: Turn) -> bool:
+    """Whether any timer has run out: as a rule none has, and five hundred groups need not be looked at for it."""
+    over = turn.now - timedelta(minutes=turn.config.offset.wait_minutes)
+    return any(group.offset_timer_at is not None and group.offset_timer_at <= over for group in turn.open_groups())
 
 
 def look_soon(turn: Turn) -> None:

@@ -19,7 +19,7 @@ from app.domain.order import Order, OrderStatus
 from app.engine.inbox import AccountRead, AccountUnreachable, DiskAnswered, MarketLoaded, Recovered
 from app.engine.reconciling import OVERLAP, watermark_fact
 from app.engine.state import REMEMBERED, EngineState
-from app.engine.turn import ENTRIES_REMEMBERED, note_way, remember_signal
+from app.engine.turn import ENTRIES_REMEMBERED, note_plans, note_way, remember_signal
 from app.messages.records import Changes, EventRecord, Finding, StoredGroup
 from app.messages.reports import VenueReport
 from app.messages.snapshots import ReconcileReport
@@ -82,6 +82,7 @@ class Recovery:
         if group.is_open:
             state.open_ids[group.id] = None
         state.groups_of_market.setdefault(group.market_key, []).append(group.id)
+        note_plans(state, group)
         state.trade_ids |= {(group.account, group.symbol, trade_id) for trade_id in item.trade_ids}
         for order in item.orders:
             state.orders[order.client_order_id] = _in_doubt(order, now)

@@ -155,6 +155,8 @@ class EngineState:
     """When the offset engine last looked."""
     suggested: str | None = None
     """The loser of the plan that the trader was told of last."""
+    planning: set[str] = field(default_factory=set)
+    """Open groups with legs that are to be sent later."""
     on_their_way: dict[str, None] = field(default_factory=dict)
     """Client ids of entries whose request has not been answered."""
     in_flight: set[tuple[str, str]] = field(default_factory=set)

@@ -12,7 +12,7 @@ from app.base.config import Config
 from app.base.ids import IdFactory
 from app.domain.client_order_id import Namespace
 from app.domain.fill import Fill
-from app.domain.group import Group
+from app.domain.group import EntryState, Group
 from app.domain.order import Order, OrderStatus
 from app.domain.values import ZERO, Identity, OrderRole
 from app.engine.money import realized_fact
@@ -466,6 +466,15 @@ def _index_group(state: EngineState, group: Group) -> None:
         state.open_ids[group.id] = None
     else:
         state.open_ids.pop(group.id, None)
+    note_plans(state, group)
+
+
+def note_plans(state: EngineState, group: Group) -> None:
+    """Keep apart the groups that have legs to send later: few have, and their money is asked for at every entry."""
+    if group.is_open and any(leg.entry is EntryState.PLANNED for leg in group.legs):
+        state.planning.add(group.id)
+    else:
+        state.planning.discard(group.id)
 
 
 ENTRIES_REMEMBERED = timedelta(minutes=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -128,6 +129,8 @@ def evaluate(rounds: int = 200) -> list[float]:
         state.groups[group.id] = group
         state.open_ids[group.id] = None
         state.groups_of_market.setdefault(group.market_key, []).append(group.id)
+    gc.collect()
+    gc.freeze()  # as the application does once it has started
     taken: list[float] = []
     for step in range(rounds):
         _move_prices(state, step)

@@ -47,12 +47,12 @@ def assessment(number: int = 1, **changes: Any) -> Assessment:
         "profit": D("-103.76"),
         "timer_left_sec": 754,
         "conditions": (
-            Condition("pyramids", met=True, detail="3 of 3 pyramids"),
-            Condition("timer", met=False, detail="754 s left"),
-            Condition("loss", met=True, detail="-5.84 %, at most -5 %"),
-            Condition("unblocked", met=True, detail="not blocked"),
-            Condition("open", met=True, detail="it is open"),
-            Condition("price", met=True, detail="its price is live"),
+            Condition("pyramids", met=True, text="3 of 3 pyramids"),
+            Condition("timer", met=False, text="754 s left"),
+            Condition("loss", met=True, text="-5.84 %, at most -5 %"),
+            Condition("unblocked", met=True, text="not blocked"),
+            Condition("open", met=True, text="it is open"),
+            Condition("price", met=True, text="its price is live"),
         ),
     }
     return Assessment(**{**facts, **changes})

@@ -15,7 +15,7 @@ from app.domain.risk.results import Held, Passed, Trace
 from app.domain.risk.standing import Standing
 from app.domain.sizing import SizeType, pyramid_capital
 from app.domain.stop_loss import configured_stop, stop_refusal
-from app.domain.values import HUNDRED, ZERO, MarketType
+from app.domain.values import HUNDRED, ZERO, MarketType, Side
 
 TRIPPING = frozenset({"daily_loss", "drawdown"})
 """Refusals that trip the emergency stop."""
@@ -230,7 +230,7 @@ def _margin(candidate: Candidate) -> Answer:
 
 def _liquidation(candidate: Candidate) -> Answer:
     standing = candidate.standing
-    if candidate.rules.market_type is not MarketType.LINEAR:
+    if not can_be_liquidated(standing):
         return Passed(candidate)
     book, bounds = _whole_book(candidate), (*candidate.book.stops, *_planned_stops(candidate))
     buffer = standing.risk.liquidation_buffer_percent
@@ -245,6 +245,12 @@ def _liquidation(candidate: Candidate) -> Answer:
         f"at {standing.leverage:f}x it would be liquidated at {price.quantize(tick):f}, "
         f"before its stop or its deepest leg; {advice}",
     )
+
+
+def can_be_liquidated(standing: Standing) -> bool:
+    """A long whose margin is all it is worth has no liquidation price; nor has spot."""
+    borrows = standing.leverage > 1 or standing.identity.side is Side.SHORT
+    return borrows and standing.market_type is MarketType.LINEAR
 
 
 def _whole_book(candidate: Candidate) -> Book:
