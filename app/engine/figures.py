@@ -137,12 +137,15 @@ def day_start(turn: Turn, environment: str) -> DayStart | None:
 def begin_day(turn: Turn, environment: str, *, anew: bool = False) -> None:
     """Take the start of the day, and later the groups whose first price has come; `anew` counts from now on."""
     start = None if anew else day_start(turn, environment)
-    unrealized = dict(_unrealized(turn, environment))
     if start is None:
         realized = realized_today(turn, environment) if anew else ZERO
+        unrealized = dict(_unrealized(turn, environment))
         _put_start(turn, environment, DayStart(f"{turn.now:%Y-%m-%d}", turn.now, realized, unrealized))
         return
-    late = {group_id: gain for group_id, gain in unrealized.items() if _has_no_start(turn.group(group_id), start)}
+    if not any(_has_no_start(group, start) for group in turn.open_groups()):
+        return
+    late = dict(_unrealized(turn, environment))
+    late = {group_id: gain for group_id, gain in late.items() if _has_no_start(turn.group(group_id), start)}
     if late:
         _put_start(turn, environment, replace(start, unrealized={**start.unrealized, **late}))
 

@@ -58,8 +58,10 @@ def realized_total(state: EngineState, account: str | None = None) -> Decimal:
 
 def reserved_by(group: Group) -> Decimal:
     """What the group's entries that have not filled would still invest, in quote."""
-    waiting = (leg for leg in group.legs if leg.wants_entry)
-    value = sum((leg.price * max(leg.quantity - leg.filled, ZERO) for leg in waiting), ZERO)
+    value = ZERO
+    for leg in group.legs:
+        if leg.wants_entry:
+            value += leg.price * leg.unfilled
     return value * group.contract_size
 
 

@@ -215,13 +215,14 @@ def main() -> int:
     parser.add_argument("--window-minutes", type=float, default=1, help="0 leaves the window out")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     options = parser.parse_args()
+    decisions = percentiles(engine.select()), percentiles(engine.evaluate())
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder))
         measured = asyncio.run(measured_signals(server, options.rounds))
         told = server.stop()
     floor_spaced, floor_close = measured_floor(options.rounds)
     shown = window.measure(options.window_minutes, BASES, signal_message) if options.window_minutes else None
-    report = _report(options.rounds, measured, told, (floor_spaced, floor_close), shown)
+    report = _report(options.rounds, measured, told, (floor_spaced, floor_close), decisions, shown)
     print(report)
     if options.write:
         RESULT.write_text(report)
@@ -233,6 +234,7 @@ def _report(
     measured: dict[str, Any],
     told: dict[str, Any],
     floor: tuple[list[Timing], list[Timing]],
+    decisions: tuple[tuple[float, float], tuple[float, float]],
     shown: dict[str, Any] | None,
 ) -> str:
     spaced, close, burst = measured["spaced"], measured["close"], measured["burst"]
@@ -251,7 +253,7 @@ def _report(
             f"{first[0]:.2f} / {first[1]:.2f} | {base[0]:.2f} / {base[1]:.2f} | {answer[0] / base[0]:.1f} |"
         )
     grid, steps = grid_of_seven(), price_steps()
-    selection, looking = percentiles(engine.select()), percentiles(engine.evaluate())
+    selection, looking = decisions
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()

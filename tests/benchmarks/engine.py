@@ -71,6 +71,12 @@ def _turn(state: EngineState) -> Turn:
     return Turn(state, NOW, CountedIds(), lambda: 0.0, Namespace("00000", 0))
 
 
+def _rest() -> None:
+    """What stands is never garbage, as in the application once it has started."""
+    gc.collect()
+    gc.freeze()
+
+
 def select(rounds: int = 2000) -> list[float]:
     """Milliseconds to find the best of 1,000 entries after every price moved, and to check that a slot is free."""
     state = _state(pool=10)
@@ -83,6 +89,7 @@ def select(rounds: int = 2000) -> list[float]:
         state.queue[entry.signal_id] = entry
         state.ranks.put(entry)
         state.queued_of[identity] = entry.signal_id
+    _rest()
     taken: list[float] = []
     for step in range(rounds):
         _move_prices(state, step)
@@ -129,8 +136,7 @@ def evaluate(rounds: int = 200) -> list[float]:
         state.groups[group.id] = group
         state.open_ids[group.id] = None
         state.groups_of_market.setdefault(group.market_key, []).append(group.id)
-    gc.collect()
-    gc.freeze()  # as the application does once it has started
+    _rest()
     taken: list[float] = []
     for step in range(rounds):
         _move_prices(state, step)
