@@ -249,3 +249,14 @@ async def test_the_pause_stands_in_the_header(scene: Scene) -> None:
     assert scene.window.queue._wait.text() == "After a stop-loss, the queue goes on in 1m 10s"
     scene.tell(promotions_wait_until=None)
     assert not scene.window.queue._wait.isVisible()
+
+
+async def test_a_question_goes_away_with_the_entry_it_was_about(scene: Scene) -> None:
+    scene.engine.state = engine_snapshot(slots_used=10)
+    scene.window.show_view("queue")
+    scene.queue(queue_snapshot(1), queue_snapshot(2, symbol="ETH/USDT:USDT"))
+    scene.window.queue.detail.force_button.click()
+    assert scene.has_sheet()
+    scene.queue(queue_snapshot(1, signal_id="s0000000000002", symbol="ETH/USDT:USDT"))
+    assert not scene.has_sheet()
+    assert scene.engine.asked == []

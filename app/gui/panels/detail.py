@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import structlog
@@ -27,7 +28,7 @@ from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
 from app.gui.widgets.basics import Button, Text, column, row
 from app.gui.widgets.money import MoneyText
-from app.gui.widgets.sheet import confirm, sheet_parent
+from app.gui.widgets.sheet import Sheet, confirm, dismiss_when_gone, sheet_parent
 from app.messages.records import SignalRecord
 from app.messages.reports import Candle
 from app.messages.snapshots import GroupSnapshot
@@ -287,7 +288,7 @@ class GroupDetail(QFrame):
         if group.open_quantity <= 0:
             self.ask_cancel_entries()
             return
-        confirm(
+        sheet = confirm(
             sheet_parent(self),
             f"Close {_name(group)} at market?",
             close_lines(group, group.open_quantity),
@@ -295,6 +296,7 @@ class GroupDetail(QFrame):
             keep="Keep position",
             act=lambda: self._actions.close_group(group.id),
         )
+        self._while_open(sheet, group.id)
 
     def ask_close_percent(self) -> None:
         group = self.group
@@ -304,13 +306,15 @@ class GroupDetail(QFrame):
     def ask_move_stop(self) -> None:
         group = self.group
         if group is not None:
-            MoveStopSheet(sheet_parent(self), group, lambda price: self._actions.move_stop(group.id, price))
+            sheet = MoveStopSheet(sheet_parent(self), group, lambda price: self._actions.move_stop(group.id, price))
+            self._while_open(sheet, group.id)
 
     def ask_add_funds(self) -> None:
         group = self.group
         if group is not None:
             free = self._store.engine.money.free
-            AddFundsSheet(sheet_parent(self), group, free, lambda quote: self._actions.add_funds(group.id, quote))
+            act = partial(self._actions.add_funds, group.id)
+            self._while_open(AddFundsSheet(sheet_parent(self), group, free, act), group.id)
 
     def ask_tp_mode(self) -> None:
         group = self.group
@@ -318,16 +322,19 @@ class GroupDetail(QFrame):
             return
         key = (group.account, group.symbol, group.timeframe)
         percent = self._desk.config().grid.resolve(*key).tp_aggregate_percent
-        TakeProfitSheet(
-            sheet_parent(self), group, percent, lambda mode, value: self._actions.set_tp_mode(group.id, mode, value)
-        )
+        act = partial(self._actions.set_tp_mode, group.id)
+        self._while_open(TakeProfitSheet(sheet_parent(self), group, percent, act), group.id)
 
     def ask_block(self) -> None:
         group = self.group
         if group is not None:
-            ask_block(sheet_parent(self), _name(group), blocked=group.blocked, act=self._toggle_block)
+            wanted = not group.blocked
+            act = partial(self._actions.block, group.id, blocked=wanted)
+            sheet = ask_block(sheet_parent(self), _name(group), blocked=group.blocked, act=act)
+            self._while_open(sheet, group.id)
 
     def _toggle_block(self) -> None:
+        """At once: the undo bar takes it back."""
         group = self.group
         if group is not None:
             self._actions.block(group.id, blocked=not group.blocked)
@@ -342,7 +349,7 @@ class GroupDetail(QFrame):
             if group.open_quantity > 0
             else "nothing: the group ends"
         )
-        confirm(
+        sheet = confirm(
             sheet_parent(self),
             f"Cancel the entries of {_name(group)}?",
             [
@@ -354,6 +361,10 @@ class GroupDetail(QFrame):
             keep="Keep entries",
             act=lambda: self._actions.cancel_entries(group.id),
         )
+        self._while_open(sheet, group.id)
+
+    def _while_open(self, sheet: Sheet, group_id: str) -> None:
+        dismiss_when_gone(sheet, self._store, lambda: group_id in self._store.groups)
 
 
 def close_lines(group: GroupSnapshot, quantity: Decimal) -> list[tuple[str, str]]:

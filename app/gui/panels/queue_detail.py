@@ -26,7 +26,7 @@ from app.gui.theme import theme
 from app.gui.view_store import ViewStore
 from app.gui.widgets.basics import Button, Hairline, Text, area, column, row
 from app.gui.widgets.facts import Facts
-from app.gui.widgets.sheet import confirm, sheet_parent
+from app.gui.widgets.sheet import Sheet, confirm, dismiss_when_gone, sheet_parent
 from app.messages.snapshots import QueueSnapshot
 
 
@@ -148,7 +148,7 @@ class QueueDetail(QFrame):
         entry = self.entry
         if entry is None:
             return
-        confirm(
+        sheet = confirm(
             sheet_parent(self),
             f"Promote {_name(entry)}?",
             opening_lines(entry, self._store.engine, forced=False),
@@ -156,12 +156,13 @@ class QueueDetail(QFrame):
             keep="Keep it queued",
             act=lambda: self._actions.promote(entry.signal_id),
         )
+        self._while_it_waits(sheet, entry.signal_id)
 
     def ask_force(self) -> None:
         entry = self.entry
         if entry is None:
             return
-        confirm(
+        sheet = confirm(
             sheet_parent(self),
             f"Force {_name(entry)} open?",
             opening_lines(entry, self._store.engine, forced=True),
@@ -169,13 +170,14 @@ class QueueDetail(QFrame):
             keep="Keep it queued",
             act=lambda: self._actions.force(entry.signal_id),
         )
+        self._while_it_waits(sheet, entry.signal_id)
 
     def ask_remove(self) -> None:
         entry = self.entry
         if entry is None:
             return
         waited = formats.age(self._desk.clock.now() - entry.first_queued_at)
-        confirm(
+        sheet = confirm(
             sheet_parent(self),
             f"Take {_name(entry)} out of the queue?",
             [
@@ -187,6 +189,10 @@ class QueueDetail(QFrame):
             keep="Keep it queued",
             act=lambda: self._actions.remove(entry.signal_id),
         )
+        self._while_it_waits(sheet, entry.signal_id)
+
+    def _while_it_waits(self, sheet: Sheet, signal_id: str) -> None:
+        dismiss_when_gone(sheet, self._store, lambda: any(item.signal_id == signal_id for item in self._store.queue))
 
 
 class RuleList(Lines):

@@ -10,6 +10,7 @@ from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui.theme import theme
+from app.gui.view_store import ViewStore
 from app.gui.widgets.basics import Button, Icon, Text, area, column, row
 from app.gui.widgets.strip import ModeBadge, StatusStrip
 
@@ -191,3 +192,14 @@ def confirm(
     sheet.open()
     stay.setFocus(Qt.FocusReason.PopupFocusReason)
     return sheet
+
+
+def dismiss_when_gone(sheet: Sheet, store: ViewStore, is_there: Callable[[], bool]) -> None:
+    """Close a question whose subject has ended meanwhile: there is nothing left to answer."""
+
+    def look(_: object) -> None:
+        if not is_there():
+            sheet.dismiss()
+
+    store.changed.connect(look)
+    sheet.closed.connect(lambda: store.changed.disconnect(look))
