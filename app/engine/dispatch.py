@@ -36,6 +36,7 @@ from app.engine.inbox import (
     OrdersSent,
     PriceTouched,
     Recovered,
+    Stopping,
     SubmitAnswered,
     TimerDue,
 )
@@ -131,6 +132,7 @@ class Dispatcher:
             GroupLoaded: _group_loaded,
             PriceTouched: _price_touched,
             TimerDue: self._timer,
+            Stopping: lambda turn, _: turn.emit("engine.stopping"),
             DiskAnswered: lambda turn, message: emergency.trip(turn, "disk", message.reason),
             Recovered: self._recovered,
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,11 +15,12 @@ from app.base.clock import Clock, Timer
 from app.base.config import Config
 from app.base.errors import AppError, InvariantBroken
 from app.base.ids import IdFactory
+from app.base.waiting import within
 from app.domain.client_order_id import Namespace
 from app.domain.signal import Signal
 from app.domain.values import OrderType
 from app.engine.dispatch import Dispatcher
-from app.engine.inbox import PriceTouched, TimerDue
+from app.engine.inbox import PriceTouched, Stopping, TimerDue
 from app.engine.mailbox import Envelope, Mailbox
 from app.engine.recovery import Recovery
 from app.engine.state import NO_WATCH, AccountState, EngineState
@@ -111,6 +113,9 @@ class Engine:
     async def stop(self, grace: float) -> None:
         """Take nothing more, let requests under way finish within `grace` seconds, and end."""
         self.state.stopping = True
+        if grace > 0 and self._is_open:
+            with suppress(AppError, TimeoutError):
+                await within(self._clock, grace, self._mailbox.ask(Stopping()))
         await self._submitter.stop(grace)
         self.kill()
         for venue in self._venues.values():

@@ -109,5 +109,10 @@ class DiskAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """The process is about to end on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """Every account has been read or found unreachable: recorded signals may be acted on."""

@@ -1,0 +1,1 @@
+"""Real exchanges, all through ccxt; what differs between them is a dialect."""
