@@ -66,7 +66,8 @@ def action_document(action: RiskAction) -> dict[str, Any]:
         "loser": action.loser,
         "timeframe": action.timeframe,
         "account": action.account,
-        "winners": [
+        "winners": [payer.symbol for payer in action.winners],
+        "payments": [
             {"symbol": payer.symbol, "quantity": payer.quantity, "expected": payer.expected, "realized": payer.realized}
             for payer in action.winners
         ],
