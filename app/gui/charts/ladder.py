@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPen, QPolygonF, QWheelEvent
 
 from app.gui import formats
@@ -37,6 +37,7 @@ from app.gui.charts.canvas import (
 )
 from app.gui.charts.ladder_state import LadderFill, LadderLabel, LadderLine, LadderState, chosen, pushed_apart, summary
 from app.gui.charts.ladder_view import LadderView, price_range
+from app.gui.charts.stop_drag import GRIP, StopDrag, StopReader
 from app.gui.theme import theme
 
 __all__ = ["LadderChart", "LadderFill", "LadderLine", "LadderState", "on_tick"]
@@ -47,6 +48,7 @@ ELBOW = 16
 EDGE = 12
 FILL_RADIUS = 5
 WHEEL_STEP = 120
+FAST_TICKS = 10
 ZOOM_PER_STEP = 0.85
 PAN_PARTS = 8
 """An arrow key moves by this part of what is in sight."""
@@ -69,8 +71,11 @@ class _Columns:
 class LadderChart(Canvas):
     """Wheel zooms time, drag pans, double click resets; a cross-hair follows the pointer.
 
-    With the keyboard: + and − zoom, left and right pan, Home resets.
+    The stop's line can be dragged where it may be moved; `stop_moved(price)` asks for it. With the keyboard: + and −
+    zoom, left and right pan, Home resets; up and down take the stop along, Shift ten ticks, Enter asks, Esc restores.
     """
+
+    stop_moved = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,7 +89,8 @@ class LadderChart(Canvas):
         self._columns = _Columns(0, 0, 0, 0, 0)
         self._pointer: QPointF | None = None
         self._dragged_from: tuple[float, TimeWindow] | None = None
-        self._can_move_stop = False
+        self._stop_reader: StopReader | None = None
+        self._stop_drag: StopDrag | None = None
         self._say()
 
     # ------------------------------------------------------------------ given
@@ -109,10 +115,12 @@ class LadderChart(Canvas):
         self._say()
         self.redraw()
 
-    def set_stop_movable(self, movable: bool) -> None:
-        """Whether the stop's line has a grip."""
-        if movable != self._can_move_stop:
-            self._can_move_stop = movable
+    def let_stop_move(self, read: StopReader | None) -> None:
+        """Give the stop's line its grip; None takes it, and what is being dragged stays where it was."""
+        had_grip, self._stop_reader = self._stop_reader is not None, read
+        if read is None:
+            self._stop_drag = None
+        if had_grip is not (read is not None):
             self.redraw()
 
     @property
@@ -160,18 +168,52 @@ class LadderChart(Canvas):
             self._show_window(self._window.zoomed(factor, min(max(anchor, 0.0), 1.0), self._count))
         event.accept()
 
+    def _stop_line(self) -> LadderLine | None:
+        """The stop, where it may be moved."""
+        state = self._shown
+        if state is None or self._stop_reader is None:
+            return None
+        return next((line for line in state.lines if line.role == "stop"), None)
+
+    def _take_stop(self) -> StopDrag | None:
+        """What is being dragged, or the stop taken hold of now."""
+        line, state = self._stop_line(), self._shown
+        if self._stop_drag is None and line is not None and state is not None and self._stop_reader is not None:
+            self._stop_drag = StopDrag(line.price, state.tick_size, self._stop_reader)
+        return self._stop_drag
+
+    def _is_on_stop(self, at: QPointF) -> bool:
+        line, view = self._stop_line(), self._view
+        return line is not None and view is not None and abs(at.y() - view.y(line.price)) <= theme.scaled(GRIP)
+
+    def _drop_stop(self, *, ask: bool) -> None:
+        drag, self._stop_drag = self._stop_drag, None
+        self.update()
+        if ask and drag is not None and drag.has_moved:
+            self.stop_moved.emit(drag.price)
+
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        if event.button() is Qt.MouseButton.LeftButton:
+        if event.button() is not Qt.MouseButton.LeftButton:
+            return
+        if self._is_on_stop(event.position()):
+            self._take_stop()
+        else:
             self._dragged_from = (event.position().x(), self._window)
 
     def mouseReleaseEvent(self, _: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         self._dragged_from = None
+        self._drop_stop(ask=True)
 
     def mouseDoubleClickEvent(self, _: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         self._show_window(TimeWindow())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         self._pointer = event.position()
+        self.setCursor(
+            Qt.CursorShape.SizeVerCursor if self._is_on_stop(event.position()) else Qt.CursorShape.ArrowCursor
+        )
+        if self._stop_drag is not None and self._view is not None and self._shown is not None:
+            self._stop_drag.to(on_tick(self._view.price_at(event.position().y()), self._shown.tick_size))
         if self._dragged_from is not None and self._view is not None:
             start, window = self._dragged_from
             bars = (event.position().x() - start) / self._view.spacing
@@ -192,8 +234,23 @@ class LadderChart(Canvas):
                 self._show_window(window.panned(-step, count))
             case Qt.Key.Key_Home:
                 self._show_window(TimeWindow())
-            case _:
+            case _ if not self._stop_key(event):
                 super().keyPressEvent(event)
+
+    def _stop_key(self, event: QKeyEvent) -> bool:
+        """Whether the key was for the stop."""
+        step = {Qt.Key.Key_Up: 1, Qt.Key.Key_Down: -1}.get(Qt.Key(event.key()))
+        drag = self._take_stop() if step is not None else self._stop_drag
+        if drag is None:
+            return False
+        if step is not None:
+            drag.by(step * (FAST_TICKS if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1))
+            self.update()
+        elif event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape}:
+            self._drop_stop(ask=event.key() != Qt.Key.Key_Escape)
+        else:
+            return False
+        return True
 
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         self._pointer = None
@@ -359,7 +416,7 @@ class LadderChart(Canvas):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.drawPolyline(QPolygonF([QPointF(*point) for point in points]))
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
-        if line.role == "stop" and self._can_move_stop:
+        if line.role == "stop" and self._stop_reader is not None:
             for across in (y - 4, y + 4):
                 paint_level(painter, elbow - 18, elbow - 10, across)
 
@@ -396,6 +453,9 @@ class LadderChart(Canvas):
 
     def paint_pointer(self, painter: QPainter) -> None:
         state, view, pointer = self._shown, self._view, self._pointer
+        if state is not None and view is not None and self._stop_drag is not None:
+            self._paint_dragged(painter, state, view, self._stop_drag)
+            return
         if state is None or view is None or pointer is None or not view.holds(pointer.x(), pointer.y()):
             return
         painter.setPen(pen("chart_crosshair"))
@@ -406,6 +466,19 @@ class LadderChart(Canvas):
         box = QRectF(self._columns.axis, round(y - height / 2), self._columns.axis_width, height)
         self._paint_moment(painter, view, pointer.x())
         paint_box(painter, box, price, theme.color("chart_crosshair"))
+
+    def _paint_dragged(self, painter: QPainter, state: LadderState, view: LadderView, drag: StopDrag) -> None:
+        """The line where the stop would lie, with what it would mean."""
+        painter.setPen(_role_pen("stop"))
+        y = self.crisp(min(max(view.y(drag.price), view.top), view.bottom), painter.pen().widthF())
+        paint_level(painter, view.left, self._columns.axis, y)
+        height, color = box_height(), theme.color(COLORS["stop"])
+        price = formats.price(drag.price, state.tick_size)
+        paint_box(
+            painter, QRectF(self._columns.axis, round(y - height / 2), self._columns.axis_width, height), price, color
+        )
+        width = text_width(drag.text, in_box=True) + 2 * BOX_PADDING
+        paint_box(painter, QRectF(view.left + 8, round(y - height - 4), width, height), drag.text, color)
 
     def _paint_moment(self, painter: QPainter, view: LadderView, x: float) -> None:
         """The upright line stands on a candle where there is one."""

@@ -85,12 +85,14 @@ class _FieldSheet(Sheet):
 
 
 class MoveStopSheet(_FieldSheet):
-    """The arrow keys move the stop by one tick, with Shift by ten."""
+    """The arrow keys move the stop by one tick, with Shift by ten. `wanted` stands in it where the line was dragged."""
 
-    def __init__(self, parent: QWidget, group: GroupSnapshot, act: Callable[[Decimal], None]) -> None:
+    def __init__(
+        self, parent: QWidget, group: GroupSnapshot, act: Callable[[Decimal], None], wanted: Decimal | None = None
+    ) -> None:
         self._group = group
         self._act = act
-        start = group.stop_price if group.stop_price is not None else first_stop(group)
+        start = wanted or (group.stop_price if group.stop_price is not None else first_stop(group))
         title = f"Move the stop of {_name(group)}?"
         text = formats.price(start, group.tick_size).replace(",", "") if start is not None else ""
         super().__init__(parent, title, group.quote_currency, text, do="Move the stop", keep="Keep the stop")

@@ -70,6 +70,14 @@ def distance_percent(group: GroupSnapshot, price: Decimal) -> Decimal | None:
     return abs(price - group.mark) * 100 / group.mark if group.mark else None
 
 
+def stop_words(group: GroupSnapshot, price: Decimal) -> str | None:
+    """What a stop dragged to `price` would mean; None where it may not lie."""
+    if read_stop(group, f"{price:f}").value is None:
+        return None
+    distance = formats.percent(distance_percent(group, price))
+    return f"{distance} away \u00b7 {formats.signed_money(pnl_at(group, price))} {group.quote_currency} there"
+
+
 def stop_facts(group: GroupSnapshot, price: Decimal) -> list[tuple[str, str]]:
     at_stop = pnl_at(group, price)
     before = "none" if group.stop_price is None else formats.price(group.stop_price, group.tick_size)

@@ -21,6 +21,7 @@ from app.gui.desk import Desk
 from app.gui.dialogs.block import ask_block
 from app.gui.dialogs.changes import AddFundsSheet, MoveStopSheet, TakeProfitSheet
 from app.gui.dialogs.close_percent import ask_percent
+from app.gui.models.changes import stop_words
 from app.gui.models.ladder import ladder_of
 from app.gui.models.trace import trace_of
 from app.gui.panels.detail_tabs import FillList, LegList, OrderList, TraceList
@@ -110,6 +111,7 @@ class GroupDetail(QFrame):
 
     def _body(self) -> QWidget:
         self.chart = LadderChart()
+        self.chart.stop_moved.connect(self.ask_move_stop)
         self.trace = TraceList()
         self.legs = LegList()
         self.orders = OrderList(self._desk.clock.now)
@@ -210,6 +212,8 @@ class GroupDetail(QFrame):
         )
 
     def _show_ladder(self, group: GroupSnapshot) -> None:
+        movable = self.stop_button.isEnabled() and group.stop_price is not None
+        self.chart.let_stop_move(partial(stop_words, group) if movable else None)
         self.chart.set_state(
             ladder_of(group, self._candles, self._candles_timeframe, self._fills, self._desk.clock.now())
         )
@@ -303,10 +307,13 @@ class GroupDetail(QFrame):
         if group is not None:
             ask_percent(sheet_parent(self), group, lambda percent: self._actions.reduce(group.id, percent))
 
-    def ask_move_stop(self) -> None:
+    def ask_move_stop(self, price: Decimal | bool | None = None) -> None:
+        """`price` is where its line was dragged to."""
         group = self.group
         if group is not None:
-            sheet = MoveStopSheet(sheet_parent(self), group, lambda price: self._actions.move_stop(group.id, price))
+            wanted = price if isinstance(price, Decimal) else None
+            act = partial(self._actions.move_stop, group.id)
+            sheet = MoveStopSheet(sheet_parent(self), group, act, wanted)
             self._while_open(sheet, group.id)
 
     def ask_add_funds(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QImage, QWheelEvent
-from PySide6.QtTest import QTest
+from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -85,7 +85,7 @@ ODD_STATES: dict[str, Callable[[], LadderState]] = {
 def test_painting_survives(chart: LadderChart, name: str, size: tuple[int, int]) -> None:
     chart.setMinimumSize(0, 0)
     chart.set_state(ODD_STATES[name]())
-    chart.set_stop_movable(True)
+    chart.let_stop_move(lambda _: "")
     assert not painted(chart, *size).isNull()
 
 
@@ -144,9 +144,9 @@ def test_text_grows_and_nothing_breaks(chart: LadderChart) -> None:
 def test_the_grip_is_drawn_only_where_the_stop_can_be_moved(chart: LadderChart) -> None:
     chart.set_state(ladder())
     still = painted(chart)
-    chart.set_stop_movable(True)
+    chart.let_stop_move(lambda _: "")
     assert painted(chart) != still
-    chart.set_stop_movable(False)
+    chart.let_stop_move(None)
     assert painted(chart) == still
 
 
@@ -345,3 +345,72 @@ def test_what_the_pointer_does_the_keys_do_too(chart: LadderChart) -> None:
     QTest.keyClick(chart, Qt.Key.Key_Home)
     assert len({whole, zoomed, panned}) == 3
     assert chart.window_shown == whole
+
+
+# ------------------------------------------------------------------------------------------- the stop is dragged
+
+
+def dragged() -> LadderState:
+    return priced(D(50), D(2), D("0.01"))
+
+
+def stop_at(chart: LadderChart) -> QPoint:
+    view, state = chart._view, chart.state
+    assert view is not None
+    assert state is not None
+    return QPoint(120, round(view.y(next(line.price for line in state.lines if line.role == "stop"))))
+
+
+def movable(chart: LadderChart, highest: Decimal) -> QSignalSpy:
+    """A stop that may lie up to `highest`."""
+    chart.set_state(dragged())
+    chart.let_stop_move(lambda price: f"{price}" if price <= highest else None)
+    chart.grab()
+    return QSignalSpy(chart.stop_moved)
+
+
+def test_a_dragged_stop_asks_for_the_tick_under_the_pointer(chart: LadderChart) -> None:
+    asked = movable(chart, Decimal(10**6))
+    at = stop_at(chart)
+    QTest.mousePress(chart, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
+    QTest.mouseMove(chart, at + QPoint(0, 12))
+    assert not chart.grab().isNull()
+    QTest.mouseRelease(chart, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at + QPoint(0, 12))
+    assert asked.count() == 1
+    price, state = asked.at(0)[0], chart.state
+    assert state is not None
+    assert price % state.tick_size == 0
+    assert price < next(line.price for line in state.lines if line.role == "stop")
+    assert chart.window_shown == TimeWindow()
+
+
+def test_a_stop_stays_where_it_may_lie(chart: LadderChart) -> None:
+    stop = next(line.price for line in dragged().lines if line.role == "stop")
+    asked = movable(chart, stop)
+    at = stop_at(chart)
+    QTest.mousePress(chart, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at)
+    QTest.mouseMove(chart, at - QPoint(0, 30))
+    QTest.mouseRelease(chart, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at - QPoint(0, 30))
+    assert asked.count() == 0
+
+
+def test_the_arrow_keys_take_the_stop_along_and_escape_restores_it(chart: LadderChart) -> None:
+    asked = movable(chart, Decimal(10**6))
+    QTest.keyClick(chart, Qt.Key.Key_Down)
+    QTest.keyClick(chart, Qt.Key.Key_Escape)
+    QTest.keyClick(chart, Qt.Key.Key_Return)
+    assert asked.count() == 0
+    QTest.keyClick(chart, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(chart, Qt.Key.Key_Return)
+    state = chart.state
+    assert state is not None
+    stop = next(line.price for line in state.lines if line.role == "stop")
+    assert asked.at(0)[0] == stop - 10 * state.tick_size
+
+
+def test_without_leave_the_stop_cannot_be_dragged(chart: LadderChart) -> None:
+    asked = movable(chart, Decimal(10**6))
+    chart.let_stop_move(None)
+    QTest.keyClick(chart, Qt.Key.Key_Down)
+    QTest.keyClick(chart, Qt.Key.Key_Return)
+    assert asked.count() == 0
