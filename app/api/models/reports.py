@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from app.api.models.trading import ExecutionResult
-from app.api.models.values import Answer, Moment, Money
+from app.api.models.values import Answer, Moment, Money, Percent
 
 
 class Alert(Answer):
@@ -39,7 +39,7 @@ class Performance(Answer):
     trades: int
     wins: int
     losses: int
-    win_rate_percent: Money | None
+    win_rate_percent: Percent | None
     average_win: Money | None
     average_loss: Money | None
     profit_factor: Money | None

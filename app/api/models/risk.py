@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 from app.api.models.engine import Emergency
-from app.api.models.values import Answer, Moment, Money
+from app.api.models.values import Answer, Moment, Money, Percent
 
 Ids = Annotated[list[str], BeforeValidator(sorted)]
 
@@ -17,7 +17,7 @@ class Limit(Answer):
     used: Money
     limit: Money
     unit: str
-    share: Money
+    share: Percent
     """Used part, in percent."""
 
 
@@ -32,7 +32,7 @@ class Assessment(Answer):
     account: str
     symbol: str
     timeframe: str
-    loss_percent: Money
+    loss_percent: Percent
     profit: Money
     timer_left_sec: int | None
     eligible: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from app.api.models.values import Answer, FieldProblem, Moment, Money
+from app.api.models.values import Answer, FieldProblem, Moment, Money, Percent
 
 
 class Leg(Answer):
@@ -23,7 +23,7 @@ class Leg(Answer):
     tp_price: Money | None
     exit_price: Money | None
     unrealized_pnl: Money | None
-    unrealized_percent: Money | None
+    unrealized_percent: Percent | None
 
 
 class Pyramid(Answer):
@@ -37,7 +37,7 @@ class Pyramid(Answer):
     open_quantity: Money
     average_entry: Money | None
     unrealized_pnl: Money | None
-    unrealized_percent: Money | None
+    unrealized_percent: Percent | None
     next_tp: Money | None
 
 
@@ -82,7 +82,7 @@ class Position(Answer):
     invested: Money
     realized_pnl: Money
     unrealized_pnl: Money | None
-    unrealized_percent: Money | None
+    unrealized_percent: Percent | None
     reserved: Money
     fees: Money
     funding: Money
@@ -97,7 +97,7 @@ class Position(Answer):
     stop_price: Money | None
     pnl_at_stop: Money | None
     next_tp: Money | None
-    next_tp_distance_percent: Money | None
+    next_tp_distance_percent: Percent | None
     protected: bool | None
     unprotected_since: Moment | None
     estimated: bool
@@ -160,7 +160,7 @@ class Trade(Answer):
     average_exit: Money | None
     invested: Money
     realized_pnl: Money
-    realized_percent: Money | None
+    realized_percent: Percent | None
     fees: Money
     funding: Money
     quote_currency: str
@@ -201,7 +201,7 @@ class Queued(Answer):
     last_replaced_at: Moment
     expires_at: Moment
     price: Money | None
-    loss_percent: Money | None
+    loss_percent: Percent | None
     expected_profit: Money | None
     is_continuation: bool
     is_reserved: bool

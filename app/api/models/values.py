@@ -36,12 +36,23 @@ def _visible(text: str) -> str:
     return shown
 
 
+def _places(value: Decimal) -> int:
+    return len(value.as_tuple().digits)
+
+
 Money = Annotated[
     Decimal,
     BeforeValidator(_from_text),
     PlainSerializer(lambda value: f"{value:f}", return_type=str),
     WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "examples": ["0.00250"]}),
 ]
+Percent = Annotated[
+    Decimal,
+    BeforeValidator(_from_text),
+    PlainSerializer(lambda value: f"{min(value, round(value, 4), key=_places):f}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$", "examples": ["-5.8400"]}),
+]
+"""A computed share, to four places: nobody acts on the fifth."""
 Amount = Annotated[
     Decimal,
     BeforeValidator(_from_text),
