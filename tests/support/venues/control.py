@@ -1,0 +1,79 @@
+"""Prices and faults of a fake that runs by hand, over HTTP on a port of its own."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from aiohttp import web
+
+from app.exchange.paper.board import UnknownMarket
+from tests.support.venues.binance_linear import LOOPBACK, BinanceLinear
+from tests.support.venues.faults import FaultKind
+
+
+class Control:
+    """`POST /price {"symbol": "BTC/USDT:USDT", "price": "61000"}`, `POST /fault {"kind": …, "path": …}`, `POST /clear`,
+    `POST /expire`, `POST /cut`, `POST /funding {"symbol": …, "rate": …}`, `GET /requests`."""
+
+    def __init__(self, venue: BinanceLinear) -> None:
+        self._venue = venue
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, port: int = 0) -> str:
+        app = web.Application()
+        app.router.add_post("/price", self._price)
+        app.router.add_post("/fault", self._fault)
+        app.router.add_post("/clear", self._clear)
+        app.router.add_post("/expire", self._expire)
+        app.router.add_post("/cut", self._cut)
+        app.router.add_post("/funding", self._funding)
+        app.router.add_get("/requests", self._requests)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, LOOPBACK, port).start()
+        return f"http://{LOOPBACK}:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _price(self, request: web.Request) -> web.Response:
+        told = await request.json()
+        try:
+            self._venue.set_price(str(told["symbol"]), Decimal(str(told["price"])))
+        except (UnknownMarket, InvalidOperation, ValueError, KeyError) as error:
+            return web.json_response({"error": repr(error)}, status=400)
+        return web.json_response({})
+
+    async def _fault(self, request: web.Request) -> web.Response:
+        told = await request.json()
+        try:
+            self._venue.faults.arm(FaultKind(told.pop("kind")), **told)
+        except (KeyError, TypeError, ValueError) as error:
+            return web.json_response({"error": repr(error)}, status=400)
+        return web.json_response({})
+
+    async def _clear(self, request: web.Request) -> web.Response:
+        self._venue.faults.clear()
+        return web.json_response({})
+
+    async def _expire(self, request: web.Request) -> web.Response:
+        self._venue.streams.expire_key()
+        return web.json_response({})
+
+    async def _cut(self, request: web.Request) -> web.Response:
+        self._venue.streams.cut_user_streams()
+        return web.json_response({})
+
+    async def _funding(self, request: web.Request) -> web.Response:
+        told = await request.json()
+        self._venue.book.pay_funding(str(told["symbol"]), Decimal(str(told["rate"])))
+        return web.json_response({})
+
+    async def _requests(self, request: web.Request) -> web.Response:
+        return web.json_response(
+            [
+                {"method": item.method, "path": item.path, "status": item.status, "code": item.code}
+                for item in self._venue.requests
+            ]
+        )
