@@ -44,12 +44,16 @@ class Pool(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """So much may be spent in any `seconds`. `header` tells what the venue has counted, where it tells."""
+    """So much may be spent in any `seconds`.
+
+    `header` names the header, in lower case, that tells what is used, or with `tells_rest` what is left.
+    """
 
     pool: Pool
     amount: int
     seconds: float
     header: str | None = None
+    tells_rest: bool = False
 
 
 class Operation(StrEnum):
@@ -105,7 +109,11 @@ class Dialect:
     batch_types: frozenset[OrderType] = PLAIN_TYPES
     amend_types: frozenset[OrderType] = frozenset()
     trade_page: int = 500
-    look_up_by_client_id: bool = True
+    trades_need_symbol: bool = True
+    margin_mode_by_symbol: bool = True
+    look_up_params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    id_beside_client_id: bool = True
+    """Whether ccxt wants an id even where our own is given; elsewhere an id given would hide ours."""
 
     @property
     def is_linear(self) -> bool:
@@ -224,7 +232,7 @@ BINANCE_SPOT = Dialect(
 _BYBIT_OPTIONS: Mapping[str, Any] = _facts(
     adjustForTimeDifference=False, recvWindow=5000, loadAllOptions=False, fetchCurrencies=False
 )
-_BYBIT_BUDGETS = (Budget(Pool.WEIGHT, 600, 5.0), Budget(Pool.ORDERS, 10, 1.0, "x-bapi-limit-status"))
+_BYBIT_BUDGETS = (Budget(Pool.WEIGHT, 600, 5.0), Budget(Pool.ORDERS, 10, 1.0, "x-bapi-limit-status", True))
 
 BYBIT_LINEAR = Dialect(
     name="bybit_linear",
@@ -234,6 +242,7 @@ BYBIT_LINEAR = Dialect(
     client_id_create="clientOrderId",
     client_id_read="orderLinkId",
     hedge_style=HedgeStyle.POSITION_INDEX,
+    margin_mode_by_symbol=False,
     reduce_only_in_hedge=True,
     stop_types=CONDITIONAL_TYPES,
     maker_fee=Decimal("0.0002"),
@@ -242,6 +251,9 @@ BYBIT_LINEAR = Dialect(
     batch_types=frozenset(OrderType),
     amend_types=frozenset(OrderType) - {OrderType.MARKET},
     trade_page=100,
+    trades_need_symbol=False,
+    look_up_params=_facts(acknowledged=True),
+    id_beside_client_id=False,
     options=MappingProxyType(
         {**_BYBIT_OPTIONS, "defaultType": "swap", "defaultSubType": "linear", "fetchMarkets": {"types": ["linear"]}}
     ),
@@ -263,6 +275,9 @@ BYBIT_SPOT = Dialect(
     batch_size=10,
     amend_types=frozenset({OrderType.LIMIT}),
     trade_page=100,
+    trades_need_symbol=False,
+    look_up_params=_facts(acknowledged=True),
+    id_beside_client_id=False,
     options=MappingProxyType({**_BYBIT_OPTIONS, "defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}),
     budgets=_BYBIT_BUDGETS,
     weights=MappingProxyType({}),

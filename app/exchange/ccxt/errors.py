@@ -64,13 +64,15 @@ class Failure:
     """A request that raised.
 
     `answer` is the venue's, None where none came. `is_after_success` says that the venue had answered well and only
-    reading its answer failed. `has_left` is False only where the request provably was never handed to the network.
+    reading its answer failed. `has_left` is False only where the request provably was never handed to the network;
+    `retry_after` then tells in how many seconds it may be.
     """
 
     error: BaseException
     answer: Answer | None = None
     is_after_success: bool = False
     has_left: bool = True
+    retry_after: float | None = None
 
 
 def _refused(refusal: RefusalCode) -> Verdict:
@@ -346,7 +348,7 @@ def outcome(failure: Failure, family: Family, now: datetime) -> Refused | Outcom
         case Kind.LIMITED | Kind.BUSY:
             return NotSent(detail, retry_after(failure.answer, now) or DEFAULT_PAUSE_SEC)
         case Kind.CLOCK | Kind.UNREACHED:
-            return NotSent(detail)
+            return NotSent(detail, failure.retry_after)
         case _:
             return OutcomeUnknown(detail)
 

@@ -1,0 +1,72 @@
+"""The breaker of one account: when its venue does not answer, entries are held instead of heaped up."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from app.base.clock import Clock
+from app.messages.reports import BreakerReport
+
+FAILURES = 5
+WITHIN_SEC = 60.0
+FIRST_SEC = 10.0
+LONGEST_SEC = 300.0
+
+
+class Breaker:
+    """Opens after five failures in a row within a minute, for ten seconds and then ever longer.
+
+    When that time is over one request may try; its success closes the breaker. Exits may always try.
+    """
+
+    def __init__(self, account: str, clock: Clock, tell: Callable[[BreakerReport], None]) -> None:
+        self._account = account
+        self._clock = clock
+        self._tell = tell
+        self._failures: deque[float] = deque(maxlen=FAILURES)
+        self._period = FIRST_SEC
+        self._until: float | None = None
+        self._is_probing = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._until is not None
+
+    def allows(self, is_exit: bool = False) -> bool:
+        """Whether a request may be sent; after the open time one of those asked for is the probe."""
+        if self._until is None or is_exit:
+            return True
+        now = self._clock.monotonic()
+        if now < self._until:
+            return False
+        self._is_probing = True
+        self._until = now + self._period
+        return True
+
+    def retry_after(self) -> float:
+        """Seconds until the next request may try."""
+        return 0.0 if self._until is None else max(self._until - self._clock.monotonic(), 0.0)
+
+    def succeeded(self) -> None:
+        """The venue answered, be it a refusal."""
+        self._failures.clear()
+        if self._until is None:
+            return
+        self._until = None
+        self._is_probing = False
+        self._period = FIRST_SEC
+        self._tell(BreakerReport(self._account, False, self._clock.now()))
+
+    def failed(self, reason: str) -> None:
+        """The venue was not reached, or did not answer."""
+        now = self._clock.monotonic()
+        if self._is_probing:
+            self._is_probing = False
+            self._period = min(self._period * 2, LONGEST_SEC)
+            self._until = now + self._period
+            return
+        self._failures.append(now)
+        if self._until is None and len(self._failures) == FAILURES and now - self._failures[0] <= WITHIN_SEC:
+            self._until = now + self._period
+            self._tell(BreakerReport(self._account, True, self._clock.now(), reason))

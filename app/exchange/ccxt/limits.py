@@ -1,0 +1,149 @@
+"""Rate limits: what is left to spend, and who may spend it first."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from itertools import count
+
+from app.base.clock import Clock, Timer
+from app.exchange.ccxt.dialects import Budget, Pool
+
+SHORTEST_WAIT_SEC = 0.001
+
+
+class Priority(IntEnum):
+    """Who goes first."""
+
+    EXIT = 0
+    """Exits, stops and every cancel."""
+    ENTRY = 1
+    READ = 2
+
+
+KEPT_BACK: Mapping[Priority, float] = {Priority.EXIT: 0.0, Priority.ENTRY: 0.1, Priority.READ: 0.25}
+"""The part of every budget that a priority leaves to those before it."""
+
+
+class Bucket:
+    """One budget. It refills evenly, so that any stretch of its length allows its amount and at most as much again."""
+
+    def __init__(self, budget: Budget, clock: Clock) -> None:
+        self.budget = budget
+        self._clock = clock
+        self._left = float(budget.amount)
+        self._at: float | None = None
+
+    def left(self) -> float:
+        """What may be spent now."""
+        now = self._clock.monotonic()
+        if self._at is not None:
+            gained = (now - self._at) * self.budget.amount / self.budget.seconds
+            self._left = min(self._left + gained, float(self.budget.amount))
+        self._at = now
+        return self._left
+
+    def wait_for(self, cost: int, priority: Priority) -> float:
+        """Seconds until `cost` may be spent, 0 for now."""
+        amount = self.budget.amount
+        short = min(float(cost), amount * (1 - KEPT_BACK[priority])) + amount * KEPT_BACK[priority] - self.left()
+        return max(short, 0.0) * self.budget.seconds / amount
+
+    def spend(self, cost: int) -> None:
+        self._left = self.left() - cost
+
+    def correct(self, headers: Mapping[str, str]) -> None:
+        """Believe the venue where it has counted more than we have."""
+        told = headers.get(self.budget.header) if self.budget.header is not None else None
+        if told is None or not told.strip().isdigit():
+            return
+        rest = int(told) if self.budget.tells_rest else self.budget.amount - int(told)
+        self._left = min(self.left(), float(rest))
+
+
+class Host:
+    """What all accounts of one venue share at one public address: the request weight, and bans."""
+
+    def __init__(self, budgets: Iterable[Budget], clock: Clock) -> None:
+        self.buckets = [Bucket(budget, clock) for budget in budgets if budget.pool is Pool.WEIGHT]
+        self._clock = clock
+        self._paused_until = 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Nothing may be sent for so long; a shorter pause does not end a longer one."""
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+
+    def paused_for(self) -> float:
+        """Seconds that the pause still lasts."""
+        return max(self._paused_until - self._clock.monotonic(), 0.0)
+
+
+@dataclass(order=True, slots=True)
+class _Waiter:
+    priority: Priority
+    number: int
+    weight: int = field(compare=False)
+    orders: int = field(compare=False)
+    turn: asyncio.Future[None] = field(compare=False)
+
+
+class Limiter:
+    """One account's place in the queue for its venue's limits."""
+
+    def __init__(self, host: Host, budgets: Iterable[Budget], clock: Clock) -> None:
+        self.host = host
+        self._orders = [Bucket(budget, clock) for budget in budgets if budget.pool is Pool.ORDERS]
+        self._clock = clock
+        self._waiters: list[_Waiter] = []
+        self._numbers = count()
+        self._timer: Timer | None = None
+
+    async def take(self, priority: Priority, weight: int, orders: int = 0) -> None:
+        """Return when a request of this cost may be sent, and count it as sent."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiters, _Waiter(priority, next(self._numbers), weight, orders, turn))
+        self._serve()
+        await turn
+
+    def correct(self, headers: Mapping[str, str]) -> None:
+        """Learn from an answer's headers, whose names are in lower case."""
+        for bucket in (*self.host.buckets, *self._orders):
+            bucket.correct(headers)
+
+    def used(self) -> dict[Pool, float]:
+        """The fullest part used of each kind of budget, from 0 to 1."""
+        worst: dict[Pool, float] = {}
+        for bucket in (*self.host.buckets, *self._orders):
+            pool = bucket.budget.pool
+            worst[pool] = max(worst.get(pool, 0.0), 1 - bucket.left() / bucket.budget.amount)
+        return worst
+
+    def _serve(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._waiters:
+            first = self._waiters[0]
+            if not first.turn.done():
+                wait = self._wait(first)
+                if wait > 0:
+                    self._timer = self._clock.call_later(max(wait, SHORTEST_WAIT_SEC), self._serve)
+                    return
+                self._spend(first)
+                first.turn.set_result(None)
+            heapq.heappop(self._waiters)
+
+    def _wait(self, waiter: _Waiter) -> float:
+        waits = [self.host.paused_for()]
+        waits += [bucket.wait_for(waiter.weight, waiter.priority) for bucket in self.host.buckets if waiter.weight]
+        waits += [bucket.wait_for(waiter.orders, waiter.priority) for bucket in self._orders if waiter.orders]
+        return max(waits)
+
+    def _spend(self, waiter: _Waiter) -> None:
+        for bucket in self.host.buckets:
+            bucket.spend(waiter.weight)
+        for bucket in self._orders:
+            bucket.spend(waiter.orders)

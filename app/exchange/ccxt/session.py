@@ -1,0 +1,162 @@
+"""Requests to one account's venue: in turn, within the limits, timed right, and with failures that say enough."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from app.base.clock import Clock
+from app.exchange.ccxt.breaker import Breaker
+from app.exchange.ccxt.dialects import Dialect, Operation
+from app.exchange.ccxt.errors import DEFAULT_PAUSE_SEC, Failure, Kind, read_error, retry_after, verdict
+from app.exchange.ccxt.limits import Limiter, Priority
+from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, Trace, make_exchange
+
+T = TypeVar("T")
+RESYNC_SEC = 3600.0
+_TRIES = 2
+
+
+class Held(Exception):
+    """The request was kept back: the breaker is open, or the limits leave no room in time."""
+
+
+class RequestFailed(Exception):
+    """A request raised; `failure` says how far it came."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure.error))
+        self.failure = failure
+
+
+class Session:
+    """One account at ccxt.
+
+    `patience_sec` is how long a request may wait for the limits before it counts as not sent.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        access: Access,
+        clock: Clock,
+        limiter: Limiter,
+        breaker: Breaker,
+        hooks: StreamHooks,
+        make: Callable[[Dialect, Access, StreamHooks], Any] = make_exchange,
+    ) -> None:
+        self.dialect = dialect
+        self.patience_sec = access.timeout_sec
+        self._access = access
+        self._clock = clock
+        self._limiter = limiter
+        self._breaker = breaker
+        self._hooks = hooks
+        self._make = make
+        self._exchange: Any = None
+        self._synced_at: float | None = None
+        self.skew_ms = 0
+
+    @property
+    def exchange(self) -> Any:
+        """ccxt's object, made when it is first asked for."""
+        if self._exchange is None:
+            self._exchange = self._make(self.dialect, self._access, self._hooks)
+        return self._exchange
+
+    async def close(self) -> None:
+        """Close every connection; the next request opens new ones."""
+        exchange, self._exchange, self._synced_at = self._exchange, None, None
+        if exchange is not None:
+            await exchange.close()
+
+    async def read(self, operation: Operation, ask: Callable[[Any], Awaitable[T]]) -> T:
+        """The answer to a question. Raises Retryable or OperatorActionNeeded."""
+        try:
+            return await self.call(operation, Priority.READ, ask)
+        except RequestFailed as failed:
+            raise read_error(failed.failure, self.dialect.family) from failed
+
+    async def call(
+        self, operation: Operation, priority: Priority, ask: Callable[[Any], Awaitable[T]], orders: int = 0
+    ) -> T:
+        """Send a request when it is its turn; after a time-stamp error, which refused it, once more in step.
+
+        Raises RequestFailed.
+        """
+        await self._keep_in_step()
+        for attempt in range(1, _TRIES + 1):
+            try:
+                return await self._send(operation, priority, ask, orders)
+            except RequestFailed as failed:
+                meaning = verdict(failed.failure, self.dialect.family)
+                if meaning.kind is not Kind.CLOCK or attempt == _TRIES:
+                    raise
+                await self.synchronise()
+        raise AssertionError("unreachable")
+
+    async def synchronise(self) -> None:
+        """Measure how far our clock is ahead of the venue's, and sign in the venue's time from now on."""
+        exchange = self.exchange
+        before = exchange.milliseconds()
+        told = await self._send(Operation.TIME, Priority.EXIT, lambda api: api.fetch_time(), 0)
+        self.skew_ms = int((before + exchange.milliseconds()) / 2 - int(told))
+        exchange.options["timeDifference"] = self.skew_ms
+        self._synced_at = self._clock.monotonic()
+
+    async def _keep_in_step(self) -> None:
+        due = self._synced_at is not None and self._clock.monotonic() - self._synced_at > RESYNC_SEC
+        if not due:
+            return
+        self._synced_at = self._clock.monotonic()
+        try:
+            await self.synchronise()
+        except RequestFailed:
+            return
+
+    async def _send(
+        self, operation: Operation, priority: Priority, ask: Callable[[Any], Awaitable[T]], orders: int
+    ) -> T:
+        await self._admit(operation, priority, orders)
+        trace = Trace()
+        token = TRACE.set(trace)
+        try:
+            answer = await ask(self.exchange)
+        except Exception as error:
+            failure = trace.failure(error)
+            self._learn_failure(failure)
+            raise RequestFailed(failure) from error
+        finally:
+            TRACE.reset(token)
+            if trace.answer is not None:
+                self._limiter.correct(trace.answer.headers)
+        self._breaker.succeeded()
+        return answer
+
+    async def _admit(self, operation: Operation, priority: Priority, orders: int) -> None:
+        if not self._breaker.allows(priority is Priority.EXIT):
+            raise RequestFailed(self._held("the exchange does not answer", self._breaker.retry_after()))
+        paused = self._limiter.host.paused_for()
+        if paused > self.patience_sec:
+            raise RequestFailed(self._held("the exchange has asked us to wait", paused))
+        try:
+            async with asyncio.timeout(self.patience_sec):
+                await self._limiter.take(priority, self.dialect.weight(operation), orders)
+        except TimeoutError:
+            raise RequestFailed(self._held("the exchange's limits are used up", DEFAULT_PAUSE_SEC)) from None
+
+    @staticmethod
+    def _held(why: str, seconds: float) -> Failure:
+        return Failure(Held(why), has_left=False, retry_after=seconds)
+
+    def _learn_failure(self, failure: Failure) -> None:
+        if not failure.has_left:
+            return
+        meaning = verdict(failure, self.dialect.family)
+        if meaning.kind is Kind.LIMITED:
+            self._limiter.host.pause(retry_after(failure.answer, self._clock.now()) or DEFAULT_PAUSE_SEC)
+        if meaning.kind in {Kind.UNKNOWN, Kind.UNREACHED, Kind.BUSY}:
+            self._breaker.failed(str(failure.error)[:200])
+        else:
+            self._breaker.succeeded()

@@ -1,0 +1,104 @@
+"""What the venue pushes: own orders and trades, and prices. A stream that breaks is opened again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.base.clock import Clock
+from app.exchange.ccxt.mapping import Raw, Unreadable
+
+FIRST_WAIT_SEC = 1.0
+LONGEST_WAIT_SEC = 30.0
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Takers:
+    """Who is told what, in ccxt's words."""
+
+    order: Callable[[Raw], None]
+    trade: Callable[[Raw], None]
+    ticker: Callable[[Raw], None]
+
+
+class Streams:
+    """The streams of one account; `exchange` gives ccxt's object as it is at the time."""
+
+    def __init__(self, exchange: Callable[[], Any], clock: Clock, takers: Takers, has_marks: bool) -> None:
+        self._exchange = exchange
+        self._clock = clock
+        self._takers = takers
+        self._has_marks = has_marks
+        self._own: list[asyncio.Task[None]] = []
+        self._prices: list[asyncio.Task[None]] = []
+        self._symbols: frozenset[str] = frozenset()
+
+    def start(self) -> None:
+        """Follow our own orders and trades."""
+        takers = self._takers
+        self._own = [
+            self._follow(lambda api: api.watch_my_trades(), lambda rows: self._each(rows, takers.trade)),
+            self._follow(lambda api: api.watch_orders(), lambda rows: self._each(rows, takers.order)),
+        ]
+        self._restart_prices()
+
+    def watch_prices(self, symbols: frozenset[str]) -> None:
+        """From now on follow the prices of exactly these markets."""
+        if symbols == self._symbols:
+            return
+        self._symbols = symbols
+        if self._own:
+            self._restart_prices()
+
+    def stop(self) -> None:
+        """Follow nothing more."""
+        for task in (*self._own, *self._prices):
+            task.cancel()
+        self._own, self._prices = [], []
+
+    def _restart_prices(self) -> None:
+        for task in self._prices:
+            task.cancel()
+        symbols = sorted(self._symbols)
+        watches: list[Callable[[Any], Awaitable[Any]]] = [
+            lambda api: api.watch_bids_asks(symbols),
+            lambda api: api.watch_tickers(symbols),
+        ]
+        if self._has_marks:
+            watches.append(lambda api: api.watch_mark_prices(symbols))
+        self._prices = [self._follow(watch, self._take_tickers) for watch in watches] if symbols else []
+
+    def _take_tickers(self, told: Mapping[str, Raw]) -> None:
+        self._each(told.values(), self._take_ticker)
+
+    def _take_ticker(self, ticker: Raw) -> None:
+        if ticker.get("symbol") in self._symbols:
+            self._takers.ticker(ticker)
+
+    @staticmethod
+    def _each(rows: Iterable[Raw], take: Callable[[Raw], None]) -> None:
+        for row in list(rows):
+            try:
+                take(row)
+            except Unreadable as error:
+                log.warning("a report of the exchange could not be read: %s", error)
+
+    def _follow(self, watch: Callable[[Any], Awaitable[Any]], take: Callable[[Any], None]) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(self._keep_following(watch, take))
+
+    async def _keep_following(self, watch: Callable[[Any], Awaitable[Any]], take: Callable[[Any], None]) -> None:
+        wait = FIRST_WAIT_SEC
+        while True:
+            try:
+                told = await watch(self._exchange())
+            except Exception as error:  # noqa: BLE001 - ccxt raises anything, and a stream must come back from all of it
+                log.info("a stream of the exchange broke: %s", error)
+                await self._clock.sleep(wait)
+                wait = min(wait * 2, LONGEST_WAIT_SEC)
+                continue
+            wait = FIRST_WAIT_SEC
+            take(told)

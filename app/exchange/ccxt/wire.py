@@ -1,0 +1,155 @@
+"""ccxt's exchange object, made so that it tells what became of each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from app.exchange.ccxt.dialects import Dialect
+from app.exchange.ccxt.errors import Answer, Failure
+
+PRIVATE_TOPICS = ("orders", "order", "myTrades")
+
+
+class Environment(StrEnum):
+    LIVE = "live"
+    TESTNET = "testnet"
+    DEMO = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to get into an account. `base_url` sends every request and stream to another host, for tests."""
+
+    api_key: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
+    wallet_address: str = ""
+    environment: Environment = Environment.LIVE
+    base_url: str | None = None
+    timeout_sec: float = 5.0
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known of the request under way."""
+
+    has_left: bool = False
+    is_done: bool = False
+    answer: Answer | None = None
+
+    def begin(self) -> None:
+        self.has_left, self.is_done, self.answer = True, False, None
+
+    def failure(self, error: BaseException) -> Failure:
+        return Failure(error, self.answer, self.is_done, self.has_left)
+
+
+TRACE: ContextVar[Trace | None] = ContextVar("ccxt_trace", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHooks:
+    """Told when the private stream comes up and when it goes down."""
+
+    up: Callable[[], None]
+    down: Callable[[str], None]
+
+
+def redirected(urls: Any, base_url: str) -> Any:
+    """The same addresses at another host; `ws` addresses stay `ws`, and every path stays."""
+    if isinstance(urls, Mapping):
+        return {name: redirected(each, base_url) for name, each in urls.items()}
+    if not isinstance(urls, str) or "://" not in urls:
+        return urls
+    there, here = urlsplit(base_url), urlsplit(urls)
+    is_safe = there.scheme in {"https", "wss"}
+    scheme = ("wss" if is_safe else "ws") if here.scheme in {"ws", "wss"} else ("https" if is_safe else "http")
+    return urlunsplit((scheme, there.netloc, here.path, here.query, here.fragment))
+
+
+def make_exchange(dialect: Dialect, access: Access, hooks: StreamHooks) -> Any:
+    """ccxt's object for this venue: numbers as text, no limiter and no time correction of its own."""
+    kind = _watched(_traced(getattr(import_module("ccxt.pro"), dialect.exchange)), hooks)
+    exchange = kind(
+        {
+            "apiKey": access.api_key,
+            "secret": access.secret,
+            "privateKey": access.private_key,
+            "walletAddress": access.wallet_address,
+            "enableRateLimit": False,
+            "timeout": int(access.timeout_sec * 1000),
+            "options": dict(dialect.options),
+        }
+    )
+    exchange.number = str
+    if access.environment is Environment.TESTNET:
+        exchange.set_sandbox_mode(True)
+    elif access.environment is Environment.DEMO:
+        exchange.enable_demo_trading(True)
+    if access.base_url is not None:
+        exchange.urls["api"] = redirected(exchange.urls["api"], access.base_url)
+    return exchange
+
+
+def _traced(base: Any) -> Any:
+    """`base`, telling the trace of the running call what happens to its request."""
+
+    class Traced(base):  # type: ignore[misc]  # ccxt is untyped
+        async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+            trace = TRACE.get() or Trace()
+            trace.begin()
+            answer = await super().fetch(url, method, headers, body)
+            trace.is_done = True
+            return answer
+
+        def handle_errors(
+            self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any
+        ) -> Any:
+            trace = TRACE.get()
+            if trace is not None:
+                lowered = {str(name).lower(): str(value) for name, value in (headers or {}).items()}
+                trace.answer = Answer(int(code), body or "", lowered)
+            return super().handle_errors(code, reason, url, method, headers, body, *rest)
+
+    return Traced
+
+
+def _watched(base: Any, hooks: StreamHooks) -> Any:
+    """`base`, telling the hooks when the private stream comes and goes."""
+    private: set[str] = set()
+
+    class Watched(base):  # type: ignore[misc]  # ccxt is untyped
+        def currency_to_precision(self, _code: Any, fee: Any, *_rest: Any) -> str:
+            """As it is: streams sum fees in assets whose precision ccxt has not loaded."""
+            return str(fee)
+
+        def on_connected(self, client: Any, message: Any = None) -> None:
+            super().on_connected(client, message)
+            if _is_private(client):
+                private.add(client.url)
+                hooks.up()
+
+        def on_error(self, client: Any, error: Any) -> None:
+            super().on_error(client, error)
+            if client.url in private:
+                private.remove(client.url)
+                hooks.down(str(error))
+
+        def on_close(self, client: Any, error: Any) -> None:
+            super().on_close(client, error)
+            if client.url in private:
+                private.remove(client.url)
+                hooks.down(str(error))
+
+    return Watched
+
+
+def _is_private(client: Any) -> bool:
+    """Whether our own orders and fills come over this stream."""
+    return any(str(topic).split(":")[0] in PRIVATE_TOPICS for topic in (*client.futures, *client.subscriptions))

@@ -1,0 +1,70 @@
+"""The venues' facts agree with the ccxt that is installed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from importlib import import_module
+
+import pytest
+
+from app.domain.values import MarketType, OrderType, PositionMode
+from app.exchange.ccxt.dialects import (
+    ASTER,
+    BINANCE_SPOT,
+    BINANCE_USDM,
+    BYBIT_LINEAR,
+    DIALECTS,
+    Dialect,
+    Operation,
+    Pool,
+)
+
+ALL = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+
+
+@ALL
+def test_ccxt_has_the_class_with_streams(dialect: Dialect) -> None:
+    assert hasattr(import_module("ccxt.pro"), dialect.exchange)
+
+
+@ALL
+def test_every_venue_has_a_budget_of_weight_and_one_of_orders(dialect: Dialect) -> None:
+    assert {budget.pool for budget in dialect.budgets} == set(Pool)
+
+
+@ALL
+def test_a_weight_never_exceeds_the_smallest_budget_of_weight(dialect: Dialect) -> None:
+    least = min(budget.amount for budget in dialect.budgets if budget.pool is Pool.WEIGHT)
+    assert all(dialect.weight(operation) <= least for operation in Operation)
+
+
+@ALL
+def test_only_linear_markets_have_reduce_only(dialect: Dialect) -> None:
+    can = dialect.capabilities(PositionMode.ONE_WAY)
+    assert can.reduce_only == (dialect.market_type is MarketType.LINEAR)
+
+
+def test_aster_never_pays_a_builder_fee() -> None:
+    assert ASTER.options["builderFee"] is False
+
+
+def test_h10_binance_futures_keep_stops_in_a_list_of_their_own() -> None:
+    assert BINANCE_USDM.is_apart(OrderType.STOP_MARKET)
+    assert not BINANCE_USDM.is_apart(OrderType.LIMIT)
+    assert not BYBIT_LINEAR.is_apart(OrderType.STOP_MARKET)
+
+
+def test_h09_binance_futures_take_no_stops_in_batches() -> None:
+    assert BINANCE_USDM.may_batch(OrderType.LIMIT)
+    assert not BINANCE_USDM.may_batch(OrderType.STOP_MARKET)
+
+
+def test_binance_spot_sends_orders_one_by_one() -> None:
+    assert not BINANCE_SPOT.may_batch(OrderType.LIMIT)
+    assert not BINANCE_SPOT.capabilities(PositionMode.ONE_WAY).batch_orders
+
+
+def test_an_accounts_own_fees_replace_the_published_ones() -> None:
+    own = (Decimal(0), Decimal("0.0003"))
+    assert BINANCE_USDM.capabilities(PositionMode.HEDGE, own).fees == own
+    assert BINANCE_USDM.capabilities(PositionMode.HEDGE).fees == (Decimal("0.0002"), Decimal("0.0005"))

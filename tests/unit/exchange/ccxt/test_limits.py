@@ -1,0 +1,147 @@
+"""Who may spend what is left of the limits, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from app.exchange.ccxt.dialects import Budget, Pool
+from app.exchange.ccxt.limits import Host, Limiter, Priority
+from tests.support.clock import ManualClock, settle
+
+WEIGHT = Budget(Pool.WEIGHT, 100, 60.0, "x-used")
+ORDERS = Budget(Pool.ORDERS, 10, 10.0)
+
+
+class Queue:
+    """A limiter whose takers write their names down when it is their turn."""
+
+    def __init__(self, clock: ManualClock, budgets: Sequence[Budget], host: Host | None = None) -> None:
+        self.host = host or Host(budgets, clock)
+        self.limiter = Limiter(self.host, budgets, clock)
+        self.passed: list[str] = []
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def ask(self, name: str, priority: Priority, weight: int, orders: int = 0) -> None:
+        async def take() -> None:
+            await self.limiter.take(priority, weight, orders)
+            self.passed.append(name)
+
+        self.tasks[name] = asyncio.create_task(take())
+        await settle()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def queue(clock: ManualClock) -> Queue:
+    return Queue(clock, (WEIGHT, ORDERS))
+
+
+async def test_what_fits_passes_at_once(queue: Queue) -> None:
+    await queue.ask("a", Priority.EXIT, 60)
+    await queue.ask("b", Priority.EXIT, 40)
+    assert queue.passed == ["a", "b"]
+
+
+async def test_what_does_not_fit_waits_for_the_refill(queue: Queue, clock: ManualClock) -> None:
+    await queue.ask("a", Priority.EXIT, 100)
+    await queue.ask("b", Priority.EXIT, 10)
+    await clock.advance(5.9)
+    assert queue.passed == ["a"]
+    await clock.advance(0.2)
+    assert queue.passed == ["a", "b"]
+
+
+async def test_h28_reads_leave_something_for_orders_and_entries_for_exits(queue: Queue) -> None:
+    await queue.ask("read", Priority.READ, 75)
+    await queue.ask("next read", Priority.READ, 1)
+    await queue.ask("entry", Priority.ENTRY, 15)
+    await queue.ask("next entry", Priority.ENTRY, 1)
+    await queue.ask("exit", Priority.EXIT, 10)
+    assert queue.passed == ["read", "entry", "exit"]
+
+
+async def test_exits_go_before_entries_and_entries_before_reads(queue: Queue, clock: ManualClock) -> None:
+    await queue.ask("first", Priority.EXIT, 100)
+    await queue.ask("read", Priority.READ, 1)
+    await queue.ask("entry", Priority.ENTRY, 1)
+    await queue.ask("exit", Priority.EXIT, 1)
+    await clock.advance(60)
+    assert queue.passed == ["first", "exit", "entry", "read"]
+
+
+async def test_a_request_heavier_than_its_share_passes_when_the_bucket_is_full(queue: Queue) -> None:
+    await queue.ask("read", Priority.READ, 90)
+    assert queue.passed == ["read"]
+
+
+async def test_h27_orders_are_counted_by_themselves(queue: Queue, clock: ManualClock) -> None:
+    await queue.ask("ten", Priority.EXIT, 0, orders=10)
+    await queue.ask("one", Priority.EXIT, 0, orders=1)
+    assert queue.passed == ["ten"]
+    await clock.advance(1)
+    assert queue.passed == ["ten", "one"]
+
+
+async def test_used_weight_told_by_the_venue_corrects_our_count(queue: Queue) -> None:
+    queue.limiter.correct({"x-used": "95"})
+    await queue.ask("a", Priority.EXIT, 10)
+    assert queue.passed == []
+    assert queue.limiter.used()[Pool.WEIGHT] == pytest.approx(0.95)
+
+
+async def test_a_venue_that_counted_less_gives_nothing_back(queue: Queue) -> None:
+    await queue.ask("a", Priority.EXIT, 100)
+    queue.limiter.correct({"x-used": "1", "x-other": "5"})
+    await queue.ask("b", Priority.EXIT, 10)
+    assert queue.passed == ["a"]
+
+
+async def test_nonsense_in_a_header_is_passed_over(queue: Queue) -> None:
+    queue.limiter.correct({"x-used": "many"})
+    await queue.ask("a", Priority.EXIT, 100)
+    assert queue.passed == ["a"]
+
+
+async def test_a_header_may_tell_what_is_left(clock: ManualClock) -> None:
+    queue = Queue(clock, (Budget(Pool.ORDERS, 10, 10.0, "x-left", tells_rest=True),))
+    queue.limiter.correct({"x-left": "2"})
+    await queue.ask("a", Priority.EXIT, 0, orders=3)
+    assert queue.passed == []
+
+
+async def test_h28_a_pause_stops_everybody_until_it_is_over(queue: Queue, clock: ManualClock) -> None:
+    queue.host.pause(30)
+    queue.host.pause(5)
+    await queue.ask("exit", Priority.EXIT, 1)
+    await clock.advance(29.9)
+    assert queue.passed == []
+    await clock.advance(0.2)
+    assert queue.passed == ["exit"]
+
+
+async def test_h28_accounts_at_one_venue_share_its_weight_and_its_bans(queue: Queue, clock: ManualClock) -> None:
+    other = Queue(clock, (WEIGHT, ORDERS), queue.host)
+    await queue.ask("a", Priority.EXIT, 100)
+    await other.ask("b", Priority.EXIT, 10)
+    assert other.passed == []
+    queue.host.pause(30)
+    await clock.advance(20)
+    assert other.passed == []
+    await clock.advance(11)
+    assert other.passed == ["b"]
+
+
+async def test_one_who_gave_up_costs_nothing(queue: Queue, clock: ManualClock) -> None:
+    await queue.ask("a", Priority.EXIT, 100)
+    await queue.ask("gone", Priority.EXIT, 50)
+    queue.tasks["gone"].cancel()
+    await queue.ask("b", Priority.ENTRY, 10)
+    await clock.advance(12.5)
+    assert queue.passed == ["a", "b"]

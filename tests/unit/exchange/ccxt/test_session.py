@@ -1,0 +1,170 @@
+"""How requests travel: in time with the venue, within the limits, and what is learnt when they fail."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from app.base.errors import OperatorActionNeeded, Retryable
+from app.exchange.ccxt.breaker import Breaker
+from app.exchange.ccxt.dialects import ASTER, BINANCE_USDM, Operation
+from app.exchange.ccxt.errors import Answer
+from app.exchange.ccxt.limits import Host, Limiter, Priority
+from app.exchange.ccxt.session import RequestFailed, Session
+from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, make_exchange, redirected
+from tests.support.clock import ManualClock
+
+ccxt = import_module("ccxt")
+HOOKS = StreamHooks(lambda: None, lambda _: None)
+SERVER_AHEAD_MS = 1500
+
+
+class Exchange:
+    """Answers as scripted; the request leaves before each answer."""
+
+    def __init__(self) -> None:
+        self.options: dict[str, Any] = {}
+        self.script: list[Any] = []
+        self.asked = 0
+
+    def milliseconds(self) -> int:
+        return 1_000_000
+
+    async def fetch_time(self) -> int:
+        return self.milliseconds() + SERVER_AHEAD_MS
+
+    async def ask(self) -> Any:
+        self.asked += 1
+        trace = TRACE.get()
+        assert trace is not None
+        trace.begin()
+        step = self.script.pop(0)
+        if isinstance(step, tuple):
+            error, trace.answer = step
+            raise error
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.exchange = Exchange()
+        self.host = Host(BINANCE_USDM.budgets, self.clock)
+        self.breaker = Breaker("main", self.clock, lambda _: None)
+        limiter = Limiter(self.host, BINANCE_USDM.budgets, self.clock)
+        self.session = Session(
+            BINANCE_USDM, Access(), self.clock, limiter, self.breaker, HOOKS, lambda *_: self.exchange
+        )
+
+    async def call(self, priority: Priority = Priority.ENTRY) -> Any:
+        return await self.session.call(Operation.CREATE, priority, lambda api: api.ask(), orders=1)
+
+
+def refused(code: int, status: int = 400, headers: dict[str, str] | None = None) -> tuple[Exception, Answer]:
+    text = json.dumps({"code": code, "msg": "words"})
+    return ccxt.ExchangeError(text), Answer(status, text, headers or {})
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+async def test_the_answer_comes_back(desk: Desk) -> None:
+    desk.exchange.script = ["done"]
+    assert await desk.call() == "done"
+
+
+async def test_h29_our_offset_is_measured_and_used_for_signing(desk: Desk) -> None:
+    await desk.session.synchronise()
+    assert desk.session.skew_ms == -SERVER_AHEAD_MS
+    assert desk.exchange.options["timeDifference"] == -SERVER_AHEAD_MS
+
+
+async def test_h29_a_time_stamp_error_is_tried_once_more_in_step(desk: Desk) -> None:
+    desk.exchange.script = [refused(-1021), "done"]
+    assert await desk.call() == "done"
+    assert desk.exchange.options["timeDifference"] == -SERVER_AHEAD_MS
+
+
+async def test_h29_a_second_time_stamp_error_is_told(desk: Desk) -> None:
+    desk.exchange.script = [refused(-1021), refused(-1021)]
+    with pytest.raises(RequestFailed):
+        await desk.call()
+    assert desk.exchange.asked == 2
+
+
+async def test_h01_a_time_out_is_never_tried_again(desk: Desk) -> None:
+    desk.exchange.script = [ccxt.RequestTimeout("x"), "done"]
+    with pytest.raises(RequestFailed) as raised:
+        await desk.call()
+    assert raised.value.failure.has_left
+    assert desk.exchange.asked == 1
+
+
+async def test_five_time_outs_hold_entries_but_not_exits(desk: Desk) -> None:
+    desk.exchange.script = [*(ccxt.RequestTimeout("x") for _ in range(5)), "done"]
+    for _ in range(5):
+        with pytest.raises(RequestFailed):
+            await desk.call()
+    with pytest.raises(RequestFailed) as raised:
+        await desk.call()
+    assert not raised.value.failure.has_left
+    assert raised.value.failure.retry_after == 10.0
+    assert await desk.call(Priority.EXIT) == "done"
+    assert not desk.breaker.is_open
+
+
+async def test_refusals_are_answers_and_open_no_breaker(desk: Desk) -> None:
+    desk.exchange.script = [refused(-2019) for _ in range(6)]
+    for _ in range(6):
+        with pytest.raises(RequestFailed):
+            await desk.call()
+    assert not desk.breaker.is_open
+
+
+async def test_h28_a_ban_keeps_the_next_request_back(desk: Desk) -> None:
+    desk.exchange.script = [refused(-1003, 418, {"retry-after": "60"})]
+    with pytest.raises(RequestFailed):
+        await desk.call()
+    with pytest.raises(RequestFailed) as raised:
+        await desk.call(Priority.EXIT)
+    assert raised.value.failure.retry_after == 60.0
+    assert desk.exchange.asked == 1
+
+
+async def test_reads_raise_what_the_engine_knows(desk: Desk) -> None:
+    desk.exchange.script = [ccxt.RequestTimeout("x"), refused(-2015)]
+    with pytest.raises(Retryable):
+        await desk.session.read(Operation.POSITIONS, lambda api: api.ask())
+    with pytest.raises(OperatorActionNeeded):
+        await desk.session.read(Operation.POSITIONS, lambda api: api.ask())
+
+
+def test_addresses_move_to_another_host_and_keep_their_paths() -> None:
+    urls = {"rest": "https://fapi.example.com/fapi/v1", "ws": {"own": "wss://fstream.example.com/ws"}, "none": None}
+    assert redirected(urls, "http://127.0.0.1:9100") == {
+        "rest": "http://127.0.0.1:9100/fapi/v1",
+        "ws": {"own": "ws://127.0.0.1:9100/ws"},
+        "none": None,
+    }
+
+
+def test_ccxt_is_made_with_numbers_as_text_and_without_its_limiter() -> None:
+    exchange = make_exchange(BINANCE_USDM, Access(base_url="http://127.0.0.1:1"), HOOKS)
+    assert exchange.number is str
+    assert exchange.enableRateLimit is False
+    assert exchange.urls["api"]["fapiPrivate"].startswith("http://127.0.0.1:1/")
+
+
+def test_aster_is_made_without_the_builder_fee() -> None:
+    assert make_exchange(ASTER, Access(), HOOKS).options["builderFee"] is False
+
+
+def test_secrets_are_not_shown() -> None:
+    assert "hidden" not in repr(Access(api_key="hidden", secret="hidden", private_key="hidden"))
