@@ -118,7 +118,7 @@ def _draw(painter: QPainter, rect: QRect, text: str, color: str, align: Qt.Align
 
 def _widest(painter: QPainter, times: Iterable[str]) -> int:
     """So that the column behind the times begins in one line."""
-    return max((painter.fontMetrics().horizontalAdvance(time) for time in times), default=58)
+    return max((painter.fontMetrics().horizontalAdvance(time) for time in times), default=58) + 2
 
 
 def _part(rect: QRect, left: int, width: int) -> QRect:
