@@ -32,7 +32,6 @@ BY_EQUITY = frozenset({"equity_percent", "risk_percent"})
 PASSES_WITH_TIME = frozenset({"cooldown", "stop_guard", "low_profit"})
 """Refusals that leave a queued signal where it is."""
 _ENTRY_RATE_WINDOW = timedelta(minutes=1)
-_STOPPED = frozenset({CloseReason.STOP_LOSS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,8 @@ class Entry:
 
     `waited_for`, `waiting_since` tell what it waited for there. `reprices` tells whether size and gaps may be counted
     from the present price (`queue.reprice`): not for a signal that was only held while rules were fetched, nor for a
-    reverse. `is_forced`: a person opens it despite the limits on open groups. `grid` is its own where it brings one.
+    reverse. `queued_at_price` is the market's when it began to wait. `is_forced`: a person opens it despite
+    the limits on open groups, or it takes the place of a group that was.
     """
 
     record: SignalRecord
@@ -117,8 +117,8 @@ def _wait(turn: Turn, entry: Entry, reason: QueueReason, trace: list[Checked]) -
 
 
 def _is_news(turn: Turn, entry: Entry, trace: list[Checked]) -> bool:
-    """Whether the checks came out otherwise than the last time."""
-    return turn.signals.get(entry.record.id, entry.record).checks != _kept(trace)
+    """Whether the checks came out otherwise than the last time they ran for it."""
+    return not entry.promoted or turn.signals.get(entry.record.id, entry.record).checks != _kept(trace)
 
 
 def _hold(turn: Turn) -> timedelta:
@@ -221,7 +221,7 @@ def _stops(turn: Turn, identity: Identity) -> Iterable[datetime]:
     everywhere = turn.config.risk.stop_guard_scope == "all"
     groups = turn.recent_groups() if everywhere else turn.recent_groups_on(identity.account, identity.symbol)
     for group in groups:
-        if group.closed_at is not None and group.close_reason in _STOPPED:
+        if group.closed_at is not None and group.close_reason is CloseReason.STOP_LOSS:
             yield group.closed_at
 
 

@@ -32,7 +32,6 @@ _SHOWN = Decimal("0.0001")
 EXIT_BACKOFF_SEC = 0.5
 SEND_BACKOFF_SEC = 0.5
 MOST_BACKOFF_SEC = 30.0
-GIVEN_UP = frozenset({OrderStatus.REJECTED, OrderStatus.LOST})
 
 
 # ---------------------------------------------------------------------------------------------- answers to requests
