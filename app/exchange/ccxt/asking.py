@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-from app.domain.values import OrderSide, OrderType, PositionMode, Side
-from app.exchange.ccxt.dialects import CONDITIONAL_TYPES, Dialect, Family, HedgeStyle
+from app.domain.values import OrderType, PositionMode
+from app.exchange.ccxt.dialects.base import CONDITIONAL_TYPES, Dialect, Params, spelled
 from app.exchange.ccxt.limits import Priority
 from app.exchange.ccxt.mapping import LIMIT_TYPES
 from app.ports.venue import OrderRef, OrderRequest
-
-Params = dict[str, Any]
-
-
-def spelled(value: Decimal) -> str:
-    """A number as venues read it, never with an exponent."""
-    return format(value, "f")
 
 
 def priority_of(request: OrderRequest) -> Priority:
@@ -28,11 +20,14 @@ def priority_of(request: OrderRequest) -> Priority:
 def order_arguments(request: OrderRequest, dialect: Dialect, mode: PositionMode) -> dict[str, Any]:
     """What ccxt's `create_order` takes, by name; its `create_orders` takes a list of the same."""
     is_limit = request.type in LIMIT_TYPES
-    params: Params = {_create_key(request.type, dialect): request.client_order_id}
+    params: Params = {_create_key(request.type, dialect): dialect.sent_id(request.client_order_id)}
     if is_limit:
         params["timeInForce"] = request.time_in_force.value.upper()
-    params |= _trigger(request, dialect)
-    params |= _position(request, dialect, mode)
+    if request.type in CONDITIONAL_TYPES and request.trigger_price is not None:
+        params |= dialect.trigger_words(request, request.trigger_price)
+    if dialect.is_linear:
+        params |= dialect.position_words(request, mode)
+    params |= dialect.order_words(request)
     return {
         "symbol": request.symbol,
         "type": "limit" if is_limit else "market",
@@ -48,42 +43,14 @@ def _create_key(order_type: OrderType, dialect: Dialect) -> str:
     return apart or dialect.client_id_create
 
 
-def _trigger(request: OrderRequest, dialect: Dialect) -> Params:
-    if request.type not in CONDITIONAL_TYPES or request.trigger_price is None:
-        return {}
-    price = spelled(request.trigger_price)
-    is_profit = request.type is OrderType.TAKE_PROFIT_MARKET
-    if dialect.family is not Family.BYBIT:
-        return {"takeProfitPrice" if is_profit else "stopLossPrice": price}
-    if not dialect.is_linear:
-        return {"triggerPrice": price}
-    is_rising = (request.side is OrderSide.BUY) != is_profit
-    return {"triggerPrice": price, "triggerDirection": "ascending" if is_rising else "descending"}
-
-
-def _position(request: OrderRequest, dialect: Dialect, mode: PositionMode) -> Params:
-    if not dialect.is_linear:
-        return {}
-    is_hedged = mode is PositionMode.HEDGE
-    params: Params = {}
-    if dialect.hedge_style is HedgeStyle.POSITION_INDEX:
-        params["positionIdx"] = (1 if request.position_side is Side.LONG else 2) if is_hedged else 0
-    elif is_hedged:
-        params["positionSide"] = request.position_side.value.upper()
-    if request.reduce_only and (not is_hedged or dialect.reduce_only_in_hedge):
-        params["reduceOnly"] = True
-    return params
-
-
 def reference(order: OrderRef, dialect: Dialect) -> tuple[str | None, Params]:
     """The id and the parameters by which ccxt finds an order: always by our own id."""
     is_apart = dialect.is_apart(order.type)
     key = (dialect.trigger_id_read if is_apart else None) or dialect.client_id_read
-    params: Params = {key: order.client_order_id}
+    params: Params = {key: dialect.sent_id(order.client_order_id)}
     if is_apart:
         params |= dialect.trigger_params
-    elif dialect.family is Family.BYBIT and not dialect.is_linear and order.type in CONDITIONAL_TYPES:
-        params["trigger"] = True
+    params |= dialect.reference_words(order)
     return (order.venue_order_id or "") if dialect.id_beside_client_id else None, params
 
 

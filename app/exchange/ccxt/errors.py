@@ -7,13 +7,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 from app.base.clock import EPOCH
 from app.base.errors import AppError, OperatorActionNeeded, Retryable
-from app.exchange.ccxt.dialects import Family
+from app.exchange.ccxt.verdicts import (
+    CLOCK,
+    LIMITED,
+    NO_CHANGE,
+    OPERATOR,
+    UNKNOWN,
+    UNREACHED,
+    Codes,
+    Kind,
+    Verdict,
+    refused,
+)
 from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
 
 DEFAULT_PAUSE_SEC = 1.0
@@ -21,33 +30,7 @@ LONGEST_DETAIL = 300
 BANNED = 418
 TOO_MANY = 429
 SERVER_TROUBLE = 500
-_CODE = re.compile(r'"(?:code|retCode)"\s*:\s*"?(-?\d+)')
 _UNTIL = re.compile(r"until (\d{13})")
-
-
-class Kind(StrEnum):
-    """What became of a request that failed."""
-
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
-    LIMITED = "limited"
-    """Not processed: too many requests."""
-    BUSY = "busy"
-    """Not processed: the venue cannot just now."""
-    CLOCK = "clock"
-    """Not processed: the time stamp was off."""
-    NO_CHANGE = "no_change"
-    """It already is as asked."""
-    OPERATOR = "operator"
-    """Not processed: the key, its permissions or the account must be put right."""
-    UNREACHED = "unreached"
-    """It never left."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    kind: Kind
-    refusal: RefusalCode = RefusalCode.INVALID_ORDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,156 +58,21 @@ class Failure:
     retry_after: float | None = None
 
 
-def _refused(refusal: RefusalCode) -> Verdict:
-    return Verdict(Kind.REFUSED, refusal)
-
-
-_R = RefusalCode
-_UNKNOWN = Verdict(Kind.UNKNOWN)
-_LIMITED = Verdict(Kind.LIMITED)
-_BUSY = Verdict(Kind.BUSY)
-_CLOCK = Verdict(Kind.CLOCK)
-_NO_CHANGE = Verdict(Kind.NO_CHANGE)
-_OPERATOR = Verdict(Kind.OPERATOR, _R.PERMISSION)
-_UNREACHED = Verdict(Kind.UNREACHED)
-
-BINANCE_CODES: Mapping[str, Verdict] = MappingProxyType(
-    {
-        "-1000": _UNKNOWN,
-        "-1001": _UNKNOWN,
-        "-1002": _OPERATOR,
-        "-1003": _LIMITED,
-        "-1006": _UNKNOWN,
-        "-1007": _UNKNOWN,
-        "-1008": _BUSY,
-        "-1010": _refused(_R.INVALID_ORDER),
-        "-1013": _refused(_R.INVALID_ORDER),
-        "-1015": _LIMITED,
-        "-1016": _BUSY,
-        "-1021": _CLOCK,
-        "-1022": _OPERATOR,
-        "-1111": _refused(_R.PRECISION),
-        "-1121": _refused(_R.HALTED),
-        "-2010": _refused(_R.INVALID_ORDER),
-        "-2011": _refused(_R.NOT_FOUND),
-        "-2013": _refused(_R.NOT_FOUND),
-        "-2014": _OPERATOR,
-        "-2015": _OPERATOR,
-        "-2018": _refused(_R.INSUFFICIENT_BALANCE),
-        "-2019": _refused(_R.INSUFFICIENT_BALANCE),
-        "-2021": _refused(_R.WOULD_TRIGGER),
-        "-2022": _refused(_R.REDUCE_ONLY),
-        "-2027": _refused(_R.LEVERAGE),
-        "-2028": _refused(_R.LEVERAGE),
-        "-4003": _refused(_R.PRECISION),
-        "-4005": _refused(_R.INVALID_ORDER),
-        "-4014": _refused(_R.PRECISION),
-        "-4023": _refused(_R.PRECISION),
-        "-4028": _refused(_R.LEVERAGE),
-        "-4045": _refused(_R.INVALID_ORDER),
-        "-4046": _NO_CHANGE,
-        "-4059": _NO_CHANGE,
-        "-4061": _refused(_R.INVALID_ORDER),
-        "-4116": _refused(_R.DUPLICATE_ID),
-        "-4118": _refused(_R.REDUCE_ONLY),
-        "-4120": _refused(_R.INVALID_ORDER),
-        "-4131": _refused(_R.INVALID_ORDER),
-        "-4140": _refused(_R.HALTED),
-        "-4141": _refused(_R.HALTED),
-        "-4161": _refused(_R.LEVERAGE),
-        "-4164": _refused(_R.MIN_NOTIONAL),
-        "-4192": _refused(_R.PERMISSION),
-        "-4400": _refused(_R.PERMISSION),
-        "-4411": _refused(_R.PERMISSION),
-        "-5022": _refused(_R.INVALID_ORDER),
-        "-5027": _NO_CHANGE,
-    }
-)
-
-BYBIT_CODES: Mapping[str, Verdict] = MappingProxyType(
-    {
-        "10000": _UNKNOWN,
-        "10001": _refused(_R.INVALID_ORDER),
-        "10002": _CLOCK,
-        "10003": _OPERATOR,
-        "10004": _OPERATOR,
-        "10005": _OPERATOR,
-        "10006": _LIMITED,
-        "10010": _OPERATOR,
-        "10016": _UNKNOWN,
-        "10018": _LIMITED,
-        "10429": _LIMITED,
-        "33004": _OPERATOR,
-        "34040": _NO_CHANGE,
-        "110001": _refused(_R.NOT_FOUND),
-        "110003": _refused(_R.INVALID_ORDER),
-        "110004": _refused(_R.INSUFFICIENT_BALANCE),
-        "110006": _refused(_R.INSUFFICIENT_BALANCE),
-        "110007": _refused(_R.INSUFFICIENT_BALANCE),
-        "110008": _refused(_R.NOT_FOUND),
-        "110010": _refused(_R.NOT_FOUND),
-        "110012": _refused(_R.INSUFFICIENT_BALANCE),
-        "110013": _refused(_R.LEVERAGE),
-        "110017": _refused(_R.REDUCE_ONLY),
-        "110025": _NO_CHANGE,
-        "110026": _NO_CHANGE,
-        "110043": _NO_CHANGE,
-        "110045": _refused(_R.INSUFFICIENT_BALANCE),
-        "110072": _refused(_R.DUPLICATE_ID),
-        "110074": _refused(_R.HALTED),
-        "110079": _BUSY,
-        "110092": _refused(_R.WOULD_TRIGGER),
-        "110093": _refused(_R.WOULD_TRIGGER),
-        "110094": _refused(_R.MIN_NOTIONAL),
-        "170121": _refused(_R.HALTED),
-        "170131": _refused(_R.INSUFFICIENT_BALANCE),
-        "170134": _refused(_R.PRECISION),
-        "170136": _refused(_R.MIN_NOTIONAL),
-        "170137": _refused(_R.PRECISION),
-        "170140": _refused(_R.MIN_NOTIONAL),
-        "170141": _refused(_R.DUPLICATE_ID),
-        "170146": _UNKNOWN,
-        "170147": _UNKNOWN,
-        "170151": _refused(_R.HALTED),
-        "170157": _refused(_R.HALTED),
-        "170213": _refused(_R.NOT_FOUND),
-    }
-)
-
-CODES: Mapping[Family, Mapping[str, Verdict]] = MappingProxyType(
-    {Family.BINANCE: BINANCE_CODES, Family.BYBIT: BYBIT_CODES, Family.ASTER: BINANCE_CODES}
-)
-
-_PHRASES: tuple[tuple[str, Verdict], ...] = (
-    ("insufficient balance", _refused(_R.INSUFFICIENT_BALANCE)),
-    ("duplicate order sent", _refused(_R.DUPLICATE_ID)),
-    ("trigger immediately", _refused(_R.WOULD_TRIGGER)),
-    ("market is closed", _refused(_R.HALTED)),
-    ("not permitted for this account", _refused(_R.PERMISSION)),
-    ("notional", _refused(_R.MIN_NOTIONAL)),
-    ("percent_price", _refused(_R.INVALID_ORDER)),
-    ("lot_size", _refused(_R.PRECISION)),
-    ("price_filter", _refused(_R.PRECISION)),
-)
-"""For codes that say only "rejected"; the first phrase found in the text decides."""
-
-VAGUE_CODES = frozenset({"-1013", "-2010"})
-
 _CLASSES: tuple[tuple[str, Verdict], ...] = (
-    ("RateLimitExceeded", _LIMITED),
-    ("DDoSProtection", _LIMITED),
-    ("InvalidNonce", _CLOCK),
-    ("NoChange", _NO_CHANGE),
-    ("AuthenticationError", _OPERATOR),
-    ("InsufficientFunds", _refused(_R.INSUFFICIENT_BALANCE)),
-    ("OrderNotFound", _refused(_R.NOT_FOUND)),
-    ("DuplicateOrderId", _refused(_R.DUPLICATE_ID)),
-    ("OrderImmediatelyFillable", _refused(_R.WOULD_TRIGGER)),
-    ("ContractUnavailable", _refused(_R.HALTED)),
-    ("MarketClosed", _refused(_R.HALTED)),
-    ("BadSymbol", _refused(_R.HALTED)),
-    ("RestrictedLocation", _OPERATOR),
-    ("ExchangeError", _refused(_R.INVALID_ORDER)),
+    ("RateLimitExceeded", LIMITED),
+    ("DDoSProtection", LIMITED),
+    ("InvalidNonce", CLOCK),
+    ("NoChange", NO_CHANGE),
+    ("AuthenticationError", OPERATOR),
+    ("InsufficientFunds", refused(RefusalCode.INSUFFICIENT_BALANCE)),
+    ("OrderNotFound", refused(RefusalCode.NOT_FOUND)),
+    ("DuplicateOrderId", refused(RefusalCode.DUPLICATE_ID)),
+    ("OrderImmediatelyFillable", refused(RefusalCode.WOULD_TRIGGER)),
+    ("ContractUnavailable", refused(RefusalCode.HALTED)),
+    ("MarketClosed", refused(RefusalCode.HALTED)),
+    ("BadSymbol", refused(RefusalCode.HALTED)),
+    ("RestrictedLocation", OPERATOR),
+    ("ExchangeError", refused(RefusalCode.INVALID_ORDER)),
 )
 """ccxt's classes by name, the narrower first; whatever is none of these has an unknown outcome."""
 
@@ -244,57 +92,41 @@ def _causes(error: BaseException) -> list[BaseException]:
     return found
 
 
-def code_of(text: str) -> str | None:
-    """The venue's error code in its answer, None where it has none."""
-    found = _CODE.search(text)
-    return found.group(1) if found else None
-
-
-def verdict_of_code(code: str, text: str, family: Family) -> Verdict | None:
-    """What a code means, None for one that the table does not have."""
-    if code in VAGUE_CODES:
-        lower = text.lower()
-        for phrase, verdict in _PHRASES:
-            if phrase in lower:
-                return verdict
-    return CODES[family].get(code)
-
-
-def verdict(failure: Failure, family: Family) -> Verdict:
+def verdict(failure: Failure, codes: Codes) -> Verdict:
     """What became of the request.
 
     The venue's own code decides before ccxt's class does. A request that may have reached the venue, and was not
     definitely answered, has an unknown outcome.
     """
     if failure.is_after_success:
-        return _UNKNOWN
+        return UNKNOWN
     if failure.answer is None:
         return _without_answer(failure)
-    return _with_answer(failure, failure.answer, family)
+    return _with_answer(failure, failure.answer, codes)
 
 
 def _without_answer(failure: Failure) -> Verdict:
     if not failure.has_left:
         local = _by_class(failure.error)
-        return local if local.kind is Kind.REFUSED else _UNREACHED
+        return local if local.kind is Kind.REFUSED else UNREACHED
     chain = [failure.error, *_causes(failure.error)]
-    return _UNREACHED if any(_names(each) & _NEVER_LEFT for each in chain) else _UNKNOWN
+    return UNREACHED if any(_names(each) & _NEVER_LEFT for each in chain) else UNKNOWN
 
 
-def _with_answer(failure: Failure, answer: Answer, family: Family) -> Verdict:
-    code = code_of(answer.text)
-    if code is not None and (known := verdict_of_code(code, answer.text, family)) is not None:
+def _with_answer(failure: Failure, answer: Answer, codes: Codes) -> Verdict:
+    code = codes.code_in(answer.text)
+    if code is not None and (known := codes.meaning(code, answer.text)) is not None:
         return known
     if answer.status in {BANNED, TOO_MANY}:
-        return _LIMITED
+        return LIMITED
     if answer.status >= SERVER_TROUBLE or code is None:
-        return _UNKNOWN
+        return UNKNOWN
     return _by_class(failure.error)
 
 
 def _by_class(error: BaseException) -> Verdict:
     names = _names(error)
-    return next((meaning for name, meaning in _CLASSES if name in names), _UNKNOWN)
+    return next((meaning for name, meaning in _CLASSES if name in names), UNKNOWN)
 
 
 def retry_after(answer: Answer | None, now: datetime) -> float | None:
@@ -338,9 +170,9 @@ def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_DETAIL else text[: LONGEST_DETAIL - 1] + "…"
 
 
-def outcome(failure: Failure, family: Family, now: datetime) -> Refused | OutcomeUnknown | NotSent:
+def outcome(failure: Failure, codes: Codes, now: datetime) -> Refused | OutcomeUnknown | NotSent:
     """The answer to a request that would have changed something."""
-    meaning = verdict(failure, family)
+    meaning = verdict(failure, codes)
     detail = detail_of(failure)
     match meaning.kind:
         case Kind.REFUSED | Kind.OPERATOR | Kind.NO_CHANGE:
@@ -353,18 +185,18 @@ def outcome(failure: Failure, family: Family, now: datetime) -> Refused | Outcom
             return OutcomeUnknown(detail)
 
 
-def read_error(failure: Failure, family: Family) -> AppError:
+def read_error(failure: Failure, codes: Codes) -> AppError:
     """What to raise for a read that failed: a person must act, or it may well work later."""
-    meaning = verdict(failure, family)
+    meaning = verdict(failure, codes)
     detail = detail_of(failure)
     if meaning.kind is Kind.OPERATOR or (meaning.kind is Kind.REFUSED and meaning.refusal is RefusalCode.PERMISSION):
         return OperatorActionNeeded(f"the exchange refuses this key or account: {detail}")
     return Retryable(detail)
 
 
-def setting_error(failure: Failure, family: Family) -> AppError | None:
+def setting_error(failure: Failure, codes: Codes) -> AppError | None:
     """What to raise for a setting that could not be made; None where it already is so."""
-    meaning = verdict(failure, family)
+    meaning = verdict(failure, codes)
     if meaning.kind is Kind.NO_CHANGE:
         return None
     if meaning.kind in {Kind.REFUSED, Kind.OPERATOR}:
@@ -372,13 +204,13 @@ def setting_error(failure: Failure, family: Family) -> AppError | None:
     return Retryable(detail_of(failure))
 
 
-def batch_refusal(info: Mapping[str, Any], family: Family) -> Refused | OutcomeUnknown | NotSent | None:
+def batch_refusal(info: Mapping[str, Any], codes: Codes) -> Refused | OutcomeUnknown | NotSent | None:
     """The failure of one order in an answered batch, from its part of the answer; None where it was taken."""
     code = str(info.get("code", "0"))
     if code in {"0", "200", "None"}:
         return None
     words = str(info.get("msg") or "")
-    meaning = verdict_of_code(code, words, family) or _refused(_R.INVALID_ORDER)
+    meaning = codes.meaning(code, words) or refused(RefusalCode.INVALID_ORDER)
     detail = _shortened(f"{code}: {words}")
     if meaning.kind is Kind.UNKNOWN:
         return OutcomeUnknown(detail)

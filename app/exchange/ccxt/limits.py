@@ -10,7 +10,7 @@ from enum import IntEnum
 from itertools import count
 
 from app.base.clock import Clock, Timer
-from app.exchange.ccxt.dialects import Budget, Pool
+from app.exchange.ccxt.dialects.base import Budget, Pool
 
 SHORTEST_WAIT_SEC = 0.001
 

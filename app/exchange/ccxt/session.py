@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from app.base.clock import Clock
 from app.exchange.ccxt.breaker import Breaker
-from app.exchange.ccxt.dialects import Dialect, Operation
-from app.exchange.ccxt.errors import DEFAULT_PAUSE_SEC, Failure, Kind, read_error, retry_after, verdict
+from app.exchange.ccxt.dialects.base import Dialect, Operation
+from app.exchange.ccxt.errors import DEFAULT_PAUSE_SEC, Failure, read_error, retry_after, verdict
 from app.exchange.ccxt.limits import Limiter, Priority
+from app.exchange.ccxt.verdicts import Kind
 from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, Trace, make_exchange
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ class Session:
         try:
             return await self.call(operation, Priority.READ, ask)
         except RequestFailed as failed:
-            raise read_error(failed.failure, self.dialect.family) from failed
+            raise read_error(failed.failure, self.dialect.codes) from failed
 
     async def call(
         self, operation: Operation, priority: Priority, ask: Callable[[Any], Awaitable[T]], orders: int = 0
@@ -90,7 +91,7 @@ class Session:
             try:
                 return await self._send(operation, priority, ask, orders)
             except RequestFailed as failed:
-                meaning = verdict(failed.failure, self.dialect.family)
+                meaning = verdict(failed.failure, self.dialect.codes)
                 if meaning.kind is not Kind.CLOCK or attempt == _TRIES:
                     raise
                 await self.synchronise()
@@ -153,7 +154,7 @@ class Session:
     def _learn_failure(self, failure: Failure) -> None:
         if not failure.has_left:
             return
-        meaning = verdict(failure, self.dialect.family)
+        meaning = verdict(failure, self.dialect.codes)
         if meaning.kind is Kind.LIMITED:
             self._limiter.host.pause(retry_after(failure.answer, self._clock.now()) or DEFAULT_PAUSE_SEC)
         if meaning.kind in {Kind.UNKNOWN, Kind.UNREACHED, Kind.BUSY}:

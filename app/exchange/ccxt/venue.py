@@ -14,9 +14,9 @@ from app.base.errors import AppError, Retryable
 from app.domain.market import Quote
 from app.domain.values import PositionMode
 from app.exchange.ccxt import mapping
-from app.exchange.ccxt.asking import batches, order_arguments, priority_of, reference, spelled
+from app.exchange.ccxt.asking import batches, order_arguments, priority_of, reference
 from app.exchange.ccxt.breaker import Breaker
-from app.exchange.ccxt.dialects import CONDITIONAL_TYPES, Dialect, Operation
+from app.exchange.ccxt.dialects.base import CONDITIONAL_TYPES, Dialect, Operation, spelled
 from app.exchange.ccxt.errors import batch_refusal, outcome, read_error, setting_error
 from app.exchange.ccxt.limits import Host, Limiter, Priority
 from app.exchange.ccxt.mapping import Raw
@@ -107,7 +107,7 @@ class CcxtVenue:
                 await self._came_up.wait()
         except RequestFailed as failed:
             await self.close()
-            raise read_error(failed.failure, self._dialect.family) from failed
+            raise read_error(failed.failure, self._dialect.codes) from failed
         except TimeoutError:
             await self.close()
             raise Retryable("the exchange's private stream does not come up") from None
@@ -198,7 +198,7 @@ class CcxtVenue:
                 Operation.CREATE, priority_of(request), lambda api: api.create_order(**arguments), orders=1
             )
         except RequestFailed as failed:
-            return outcome(failed.failure, self._dialect.family, self._clock.now())
+            return outcome(failed.failure, self._dialect.codes, self._clock.now())
         return self._accepted(told, request)
 
     async def _create_batch(self, group: list[OrderRequest]) -> list[SubmitOutcome]:
@@ -211,13 +211,13 @@ class CcxtVenue:
                 orders=len(group),
             )
         except RequestFailed as failed:
-            return [outcome(failed.failure, self._dialect.family, self._clock.now()) for _ in group]
+            return [outcome(failed.failure, self._dialect.codes, self._clock.now()) for _ in group]
         if len(told) != len(group):
             return [OutcomeUnknown("the exchange answered for another number of orders") for _ in group]
         return [self._batch_outcome(order, request) for order, request in zip(told, group, strict=True)]
 
     def _batch_outcome(self, order: Raw, request: OrderRequest) -> SubmitOutcome:
-        refused = batch_refusal(mapping.info_of(order), self._dialect.family)
+        refused = batch_refusal(mapping.info_of(order), self._dialect.codes)
         return self._accepted(order, request) if refused is None else refused
 
     def _accepted(self, order: Raw, request: OrderRequest) -> SubmitOutcome:
@@ -235,7 +235,7 @@ class CcxtVenue:
                 Operation.CANCEL, Priority.EXIT, lambda api: api.cancel_order(found_by, order.symbol, params)
             )
         except RequestFailed as failed:
-            return outcome(failed.failure, self._dialect.family, self._clock.now())
+            return outcome(failed.failure, self._dialect.codes, self._clock.now())
         return await self._as_it_stands(order)
 
     async def amend_order(self, order: OrderRef, quantity: Decimal, price: Decimal | None) -> AmendOutcome:
@@ -249,7 +249,7 @@ class CcxtVenue:
         try:
             await self._amend(order, now.order, quantity, price)
         except RequestFailed as failed:
-            return outcome(failed.failure, self._dialect.family, self._clock.now())
+            return outcome(failed.failure, self._dialect.codes, self._clock.now())
         return await self._as_it_stands(order)
 
     async def _amend(self, order: OrderRef, now: OrderReport, quantity: Decimal, price: Decimal | None) -> None:
@@ -289,7 +289,7 @@ class CcxtVenue:
         try:
             await self._session.call(Operation.SETTING, Priority.ENTRY, ask)
         except RequestFailed as failed:
-            error = setting_error(failed.failure, self._dialect.family)
+            error = setting_error(failed.failure, self._dialect.codes)
             if error is not None:
                 raise error from failed
 
@@ -305,7 +305,7 @@ class CcxtVenue:
                 report = await self._with_child(report, child, priority)
             return Found(await self._with_fills(report, child or report.venue_order_id))
         except RequestFailed as failed:
-            answer = outcome(failed.failure, self._dialect.family, self._clock.now())
+            answer = outcome(failed.failure, self._dialect.codes, self._clock.now())
             if isinstance(answer, Refused):
                 return NotFound() if answer.code is RefusalCode.NOT_FOUND else OutcomeUnknown(answer.detail)
             return answer
@@ -442,9 +442,9 @@ class CcxtVenue:
                 )
                 self._owners[order_id] = mapping.text(told.get("clientOrderId"))
             except RequestFailed as failed:
-                answer = outcome(failed.failure, self._dialect.family, self._clock.now())
+                answer = outcome(failed.failure, self._dialect.codes, self._clock.now())
                 if not isinstance(answer, Refused) or answer.code is not RefusalCode.NOT_FOUND:
-                    raise read_error(failed.failure, self._dialect.family) from failed
+                    raise read_error(failed.failure, self._dialect.codes) from failed
                 self._owners[order_id] = None
         return self._owners[order_id]
 

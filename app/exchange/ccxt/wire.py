@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from app.exchange.ccxt.dialects import Dialect
+from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.errors import Answer, Failure
 
 PRIVATE_TOPICS = ("orders", "order", "myTrades")

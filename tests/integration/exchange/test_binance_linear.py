@@ -12,7 +12,7 @@ from app.base.clock import system_clock
 from app.domain.market import MarketRules
 from app.domain.order import OrderStatus
 from app.domain.values import MarketType, OrderSide, OrderType, PositionMode
-from app.exchange.ccxt.dialects import BINANCE_USDM
+from app.exchange.ccxt.dialects.binance import BINANCE_USDM
 from app.exchange.ccxt.limits import Host
 from app.exchange.ccxt.venue import CcxtVenue
 from app.exchange.ccxt.wire import Access

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from app.domain.values import OrderSide, OrderType, PositionMode, Side, TimeInForce
-from app.exchange.ccxt.asking import batches, order_arguments, priority_of, reference, spelled
-from app.exchange.ccxt.dialects import ASTER, BINANCE_SPOT, BINANCE_USDM, BYBIT_LINEAR, BYBIT_SPOT, DIALECTS, Dialect
+from app.exchange.ccxt.asking import batches, order_arguments, priority_of, reference
+from app.exchange.ccxt.dialects import DIALECTS
+from app.exchange.ccxt.dialects.aster import ASTER_LINEAR
+from app.exchange.ccxt.dialects.base import Dialect, spelled
+from app.exchange.ccxt.dialects.binance import BINANCE_SPOT, BINANCE_USDM
+from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR, BYBIT_SPOT
 from app.exchange.ccxt.limits import Priority
 from app.ports.venue import OrderRef, OrderRequest
 
@@ -65,7 +69,7 @@ def test_numbers_never_have_an_exponent() -> None:
     assert spelled(Decimal("1E+3")) == "1000"
 
 
-@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
 @pytest.mark.parametrize("request_", [ENTRY, STOP], ids=["entry", "stop"])
 def test_h01_every_order_carries_our_id(dialect: Dialect, request_: OrderRequest) -> None:
     assert request_.client_order_id in params(request_, dialect).values()
@@ -77,7 +81,7 @@ def test_h09_a_stop_on_binance_futures_is_named_as_the_algo_service_wants() -> N
 
 def test_a_take_profit_is_told_from_a_stop() -> None:
     profit = replace(STOP, type=OrderType.TAKE_PROFIT_MARKET, trigger_price=Decimal(160))
-    assert params(profit, ASTER)["takeProfitPrice"] == "160"
+    assert params(profit, ASTER_LINEAR)["takeProfitPrice"] == "160"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +108,7 @@ def test_spot_orders_never_carry_reduce_only_or_a_position() -> None:
     [
         (BINANCE_USDM, ONE_WAY, {"reduceOnly": True}),
         (BINANCE_USDM, HEDGE, {"positionSide": "LONG"}),
-        (ASTER, HEDGE, {"positionSide": "LONG"}),
+        (ASTER_LINEAR, HEDGE, {"positionSide": "LONG"}),
         (BYBIT_LINEAR, ONE_WAY, {"positionIdx": 0, "reduceOnly": True}),
         (BYBIT_LINEAR, HEDGE, {"positionIdx": 1, "reduceOnly": True}),
     ],

@@ -8,18 +8,13 @@ from importlib import import_module
 import pytest
 
 from app.domain.values import MarketType, OrderType, PositionMode
-from app.exchange.ccxt.dialects import (
-    ASTER,
-    BINANCE_SPOT,
-    BINANCE_USDM,
-    BYBIT_LINEAR,
-    DIALECTS,
-    Dialect,
-    Operation,
-    Pool,
-)
+from app.exchange.ccxt.dialects import DIALECTS
+from app.exchange.ccxt.dialects.aster import ASTER_LINEAR
+from app.exchange.ccxt.dialects.base import Dialect, Operation, Pool
+from app.exchange.ccxt.dialects.binance import BINANCE_SPOT, BINANCE_USDM
+from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR
 
-ALL = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+ALL = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
 
 
 @ALL
@@ -45,7 +40,7 @@ def test_only_linear_markets_have_reduce_only(dialect: Dialect) -> None:
 
 
 def test_aster_never_pays_a_builder_fee() -> None:
-    assert ASTER.options["builderFee"] is False
+    assert ASTER_LINEAR.options["builderFee"] is False
 
 
 def test_h10_binance_futures_keep_stops_in_a_list_of_their_own() -> None:

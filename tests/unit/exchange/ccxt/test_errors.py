@@ -13,13 +13,11 @@ import aiohttp
 import pytest
 
 from app.base.errors import OperatorActionNeeded, Retryable
-from app.exchange.ccxt.dialects import Family
+from app.exchange.ccxt.dialects.binance import BINANCE_CODES
+from app.exchange.ccxt.dialects.bybit import BYBIT_CODES
 from app.exchange.ccxt.errors import (
-    BINANCE_CODES,
-    BYBIT_CODES,
     Answer,
     Failure,
-    Kind,
     batch_refusal,
     outcome,
     read_error,
@@ -27,6 +25,7 @@ from app.exchange.ccxt.errors import (
     setting_error,
     verdict,
 )
+from app.exchange.ccxt.verdicts import Codes, Kind
 from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
 
 ccxt = import_module("ccxt")
@@ -52,9 +51,9 @@ def after(error: Exception, cause: BaseException) -> Failure:
     return Failure(error)
 
 
-def told(failure: Failure, family: Family = Family.BINANCE) -> Any:
+def told(failure: Failure, codes: Codes = BINANCE_CODES) -> Any:
     """The refusal's code, or which of the other outcomes it is."""
-    answer = outcome(failure, family, NOW)
+    answer = outcome(failure, codes, NOW)
     match answer:
         case Refused(code=code):
             return code
@@ -116,9 +115,9 @@ REFUSED_CONNECTION = aiohttp.ClientConnectorError(KEY, OSError(errno.ECONNREFUSE
     ],
 )
 def test_each_code_of_binance_means_one_thing(code: int, meaning: object) -> None:
-    assert str(code) in BINANCE_CODES
+    assert str(code) in BINANCE_CODES.table
     assert told(binance(code)) == meaning
-    assert told(binance(code), Family.ASTER) == meaning
+    assert told(binance(code), BINANCE_CODES) == meaning
 
 
 @pytest.mark.parametrize(
@@ -168,8 +167,8 @@ def test_each_code_of_binance_means_one_thing(code: int, meaning: object) -> Non
     ],
 )
 def test_each_code_of_bybit_means_one_thing(code: int, meaning: object) -> None:
-    assert str(code) in BYBIT_CODES
-    assert told(bybit(code), Family.BYBIT) == meaning
+    assert str(code) in BYBIT_CODES.table
+    assert told(bybit(code), BYBIT_CODES) == meaning
 
 
 @pytest.mark.parametrize(
@@ -193,21 +192,21 @@ def test_the_words_decide_where_the_code_only_says_rejected(code: int, words: st
 
 @pytest.mark.parametrize("code", ["-4046", "-4059", "-5027"])
 def test_h31_no_need_to_change_is_success_on_binance(code: str) -> None:
-    assert BINANCE_CODES[code].kind is Kind.NO_CHANGE
-    assert setting_error(binance(int(code)), Family.BINANCE) is None
+    assert BINANCE_CODES.table[code].kind is Kind.NO_CHANGE
+    assert setting_error(binance(int(code)), BINANCE_CODES) is None
 
 
 @pytest.mark.parametrize("code", ["110025", "110026", "110043", "34040"])
 def test_h31_no_need_to_change_is_success_on_bybit(code: str) -> None:
-    assert setting_error(bybit(int(code)), Family.BYBIT) is None
+    assert setting_error(bybit(int(code)), BYBIT_CODES) is None
 
 
 def test_a_setting_that_is_refused_needs_a_person() -> None:
-    assert isinstance(setting_error(binance(-4028), Family.BINANCE), OperatorActionNeeded)
+    assert isinstance(setting_error(binance(-4028), BINANCE_CODES), OperatorActionNeeded)
 
 
 def test_a_setting_that_got_no_answer_may_be_tried_again() -> None:
-    assert isinstance(setting_error(Failure(ccxt.RequestTimeout("x")), Family.BINANCE), Retryable)
+    assert isinstance(setting_error(Failure(ccxt.RequestTimeout("x")), BINANCE_CODES), Retryable)
 
 
 def test_h01_a_time_out_leaves_the_outcome_unknown() -> None:
@@ -222,7 +221,7 @@ def test_h01_a_503_leaves_the_outcome_unknown() -> None:
 def test_h42_a_page_of_html_leaves_the_outcome_unknown() -> None:
     failure = Failure(ccxt.ExchangeError("x"), Answer(500, "<html>oops</html>", {}))
     assert told(failure) == UNKNOWN
-    assert isinstance(read_error(failure, Family.ASTER), Retryable)
+    assert isinstance(read_error(failure, BINANCE_CODES), Retryable)
 
 
 def test_h01_a_connection_cut_after_sending_leaves_the_outcome_unknown() -> None:
@@ -262,7 +261,7 @@ def test_a_code_that_nobody_knows_is_judged_by_ccxts_class() -> None:
 
 
 def test_h28_a_429_waits_as_long_as_the_venue_says() -> None:
-    answer = outcome(binance(-1003, status=429, headers={"retry-after": "7"}), Family.BINANCE, NOW)
+    answer = outcome(binance(-1003, status=429, headers={"retry-after": "7"}), BINANCE_CODES, NOW)
     assert answer == NotSent("-1003: words", 7.0)
 
 
@@ -273,7 +272,7 @@ def test_h28_a_ban_waits_until_the_time_it_names() -> None:
 
 
 def test_h28_a_418_without_a_code_was_not_sent() -> None:
-    answer = outcome(Failure(ccxt.DDoSProtection("x"), Answer(418, "", {"retry-after": "120"})), Family.BINANCE, NOW)
+    answer = outcome(Failure(ccxt.DDoSProtection("x"), Answer(418, "", {"retry-after": "120"})), BINANCE_CODES, NOW)
     assert isinstance(answer, NotSent)
     assert answer.retry_after == 120.0
 
@@ -290,27 +289,27 @@ def test_a_reset_in_the_past_waits_for_nothing_and_nonsense_is_no_time() -> None
 
 
 def test_h29_a_time_stamp_error_is_a_clock_to_put_right() -> None:
-    assert verdict(binance(-1021), Family.BINANCE).kind is Kind.CLOCK
-    assert verdict(bybit(10002), Family.BYBIT).kind is Kind.CLOCK
+    assert verdict(binance(-1021), BINANCE_CODES).kind is Kind.CLOCK
+    assert verdict(bybit(10002), BYBIT_CODES).kind is Kind.CLOCK
 
 
 def test_a_read_with_a_bad_key_needs_a_person() -> None:
-    assert isinstance(read_error(binance(-2015), Family.BINANCE), OperatorActionNeeded)
-    assert isinstance(read_error(bybit(10003), Family.BYBIT), OperatorActionNeeded)
+    assert isinstance(read_error(binance(-2015), BINANCE_CODES), OperatorActionNeeded)
+    assert isinstance(read_error(bybit(10003), BYBIT_CODES), OperatorActionNeeded)
 
 
 def test_h04_a_read_without_an_answer_may_be_tried_again() -> None:
-    assert isinstance(read_error(after(ccxt.ExchangeNotAvailable("x"), REFUSED_CONNECTION), Family.BINANCE), Retryable)
+    assert isinstance(read_error(after(ccxt.ExchangeNotAvailable("x"), REFUSED_CONNECTION), BINANCE_CODES), Retryable)
 
 
 def test_the_detail_is_the_venues_own_code_and_text() -> None:
-    assert outcome(binance(-2019, "Margin is insufficient."), Family.BINANCE, NOW) == Refused(
+    assert outcome(binance(-2019, "Margin is insufficient."), BINANCE_CODES, NOW) == Refused(
         R.INSUFFICIENT_BALANCE, "-2019: Margin is insufficient."
     )
 
 
 def test_a_long_answer_is_shortened() -> None:
-    answer = outcome(Failure(ccxt.ExchangeError("x"), Answer(500, "x" * 1000, {})), Family.BINANCE, NOW)
+    answer = outcome(Failure(ccxt.ExchangeError("x"), Answer(500, "x" * 1000, {})), BINANCE_CODES, NOW)
     assert len(answer.detail) == 300
 
 
@@ -329,4 +328,4 @@ def test_a_long_answer_is_shortened() -> None:
     ],
 )
 def test_one_order_of_a_batch_is_judged_by_its_own_part_of_the_answer(info: dict[str, Any], meaning: object) -> None:
-    assert batch_refusal(info, Family.BINANCE) == meaning
+    assert batch_refusal(info, BINANCE_CODES) == meaning

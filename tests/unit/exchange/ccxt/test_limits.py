@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.exchange.ccxt.dialects import Budget, Pool
+from app.exchange.ccxt.dialects.base import Budget, Pool
 from app.exchange.ccxt.limits import Host, Limiter, Priority
 from tests.support.clock import ManualClock, settle
 

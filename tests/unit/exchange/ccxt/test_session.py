@@ -10,7 +10,9 @@ import pytest
 
 from app.base.errors import OperatorActionNeeded, Retryable
 from app.exchange.ccxt.breaker import Breaker
-from app.exchange.ccxt.dialects import ASTER, BINANCE_USDM, Operation
+from app.exchange.ccxt.dialects.aster import ASTER_LINEAR
+from app.exchange.ccxt.dialects.base import Operation
+from app.exchange.ccxt.dialects.binance import BINANCE_USDM
 from app.exchange.ccxt.errors import Answer
 from app.exchange.ccxt.limits import Host, Limiter, Priority
 from app.exchange.ccxt.session import RequestFailed, Session
@@ -163,7 +165,7 @@ def test_ccxt_is_made_with_numbers_as_text_and_without_its_limiter() -> None:
 
 
 def test_aster_is_made_without_the_builder_fee() -> None:
-    assert make_exchange(ASTER, Access(), HOOKS).options["builderFee"] is False
+    assert make_exchange(ASTER_LINEAR, Access(), HOOKS).options["builderFee"] is False
 
 
 def test_secrets_are_not_shown() -> None:

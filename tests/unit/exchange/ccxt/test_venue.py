@@ -13,7 +13,7 @@ import pytest
 from app.base.errors import OperatorActionNeeded, Retryable
 from app.domain.order import OrderStatus
 from app.domain.values import OrderSide, OrderType, Side, TimeInForce
-from app.exchange.ccxt.dialects import BINANCE_USDM
+from app.exchange.ccxt.dialects.binance import BINANCE_USDM
 from app.exchange.ccxt.errors import Answer
 from app.exchange.ccxt.limits import Host
 from app.exchange.ccxt.venue import CcxtVenue
