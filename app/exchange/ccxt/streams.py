@@ -54,6 +54,9 @@ class Streams:
         if self._own:
             self._restart_prices()
 
+    def watches(self, symbol: str) -> bool:
+        return symbol in self._symbols
+
     def stop(self) -> None:
         """Follow nothing more."""
         for task in (*self._own, *self._prices):

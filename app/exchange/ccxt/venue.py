@@ -153,6 +153,10 @@ class CcxtVenue:
     def watch_prices(self, symbols: frozenset[str]) -> None:
         self._streams.watch_prices(symbols)
 
+    def watches(self, symbol: str) -> bool:
+        """Whether this market's prices are streamed."""
+        return self._streams.watches(symbol)
+
     def _take_ticker(self, ticker: Raw) -> None:
         symbol = str(ticker["symbol"])
         quote = mapping.quote_of(ticker, self._quotes.get(symbol), self._clock.now())

@@ -16,6 +16,7 @@ from app.base.clock import Clock, system_clock
 from app.base.config.groups import AccountConfig
 from app.domain.market import Quote
 from app.exchange.paper.board import PriceBoard
+from app.exchange.paper.ledger import Ledger
 from tests.support.venues.binance_book import (
     AccountEvent,
     AlgoEvent,
@@ -89,6 +90,11 @@ class BinanceLinear:
         self._runner: web.AppRunner | None = None
         trading = Trading(self.book)
         self._endpoints = _endpoints(trading, Reading(self.book, trading, self.clock, self.now), self.streams)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The account's books as they are, for judges."""
+        return self.book.ledger
 
     def now(self) -> int:
         """The venue's clock in milliseconds."""
