@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from app.domain.order import RESTING, Order, OrderStatus
-from app.domain.values import ZERO, OrderRole
+from app.domain.values import ZERO, OrderRole, OrderType
 from app.domain.wanted import Place, Wanted, place_of
 
 
@@ -34,7 +34,7 @@ class Means:
     `most` is the market's largest quantity of one order.
     """
 
-    can_amend: bool
+    amendable: frozenset[OrderType]
     exit_room: Decimal | None
     most: Decimal | None = None
 
@@ -94,7 +94,7 @@ def _adjust(wish: Wanted, present: Sequence[Order], means: Means, result: Differ
 def _can_become(wish: Wanted, order: Order, means: Means) -> bool:
     """Whether the order can be amended to the wish; one whose amendment was refused (it has a `retry_at`) cannot."""
     is_small_enough = means.most is None or order.filled + wish.quantity <= means.most
-    is_open_to_it = means.can_amend and order.retry_at is None and is_small_enough
+    is_open_to_it = wish.type in means.amendable and order.retry_at is None and is_small_enough
     return is_open_to_it and _same_kind(wish, order) and _has_room(wish, order, means)
 
 

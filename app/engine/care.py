@@ -297,7 +297,7 @@ def _mend_orders(turn: Turn, group: Group, terrain: Terrain, account: AccountSta
     live = turn.live_orders(group.id)
     wishes = wanted_orders(group, live, terrain)
     room = None if terrain.reduce_only else group.open_quantity
-    gap = difference(wishes, live, Means(account.capabilities.amend, room, terrain.rules.max_qty))
+    gap = difference(wishes, live, Means(account.capabilities.amend_types, room, terrain.rules.max_qty))
     _place(turn, group, gap.place, terrain, account)
     for amendment in gap.amend:
         _amend(turn, amendment)

@@ -38,7 +38,8 @@ class Capabilities:
     stop_market: bool
     stop_limit: bool
     take_profit_market: bool
-    amend: bool
+    amend_types: frozenset[OrderType]
+    """Types of orders that can be changed where they rest."""
     batch_orders: bool
     fees: tuple[Decimal, Decimal]
     """Maker and taker fee as fractions of the notional."""

@@ -13,7 +13,7 @@ from app.domain.client_order_id import Namespace
 from app.domain.grid import plan_legs
 from app.domain.group import Group, Pyramid, book_entry
 from app.domain.market import MarketRules, Quote
-from app.domain.values import Identity, MarketType, PositionMode, Side
+from app.domain.values import Identity, MarketType, OrderType, PositionMode, Side
 from app.engine import emergency, offsetting
 from app.engine.entries import blocked_by
 from app.engine.queueing import Selection
@@ -32,7 +32,7 @@ CAPABILITIES = Capabilities(
     stop_market=True,
     stop_limit=True,
     take_profit_market=True,
-    amend=True,
+    amend_types=frozenset({OrderType.LIMIT}),
     batch_orders=True,
     fees=(Decimal("0.0002"), Decimal("0.0005")),
 )

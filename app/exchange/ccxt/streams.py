@@ -9,20 +9,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.base.clock import Clock
+from app.base.errors import AppError
 from app.exchange.ccxt.mapping import Raw, Unreadable
+from app.exchange.ccxt.wire import is_private
 
 FIRST_WAIT_SEC = 1.0
 LONGEST_WAIT_SEC = 30.0
+PRICES_SILENT_SEC = 10.0
+"""Prices that have not moved for so long are asked for: a market at rest and a dead stream look alike."""
 log = logging.getLogger(__name__)
+
+
+class SilentStream(Exception):
+    """Why a connection that is still open was given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Takers:
-    """Who is told what, in ccxt's words."""
+    """Who is told what, in ccxt's words. `ask` reads the prices of some markets and tells whether one has moved."""
 
     order: Callable[[Raw], None]
     trade: Callable[[Raw], None]
     ticker: Callable[[Raw], None]
+    ask: Callable[[frozenset[str]], Awaitable[bool]]
 
 
 class Streams:
@@ -36,22 +45,29 @@ class Streams:
         self._own: list[asyncio.Task[None]] = []
         self._prices: list[asyncio.Task[None]] = []
         self._symbols: frozenset[str] = frozenset()
+        self._is_open = False
+        self._price_at = 0.0
 
-    def start(self) -> None:
-        """Follow our own orders and trades."""
+    def start(self, follow_own: bool = True) -> None:
+        """Follow our own orders and trades, where the venue pushes them, and the prices that were asked for."""
+        self._is_open = True
+        if follow_own:
+            self._follow_own()
+        self._restart_prices()
+
+    def _follow_own(self) -> None:
         takers = self._takers
         self._own = [
             self._follow(lambda api: api.watch_my_trades(), lambda rows: self._each(rows, takers.trade)),
             self._follow(lambda api: api.watch_orders(), lambda rows: self._each(rows, takers.order)),
         ]
-        self._restart_prices()
 
     def watch_prices(self, symbols: frozenset[str]) -> None:
         """From now on follow the prices of exactly these markets."""
         if symbols == self._symbols:
             return
         self._symbols = symbols
-        if self._own:
+        if self._is_open:
             self._restart_prices()
 
     def watches(self, symbol: str) -> bool:
@@ -59,6 +75,7 @@ class Streams:
 
     def stop(self) -> None:
         """Follow nothing more."""
+        self._is_open = False
         for task in (*self._own, *self._prices):
             task.cancel()
         self._own, self._prices = [], []
@@ -67,20 +84,47 @@ class Streams:
         for task in self._prices:
             task.cancel()
         symbols = sorted(self._symbols)
-        watches: list[Callable[[Any], Awaitable[Any]]] = [
-            lambda api: api.watch_bids_asks(symbols),
-            lambda api: api.watch_tickers(symbols),
-        ]
-        if self._has_marks:
+        watches: list[Callable[[Any], Awaitable[Any]]] = [lambda api: api.watch_tickers(symbols)]
+        has = self._exchange().has
+        if has.get("watchBidsAsks"):
+            watches.append(lambda api: api.watch_bids_asks(symbols))
+        if self._has_marks and has.get("watchMarkPrices"):
             watches.append(lambda api: api.watch_mark_prices(symbols))
+        self._price_at = self._clock.monotonic()
         self._prices = [self._follow(watch, self._take_tickers) for watch in watches] if symbols else []
+        if symbols:
+            self._prices.append(asyncio.get_running_loop().create_task(self._watch_over_prices()))
 
     def _take_tickers(self, told: Mapping[str, Raw]) -> None:
+        self._price_at = self._clock.monotonic()
         self._each(told.values(), self._take_ticker)
 
     def _take_ticker(self, ticker: Raw) -> None:
         if ticker.get("symbol") in self._symbols:
             self._takers.ticker(ticker)
+
+    async def _watch_over_prices(self) -> None:
+        """Ask where the stream says nothing; where the price has moved meanwhile, the stream is dead."""
+        while True:
+            silent = self._clock.monotonic() - self._price_at
+            if silent < PRICES_SILENT_SEC:
+                await self._clock.sleep(PRICES_SILENT_SEC - silent)
+                continue
+            self._price_at = self._clock.monotonic()
+            try:
+                has_moved = await self._takers.ask(self._symbols)
+            except AppError as error:
+                log.info("prices could not be read: %s", error)
+                continue
+            if has_moved:
+                log.info("the price stream has fallen silent; it is opened again")
+                self.hang_up(private=False)
+
+    def hang_up(self, private: bool) -> None:
+        """Drop the connections of the private stream, or of the others: following them opens new ones."""
+        for client in list(self._exchange().clients.values()):
+            if is_private(client) == private:
+                client.on_error(SilentStream("fell silent"))
 
     @staticmethod
     def _each(rows: Iterable[Raw], take: Callable[[Raw], None]) -> None:

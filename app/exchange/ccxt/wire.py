@@ -131,7 +131,7 @@ def _watched(base: Any, hooks: StreamHooks) -> Any:
 
         def on_connected(self, client: Any, message: Any = None) -> None:
             super().on_connected(client, message)
-            if _is_private(client):
+            if is_private(client):
                 private.add(client.url)
                 hooks.up()
 
@@ -150,6 +150,6 @@ def _watched(base: Any, hooks: StreamHooks) -> Any:
     return Watched
 
 
-def _is_private(client: Any) -> bool:
+def is_private(client: Any) -> bool:
     """Whether our own orders and fills come over this stream."""
     return any(str(topic).split(":")[0] in PRIVATE_TOPICS for topic in (*client.futures, *client.subscriptions))

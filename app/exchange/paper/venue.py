@@ -97,7 +97,7 @@ class PaperVenue:
             stop_market=True,
             stop_limit=True,
             take_profit_market=True,
-            amend=True,
+            amend_types=frozenset(OrderType) - {OrderType.MARKET},
             batch_orders=True,
             fees=(self._config.fees.maker, self._config.fees.taker),
         )

@@ -64,6 +64,7 @@ class Operation(StrEnum):
     AMEND = "amend"
     LOOK_UP = "look_up"
     OPEN_ORDERS = "open_orders"
+    OPEN_ORDERS_OF_MARKET = "open_orders_of_market"
     POSITIONS = "positions"
     BALANCES = "balances"
     FILLS = "fills"
@@ -179,7 +180,7 @@ class Dialect:
             stop_market=OrderType.STOP_MARKET in self.stop_types,
             stop_limit=OrderType.STOP_LIMIT in self.stop_types,
             take_profit_market=OrderType.TAKE_PROFIT_MARKET in self.stop_types,
-            amend=bool(self.amend_types),
+            amend_types=self.amend_types,
             batch_orders=self.batch_size > 1,
             fees=fees or (self.maker_fee, self.taker_fee),
         )

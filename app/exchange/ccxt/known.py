@@ -1,0 +1,61 @@
+"""What one session has learnt of its account: markets, whose orders are whose, and how our own stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from app.domain.market import MarketRules, Quote
+from app.domain.order import RESTING, OrderStatus
+from app.exchange.ccxt.mapping import Raw, child_order_id
+from app.messages.reports import OrderReport
+
+LIVE = frozenset({*RESTING, OrderStatus.PENDING_CANCEL})
+
+
+class Known:
+    """Nothing of it outlives the session; it is learnt from answers and streams alike."""
+
+    def __init__(self) -> None:
+        self.symbols: set[str] = set()
+        self.rules: dict[str, MarketRules] = {}
+        self.quotes: dict[str, Quote] = {}
+        self.settings: dict[str, tuple[Decimal, str]] = {}
+        """Leverage and margin mode that were set, by symbol."""
+        self.live: dict[str, OrderReport] = {}
+        """Orders with a client id that were live when they were last told of, by that id."""
+        self._owners: dict[str, str | None] = {}
+
+    def owner(self, venue_order_id: str | None) -> str | None:
+        """The client id under which an order was made."""
+        return None if venue_order_id is None else self._owners.get(venue_order_id)
+
+    def is_asked(self, venue_order_id: str) -> bool:
+        """Whether it is known whose the order is, be it nobody's."""
+        return venue_order_id in self._owners
+
+    def note_owner(self, venue_order_id: str, client_order_id: str | None) -> None:
+        self._owners.setdefault(venue_order_id, client_order_id)
+
+    def owned(self, report: OrderReport) -> OrderReport:
+        """The order under the id that it was made with: a triggered stop lives on as another order."""
+        owner = self.owner(report.venue_order_id)
+        return report if owner is None else replace(report, client_order_id=owner)
+
+    def learn(self, report: OrderReport, raw: Raw) -> None:
+        """Remember an order as it was just told."""
+        self.symbols.add(report.symbol)
+        client_id = report.client_order_id
+        if client_id is None:
+            return
+        for order_id in (report.venue_order_id, child_order_id(raw)):
+            if order_id is not None:
+                self._owners.setdefault(order_id, client_id)
+        if report.status in LIVE:
+            self.live[client_id] = report
+        else:
+            self.live.pop(client_id, None)
+
+    def leverages(self) -> Mapping[str, Decimal]:
+        return {symbol: leverage for symbol, (leverage, _) in self.settings.items()}

@@ -1,0 +1,273 @@
+"""Questions to one account's venue, and their answers in our words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from app.base.clock import EPOCH, Clock
+from app.base.errors import AppError, Retryable
+from app.exchange.ccxt import mapping
+from app.exchange.ccxt.asking import reference
+from app.exchange.ccxt.dialects.base import Operation
+from app.exchange.ccxt.errors import outcome, read_error
+from app.exchange.ccxt.known import Known
+from app.exchange.ccxt.limits import Priority
+from app.exchange.ccxt.mapping import Raw
+from app.exchange.ccxt.session import RequestFailed, Session
+from app.messages.reports import (
+    BalanceReport,
+    Candle,
+    FillReport,
+    Found,
+    FundingReport,
+    LookUpOutcome,
+    MarketReport,
+    NotFound,
+    OrderReport,
+    OutcomeUnknown,
+    PositionReport,
+    PriceReport,
+    RefusalCode,
+    Refused,
+)
+from app.ports.venue import OrderRef
+
+TRADE_WINDOW = timedelta(days=7) - timedelta(milliseconds=1)
+FUNDING_PAGE = 1000
+MOST_SYMBOLS_ASKED_SINGLY = 8
+"""Up to so many markets it is cheaper to ask for each one's orders than for all the account's."""
+
+
+class Reader:
+    """Reads raise Retryable or OperatorActionNeeded; a failed read is never an empty answer."""
+
+    def __init__(self, account: str, session: Session, clock: Clock, known: Known) -> None:
+        self._account = account
+        self._session = session
+        self._dialect = session.dialect
+        self._clock = clock
+        self._known = known
+
+    # ------------------------------------------------------------------ one order
+
+    async def look_up(self, order: OrderRef, priority: Priority = Priority.READ) -> LookUpOutcome:
+        try:
+            told = await self._ask_for(order, priority)
+            report = self._order(told, order)
+            child = mapping.child_order_id(told)
+            if child is not None:
+                report = await self._with_child(report, child, priority)
+            return Found(await self._with_fills(report, child or report.venue_order_id))
+        except RequestFailed as failed:
+            answer = outcome(failed.failure, self._dialect.codes, self._clock.now())
+            if isinstance(answer, Refused):
+                return NotFound() if answer.code is RefusalCode.NOT_FOUND else OutcomeUnknown(answer.detail)
+            return answer
+        except AppError as error:
+            return OutcomeUnknown(str(error))
+
+    def _order(self, told: Raw, ref: OrderRef | None = None) -> OrderReport:
+        report = mapping.order_report(told, self._account, self._clock.now(), ref=ref)
+        report = self._known.owned(report)
+        self._known.learn(report, told)
+        return report
+
+    async def _ask_for(self, order: OrderRef, priority: Priority) -> Raw:
+        found_by, params = reference(order, self._dialect)
+        params |= self._dialect.look_up_params
+        told: Raw = await self._session.call(
+            Operation.LOOK_UP, priority, lambda api: api.fetch_order(found_by, order.symbol, params)
+        )
+        return told
+
+    async def _with_child(self, stop: OrderReport, child: str, priority: Priority) -> OrderReport:
+        """A triggered stop as the plain order that it became. Raises RequestFailed."""
+        told = await self._session.call(Operation.LOOK_UP, priority, lambda api: api.fetch_order(child, stop.symbol))
+        now = mapping.order_report(told, self._account, self._clock.now())
+        return replace(stop, status=now.status, filled=now.filled, average=now.average, at=now.at)
+
+    async def _with_fills(self, report: OrderReport, order_id: str) -> OrderReport:
+        """The order with its executions, without them where they cannot be had just now."""
+        if not report.filled:
+            return report
+        try:
+            rows = await self._session.read(
+                Operation.FILLS, lambda api: api.fetch_my_trades(report.symbol, None, None, {"orderId": order_id})
+            )
+        except AppError:
+            return report
+        own = [row for row in rows if str(row.get("order")) == order_id and mapping.is_trade(row)]
+        now = self._clock.now()
+        fills = (mapping.fill_report(row, self._account, now, report.client_order_id) for row in own)
+        return replace(report, fills=tuple(fills))
+
+    # ------------------------------------------------------------------ markets and prices
+
+    async def load_market(self, symbol: str) -> MarketReport | None:
+        if not self._session.exchange.markets:
+            await self._session.read(Operation.MARKETS, lambda api: api.load_markets())
+        market = self._session.exchange.markets.get(symbol)
+        tiers = await self._tiers(symbol) if market is not None and self._dialect.is_linear else []
+        rules = None if market is None else mapping.market_rules(market, tiers)
+        if rules is None or rules.market_type is not self._dialect.market_type:
+            return None
+        self._known.rules[symbol] = rules
+        self._known.symbols.add(symbol)
+        price = self.price(symbol, await self._ticker(symbol))
+        return MarketReport(rules, None if price is None else price.quote)
+
+    def price(self, symbol: str, ticker: Raw) -> PriceReport | None:
+        """The market's quote with what the ticker adds to it; None while nothing is known."""
+        quote = mapping.quote_of(ticker, self._known.quotes.get(symbol), self._clock.now())
+        if quote is None:
+            return None
+        self._known.quotes[symbol] = quote
+        return PriceReport(self._account, symbol, quote)
+
+    async def prices(self, symbols: Iterable[str]) -> list[PriceReport]:
+        """Present prices of some markets, asked for because their stream does not tell them."""
+        wanted = sorted(symbols)
+        if self._session.exchange.has.get("fetchBidsAsks"):
+            told = await self._session.read(Operation.TICKER, lambda api: api.fetch_bids_asks(wanted))
+        else:
+            told = {symbol: await self._ticker(symbol) for symbol in wanted}
+        reports = (self.price(symbol, told[symbol]) for symbol in wanted if symbol in told)
+        return [report for report in reports if report is not None]
+
+    async def _ticker(self, symbol: str) -> Raw:
+        told: Raw = await self._session.read(Operation.TICKER, lambda api: api.fetch_ticker(symbol))
+        return told
+
+    async def _tiers(self, symbol: str) -> Sequence[Raw]:
+        """Maintenance tiers, none where the venue does not tell them."""
+        if not self._session.exchange.has.get("fetchLeverageTiers"):
+            return []
+        try:
+            told = await self._session.read(Operation.SETTING, lambda api: api.fetch_leverage_tiers([symbol]))
+        except Retryable:
+            return []
+        tiers: Sequence[Raw] = told.get(symbol) or []
+        return tiers
+
+    async def candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
+        rows = await self._session.read(Operation.CANDLES, lambda api: api.fetch_ohlcv(symbol, timeframe, None, limit))
+        return mapping.candles(rows)
+
+    # ------------------------------------------------------------------ the account
+
+    async def open_orders(self) -> Sequence[OrderReport]:
+        """All live orders, conditional ones too."""
+        return await self._open_orders(Operation.OPEN_ORDERS, None)
+
+    async def open_orders_of(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
+        """Those of some markets, at the least weight."""
+        if len(symbols) > MOST_SYMBOLS_ASKED_SINGLY:
+            return await self.open_orders()
+        asked = (self._open_orders(Operation.OPEN_ORDERS_OF_MARKET, symbol) for symbol in symbols)
+        return [report for reports in await asyncio.gather(*asked) for report in reports]
+
+    async def _open_orders(self, operation: Operation, symbol: str | None) -> list[OrderReport]:
+        lists: list[dict[str, Any]] = [{}]
+        if self._dialect.triggers_apart:
+            lists.append(dict(self._dialect.trigger_params))
+        told = await asyncio.gather(*(self._list(operation, symbol, params) for params in lists))
+        return [self._order(row) for rows in told for row in rows]
+
+    async def _list(self, operation: Operation, symbol: str | None, params: dict[str, Any]) -> list[Raw]:
+        rows: list[Raw] = await self._session.read(
+            operation, lambda api: api.fetch_open_orders(symbol, None, None, params)
+        )
+        return rows
+
+    async def positions(self) -> Sequence[PositionReport]:
+        if not self._dialect.is_linear:
+            return []
+        rows = await self._session.read(Operation.POSITIONS, lambda api: api.fetch_positions())
+        reports = mapping.positions(rows, self._account, self._clock.now(), self._known.leverages())
+        self._known.symbols.update(report.symbol for report in reports)
+        return reports
+
+    async def balances(self) -> Sequence[BalanceReport]:
+        told = await self._session.read(Operation.BALANCES, lambda api: api.fetch_balance())
+        return mapping.balances(told, self._account, self._clock.now())
+
+    async def fills(self, since: datetime) -> Sequence[FillReport]:
+        """Since then, of the markets met in this session where the venue tells them by market only."""
+        symbols: Sequence[str | None] = [None]
+        if self._dialect.trades_need_symbol:
+            await self.positions()
+            symbols = sorted(self._known.symbols)
+        pages = await asyncio.gather(*(self._trades(symbol, since) for symbol in symbols))
+        return [await self._fill(row) for rows in pages for row in rows if mapping.is_trade(row)]
+
+    async def _trades(self, symbol: str | None, since: datetime) -> list[Raw]:
+        return await self._pages(
+            since,
+            self._dialect.trade_page,
+            Operation.FILLS,
+            lambda api, start, end: api.fetch_my_trades(symbol, start, self._dialect.trade_page, {"until": end}),
+        )
+
+    async def _pages(
+        self, since: datetime, size: int, operation: Operation, ask: Callable[[Any, int, int], Any]
+    ) -> list[Raw]:
+        """Every row since then, each once, window by window and page by page."""
+        found: dict[str, Raw] = {}
+        start, now = since, self._clock.now()
+        while start <= now:
+            end = start + TRADE_WINDOW
+            first, last_ms = mapping.milliseconds(start), mapping.milliseconds(end)
+            page: list[Raw] = await self._session.read(operation, partial(_ask_page, ask, first, last_ms))
+            found |= {str(row["id"]): row for row in page}
+            last = max((mapping.moment(row.get("timestamp"), EPOCH) for row in page), default=EPOCH)
+            is_full = len(page) >= size and last > start
+            start = last if is_full else end + timedelta(milliseconds=1)
+        return list(found.values())
+
+    async def _fill(self, trade: Raw) -> FillReport:
+        report = mapping.fill_report(trade, self._account, self._clock.now())
+        order_id = mapping.text(trade.get("order"))
+        if report.client_order_id is not None or order_id is None:
+            return report
+        owner = await self._owner(order_id, report.symbol)
+        return mapping.fill_report(trade, self._account, self._clock.now(), owner)
+
+    async def _owner(self, order_id: str, symbol: str) -> str | None:
+        """The client id of an order that trades name by the venue's id; asked for once."""
+        if not self._known.is_asked(order_id):
+            params = dict(self._dialect.look_up_params)
+            try:
+                told = await self._session.call(
+                    Operation.LOOK_UP, Priority.READ, lambda api: api.fetch_order(order_id, symbol, params)
+                )
+                self._known.note_owner(order_id, self._dialect.own_id(mapping.text(told.get("clientOrderId"))))
+            except RequestFailed as failed:
+                answer = outcome(failed.failure, self._dialect.codes, self._clock.now())
+                if not isinstance(answer, Refused) or answer.code is not RefusalCode.NOT_FOUND:
+                    raise read_error(failed.failure, self._dialect.codes) from failed
+                self._known.note_owner(order_id, None)
+        return self._known.owner(order_id)
+
+    async def funding(self, since: datetime) -> Sequence[FundingReport]:
+        if not self._dialect.is_linear:
+            return []
+        rows = await self._pages(
+            since,
+            FUNDING_PAGE,
+            Operation.FUNDING,
+            lambda api, start, end: api.fetch_funding_history(None, start, FUNDING_PAGE, {"until": end}),
+        )
+        return [mapping.funding_report(row, self._account, self._clock.now()) for row in rows]
+
+    async def time(self) -> datetime:
+        told = await self._session.read(Operation.TIME, lambda api: api.fetch_time())
+        return mapping.moment(told, self._clock.now())
+
+
+def _ask_page(ask: Callable[[Any, int, int], Any], first: int, last: int, api: Any) -> Any:
+    return ask(api, first, last)
