@@ -14,7 +14,10 @@ from app.messages.reports import FillKind
 
 @dataclass(frozen=True, slots=True)
 class PaperOrder:
-    """An order of one account; `number` counts them from 1. `triggered` marks a stop that has become a market order."""
+    """An order of one account; `number` counts them from 1. `triggered` marks a stop that has become a market order.
+
+    `paired_with` is the number of the other order over the same quantity, of which only one happens.
+    """
 
     account: str
     number: int
@@ -35,6 +38,7 @@ class PaperOrder:
     created_at: datetime
     updated_at: datetime
     reason: str | None = None
+    paired_with: int | None = None
 
     @property
     def remaining(self) -> Decimal:

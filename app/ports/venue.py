@@ -43,6 +43,8 @@ class Capabilities:
     batch_orders: bool
     fees: tuple[Decimal, Decimal]
     """Maker and taker fee as fractions of the notional."""
+    oco: bool = False
+    """Two exits can be bound to one quantity, of which the venue lets only one happen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,11 @@ class Venue(Protocol):
         ...
 
     async def create_order(self, request: OrderRequest) -> SubmitOutcome: ...
+
+    async def create_oco(self, take_profit: OrderRequest, stop: OrderRequest) -> tuple[SubmitOutcome, SubmitOutcome]:
+        """Create both over one quantity, reserved once, or neither: where one fills or triggers the venue ends the
+        other, and cancelling one cancels both. Refused(INVALID_ORDER) where the venue has no such pairs."""
+        ...
 
     async def cancel_order(self, order: OrderRef) -> CancelOutcome:
         """Cancel; Refused(NOT_FOUND) means that the venue has no such live order, filled or never there."""

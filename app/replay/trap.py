@@ -104,6 +104,14 @@ class TrappedVenue:
         self._trap.sent(last)
         return outcome
 
+    async def create_oco(self, take_profit: OrderRequest, stop: OrderRequest) -> tuple[SubmitOutcome, SubmitOutcome]:
+        """One request that makes two orders."""
+        last = self._trap.sending()
+        self._trap.orders_sent += 2
+        outcome = await self._inner.create_oco(take_profit, stop)
+        self._trap.sent(last)
+        return outcome
+
     async def cancel_order(self, order: OrderRef) -> CancelOutcome:
         last = self._trap.sending()
         outcome = await self._inner.cancel_order(order)

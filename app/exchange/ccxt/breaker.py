@@ -44,6 +44,11 @@ class Breaker:
         self._until = now + self._period
         return True
 
+    def may_probe_now(self) -> None:
+        """There is a sign that the venue is back: the next request need not wait for the end of the open time."""
+        if self._until is not None:
+            self._until = self._clock.monotonic()
+
     def retry_after(self) -> float:
         """Seconds until the next request may try."""
         return 0.0 if self._until is None else max(self._until - self._clock.monotonic(), 0.0)

@@ -30,6 +30,9 @@ LONGEST_DETAIL = 300
 BANNED = 418
 TOO_MANY = 429
 SERVER_TROUBLE = 500
+TOO_FREQUENT = "access too frequent"
+"""With status 403, by which Bybit shuts out an address for ten minutes."""
+SHUT_OUT_SEC = 600.0
 _UNTIL = re.compile(r"until (\d{13})")
 
 
@@ -76,6 +79,8 @@ _CLASSES: tuple[tuple[str, Verdict], ...] = (
 )
 """ccxt's classes by name, the narrower first; whatever is none of these has an unknown outcome."""
 
+_CONCLUSIONS = frozenset({"OrderNotFound", "OrderImmediatelyFillable"})
+"""What is concluded from answers that are well: a list without the order, a trigger on the wrong side."""
 _NEVER_LEFT = frozenset({"ClientConnectorError", "ConnectionTimeoutError", "ConnectionRefusedError", "gaierror"})
 
 
@@ -99,7 +104,7 @@ def verdict(failure: Failure, codes: Codes) -> Verdict:
     definitely answered, has an unknown outcome.
     """
     if failure.is_after_success:
-        return UNKNOWN
+        return _by_class(failure.error) if _names(failure.error) & _CONCLUSIONS else UNKNOWN
     if failure.answer is None:
         return _without_answer(failure)
     return _with_answer(failure, failure.answer, codes)
@@ -117,7 +122,7 @@ def _with_answer(failure: Failure, answer: Answer, codes: Codes) -> Verdict:
     code = codes.code_in(answer.text)
     if code is not None and (known := codes.meaning(code, answer.text)) is not None:
         return known
-    if answer.status in {BANNED, TOO_MANY}:
+    if answer.status in {BANNED, TOO_MANY} or TOO_FREQUENT in answer.text:
         return LIMITED
     if answer.status >= SERVER_TROUBLE or code is None:
         return UNKNOWN
@@ -135,6 +140,10 @@ def retry_after(answer: Answer | None, now: datetime) -> float | None:
         return None
     if (told := _number(answer.headers.get("retry-after"))) is not None:
         return told
+    if (rest_ms := _number(answer.headers.get("gw-ratelimit-reset"))) is not None:
+        return rest_ms / 1000
+    if TOO_FREQUENT in answer.text:
+        return SHUT_OUT_SEC
     reset = _number(answer.headers.get("x-bapi-limit-reset-timestamp"))
     if reset is None and (found := _UNTIL.search(answer.text)):
         reset = float(found.group(1))
@@ -161,9 +170,17 @@ def _sentence(text: str) -> str:
         return text
     if not isinstance(told, dict):
         return text
-    code = told.get("code", told.get("retCode"))
-    words = told.get("msg", told.get("retMsg"))
+    told = _inner(told)
+    code = next((told[name] for name in ("code", "retCode", "label", "sCode") if name in told), None)
+    words = next((told[name] for name in ("msg", "retMsg", "message", "sMsg") if name in told), None)
     return text if code is None or words is None else f"{code}: {words}"
+
+
+def _inner(told: dict[str, Any]) -> dict[str, Any]:
+    """OKX wraps the failure of one order in an answer that says no more than that something failed."""
+    rows = told.get("data")
+    first = rows[0] if isinstance(rows, list) and rows else None
+    return first if isinstance(first, dict) and first.get("sMsg") else told
 
 
 def _shortened(text: str) -> str:

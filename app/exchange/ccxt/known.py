@@ -20,6 +20,8 @@ class Known:
     def __init__(self) -> None:
         self.symbols: set[str] = set()
         self.rules: dict[str, MarketRules] = {}
+        self.marked: set[str] = set()
+        """Markets whose mark price has been told."""
         self.quotes: dict[str, Quote] = {}
         self.settings: dict[str, tuple[Decimal, str]] = {}
         """Leverage and margin mode that were set, by symbol."""

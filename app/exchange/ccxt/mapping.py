@@ -145,11 +145,18 @@ def maintenance(tiers: Sequence[Raw]) -> tuple[MaintenanceTier, ...]:
     return tuple(made) or USUAL_TIERS
 
 
-def quote_of(ticker: Raw, before: Quote | None, now: datetime) -> Quote | None:
-    """A quote from a ticker; what it does not tell stays as it was `before`. None where no price is known at all."""
-    info = info_of(ticker)
+def mark_of(ticker: Raw) -> Decimal | None:
+    """The mark price that a ticker tells, if any."""
+    return positive(ticker.get("markPrice")) or positive(info_of(ticker).get("markPrice"))
+
+
+def quote_of(ticker: Raw, before: Quote | None, now: datetime, *, has_mark: bool = True) -> Quote | None:
+    """A quote from a ticker; what it does not tell stays as it was `before`. None where no price is known at all.
+
+    Without `has_mark` no mark was ever told, and the last price stands for it.
+    """
     last = positive(ticker.get("last")) or (before.last if before else None)
-    mark = positive(first(ticker, "markPrice")) or positive(info.get("markPrice")) or (before.mark if before else None)
+    mark = mark_of(ticker) or (before.mark if before and has_mark else None)
     bid = positive(ticker.get("bid")) or (before.bid if before else None)
     ask = positive(ticker.get("ask")) or (before.ask if before else None)
     known = next((price for price in (last, mark, bid, ask) if price is not None), None)
@@ -350,7 +357,7 @@ def fill_report(trade: Raw, account: str, now: datetime, client_order_id: str | 
     """A trade as ccxt gives it; `client_order_id` tells whose it is where the trade does not."""
     info = info_of(trade)
     symbol = str(needed(trade.get("symbol"), "symbol"))
-    client_id = client_order_id or text(first(info, "clientOrderId", "orderLinkId", "c"))
+    client_id = client_order_id or text(first(info, "clientOrderId", "orderLinkId", "clOrdId", "c"))
     kind = fill_kind(info, client_id)
     fee, fee_asset = _fee(trade, symbol)
     return FillReport(

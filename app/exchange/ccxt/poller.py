@@ -47,6 +47,7 @@ class Poller:
         self._is_streaming = is_streaming
         self._on_silence = on_silence
         self._untold: dict[str, State] = {}
+        self._has_changed = False
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._balance_task: asyncio.Task[None] | None = None
@@ -64,6 +65,7 @@ class Poller:
 
     def hurry(self) -> None:
         """The stream has come or gone: look now, then at the pace that this asks for."""
+        self._has_changed = True
         self._woken.set()
 
     def streamed(self, report: OrderReport) -> None:
@@ -103,6 +105,8 @@ class Poller:
     async def look(self) -> None:
         """Compare our live orders with the venue's, and tell what has changed."""
         self._judge_stream()
+        has_changed, self._has_changed = self._has_changed, False
+        is_answerable = self._is_streaming() and not has_changed
         before = dict(self._known.live)
         if not before:
             return
@@ -110,21 +114,26 @@ class Poller:
         now = {report.client_order_id: report for report in listed}
         for client_id, report in before.items():
             if _state(now.get(client_id)) != _state(report):
-                await self._look_closely(client_id, report)
+                await self._look_closely(client_id, report, is_answerable)
 
-    async def _look_closely(self, client_id: str, before: OrderReport) -> None:
+    async def _look_closely(self, client_id: str, before: OrderReport, is_answerable: bool) -> None:
+        """`is_answerable` where the stream was there all the while, and should have told by itself."""
         found = await self._reader.look_up(OrderRef(client_id, before.venue_order_id, before.symbol, before.type))
         if isinstance(found, NotFound):
             return  # reconciliation asks again before it believes that (hazard 3)
         if not isinstance(found, Found) or _state(found.order) == _state(before):
             return
-        for fill in found.order.fills:
-            self._tell(fill)
-        self._tell(replace(found.order, fills=()))
-        if found.order.fills:
-            self.fill_was_told()
-        if self._is_streaming():
+        self.tell(found.order)
+        if is_answerable:
             self._untold[client_id] = (found.order.status, f"{found.order.filled:f}")
+
+    def tell(self, order: OrderReport) -> None:
+        """Tell an order that was read, its fills first, as a stream would have."""
+        for fill in order.fills:
+            self._tell(fill)
+        self._tell(replace(order, fills=()))
+        if order.fills:
+            self.fill_was_told()
 
     def _judge_stream(self) -> None:
         """What the last look found, the stream has had all the time since to tell."""

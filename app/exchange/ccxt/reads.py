@@ -37,10 +37,12 @@ from app.messages.reports import (
 )
 from app.ports.venue import OrderRef
 
-TRADE_WINDOW = timedelta(days=7) - timedelta(milliseconds=1)
 FUNDING_PAGE = 1000
+MARKETS_KEPT_SEC = 3600.0
 MOST_SYMBOLS_ASKED_SINGLY = 8
 """Up to so many markets it is cheaper to ask for each one's orders than for all the account's."""
+ABSENT = frozenset({RefusalCode.NOT_FOUND, RefusalCode.HALTED})
+"""Why a look-up is refused where there is no such order, or no such market any more (hazard 41)."""
 
 
 class Reader:
@@ -52,6 +54,7 @@ class Reader:
         self._dialect = session.dialect
         self._clock = clock
         self._known = known
+        self._listed_at: float | None = None
 
     # ------------------------------------------------------------------ one order
 
@@ -66,13 +69,15 @@ class Reader:
         except RequestFailed as failed:
             answer = outcome(failed.failure, self._dialect.codes, self._clock.now())
             if isinstance(answer, Refused):
-                return NotFound() if answer.code is RefusalCode.NOT_FOUND else OutcomeUnknown(answer.detail)
+                return NotFound() if answer.code in ABSENT else OutcomeUnknown(answer.detail)
             return answer
         except AppError as error:
             return OutcomeUnknown(str(error))
 
     def _order(self, told: Raw, ref: OrderRef | None = None) -> OrderReport:
         report = mapping.order_report(told, self._account, self._clock.now(), ref=ref)
+        if ref is None:
+            report = replace(report, client_order_id=self._dialect.own_id(report.client_order_id))
         report = self._known.owned(report)
         self._known.learn(report, told)
         return report
@@ -109,8 +114,7 @@ class Reader:
     # ------------------------------------------------------------------ markets and prices
 
     async def load_market(self, symbol: str) -> MarketReport | None:
-        if not self._session.exchange.markets:
-            await self._session.read(Operation.MARKETS, lambda api: api.load_markets())
+        await self._refresh_markets()
         market = self._session.exchange.markets.get(symbol)
         tiers = await self._tiers(symbol) if market is not None and self._dialect.is_linear else []
         rules = None if market is None else mapping.market_rules(market, tiers)
@@ -121,9 +125,29 @@ class Reader:
         price = self.price(symbol, await self._ticker(symbol))
         return MarketReport(rules, None if price is None else price.quote)
 
+    async def _refresh_markets(self) -> None:
+        """Load what the venue lists where that was long ago; the old list goes on where it cannot be had."""
+        now = self._clock.monotonic()
+        is_old = self._listed_at is None or now - self._listed_at > MARKETS_KEPT_SEC
+        has_any = bool(self._session.exchange.markets)
+        if has_any and not is_old:
+            return
+        try:
+            await self._session.read(Operation.MARKETS, lambda api: api.load_markets(has_any))
+        except Retryable:
+            if not has_any:
+                raise
+        self._listed_at = now
+
+    def markets_were_loaded(self) -> None:
+        self._listed_at = self._clock.monotonic()
+
     def price(self, symbol: str, ticker: Raw) -> PriceReport | None:
         """The market's quote with what the ticker adds to it; None while nothing is known."""
-        quote = mapping.quote_of(ticker, self._known.quotes.get(symbol), self._clock.now())
+        if mapping.mark_of(ticker) is not None:
+            self._known.marked.add(symbol)
+        before, has_mark = self._known.quotes.get(symbol), symbol in self._known.marked
+        quote = mapping.quote_of(ticker, before, self._clock.now(), has_mark=has_mark)
         if quote is None:
             return None
         self._known.quotes[symbol] = quote
@@ -162,12 +186,17 @@ class Reader:
 
     async def open_orders(self) -> Sequence[OrderReport]:
         """All live orders, conditional ones too."""
+        if self._dialect.orders_need_symbol:
+            return await self._open_orders_of(sorted(self._known.symbols))
         return await self._open_orders(Operation.OPEN_ORDERS, None)
 
     async def open_orders_of(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
         """Those of some markets, at the least weight."""
         if len(symbols) > MOST_SYMBOLS_ASKED_SINGLY:
             return await self.open_orders()
+        return await self._open_orders_of(symbols)
+
+    async def _open_orders_of(self, symbols: Sequence[str]) -> list[OrderReport]:
         asked = (self._open_orders(Operation.OPEN_ORDERS_OF_MARKET, symbol) for symbol in symbols)
         return [report for reports in await asyncio.gather(*asked) for report in reports]
 
@@ -220,7 +249,7 @@ class Reader:
         found: dict[str, Raw] = {}
         start, now = since, self._clock.now()
         while start <= now:
-            end = start + TRADE_WINDOW
+            end = start + self._dialect.trade_window
             first, last_ms = mapping.milliseconds(start), mapping.milliseconds(end)
             page: list[Raw] = await self._session.read(operation, partial(_ask_page, ask, first, last_ms))
             found |= {str(row["id"]): row for row in page}

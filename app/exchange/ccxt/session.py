@@ -16,6 +16,9 @@ from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, Trace, make_excha
 
 T = TypeVar("T")
 RESYNC_SEC = 3600.0
+WARM_SEC = 20.0
+WARM = 2
+"""Connections that are kept open: what is sent at once goes over several."""
 _TRIES = 2
 
 
@@ -46,6 +49,7 @@ class Session:
         breaker: Breaker,
         hooks: StreamHooks,
         make: Callable[[Dialect, Access, StreamHooks], Any] = make_exchange,
+        on_skew: Callable[[int], None] | None = None,
     ) -> None:
         self.dialect = dialect
         self.patience_sec = access.timeout_sec
@@ -55,8 +59,10 @@ class Session:
         self._breaker = breaker
         self._hooks = hooks
         self._make = make
+        self._on_skew = on_skew
         self._exchange: Any = None
         self._synced_at: float | None = None
+        self._sent_at = 0.0
         self.skew_ms = 0
 
     @property
@@ -71,6 +77,11 @@ class Session:
         exchange, self._exchange, self._synced_at = self._exchange, None, None
         if exchange is not None:
             await exchange.close()
+
+    def drop_idle(self) -> None:
+        """The network may be another one now: the next requests open connections of their own."""
+        if self._exchange is not None:
+            self._exchange.drop_idle()
 
     async def read(self, operation: Operation, ask: Callable[[Any], Awaitable[T]]) -> T:
         """The answer to a question. Raises Retryable or OperatorActionNeeded."""
@@ -105,6 +116,17 @@ class Session:
         self.skew_ms = int((before + exchange.milliseconds()) / 2 - int(told))
         exchange.options["timeDifference"] = self.skew_ms
         self._synced_at = self._clock.monotonic()
+        if self._on_skew is not None:
+            self._on_skew(self.skew_ms)
+
+    async def keep_warm(self) -> None:
+        """While nothing is sent, ask for the time now and then: the next order finds its connections open."""
+        while True:
+            await self._clock.sleep(WARM_SEC)
+            if self._clock.monotonic() - self._sent_at < WARM_SEC:
+                continue
+            asked = (self._send(Operation.TIME, Priority.READ, lambda api: api.fetch_time(), 0) for _ in range(WARM))
+            await asyncio.gather(*asked, return_exceptions=True)
 
     async def _keep_in_step(self) -> None:
         due = self._synced_at is not None and self._clock.monotonic() - self._synced_at > RESYNC_SEC
@@ -120,6 +142,7 @@ class Session:
         self, operation: Operation, priority: Priority, ask: Callable[[Any], Awaitable[T]], orders: int
     ) -> T:
         await self._admit(operation, priority, orders)
+        self._sent_at = self._clock.monotonic()
         trace = Trace()
         token = TRACE.set(trace)
         try:
@@ -155,6 +178,8 @@ class Session:
         if not failure.has_left:
             return
         meaning = verdict(failure, self.dialect.codes)
+        if failure.answer is None:
+            self.drop_idle()
         if meaning.kind is Kind.LIMITED:
             self._limiter.host.pause(retry_after(failure.answer, self._clock.now()) or DEFAULT_PAUSE_SEC)
         if meaning.kind in {Kind.UNKNOWN, Kind.UNREACHED, Kind.BUSY}:

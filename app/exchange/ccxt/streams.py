@@ -14,7 +14,8 @@ from app.exchange.ccxt.mapping import Raw, Unreadable
 from app.exchange.ccxt.wire import is_private
 
 FIRST_WAIT_SEC = 1.0
-LONGEST_WAIT_SEC = 30.0
+LONGEST_WAIT_SEC = 3.0
+"""Books must be equal soon after a network has come back, and a stream is what tells that it has."""
 PRICES_SILENT_SEC = 10.0
 """Prices that have not moved for so long are asked for: a market at rest and a dead stream look alike."""
 log = logging.getLogger(__name__)
@@ -53,7 +54,10 @@ class Streams:
         self._is_open = True
         if follow_own:
             self._follow_own()
-        self._restart_prices()
+        self._price_at = self._clock.monotonic()
+        self._prices = [asyncio.get_running_loop().create_task(self._watch_over_prices())]
+        if self._symbols:
+            self._follow_prices(self._symbols)
 
     def _follow_own(self) -> None:
         takers = self._takers
@@ -64,11 +68,10 @@ class Streams:
 
     def watch_prices(self, symbols: frozenset[str]) -> None:
         """From now on follow the prices of exactly these markets."""
-        if symbols == self._symbols:
-            return
+        added = symbols - self._symbols
         self._symbols = symbols
-        if self._is_open:
-            self._restart_prices()
+        if self._is_open and added:
+            self._follow_prices(added)
 
     def watches(self, symbol: str) -> bool:
         return symbol in self._symbols
@@ -80,20 +83,16 @@ class Streams:
             task.cancel()
         self._own, self._prices = [], []
 
-    def _restart_prices(self) -> None:
-        for task in self._prices:
-            task.cancel()
-        symbols = sorted(self._symbols)
+    def _follow_prices(self, added: frozenset[str]) -> None:
+        """Follow some more markets; those that are followed already stay as they are."""
+        symbols = sorted(added)
         watches: list[Callable[[Any], Awaitable[Any]]] = [lambda api: api.watch_tickers(symbols)]
         has = self._exchange().has
         if has.get("watchBidsAsks"):
             watches.append(lambda api: api.watch_bids_asks(symbols))
         if self._has_marks and has.get("watchMarkPrices"):
             watches.append(lambda api: api.watch_mark_prices(symbols))
-        self._price_at = self._clock.monotonic()
-        self._prices = [self._follow(watch, self._take_tickers) for watch in watches] if symbols else []
-        if symbols:
-            self._prices.append(asyncio.get_running_loop().create_task(self._watch_over_prices()))
+        self._prices += [self._follow(watch, self._take_tickers) for watch in watches]
 
     def _take_tickers(self, told: Mapping[str, Raw]) -> None:
         self._price_at = self._clock.monotonic()
@@ -105,17 +104,22 @@ class Streams:
 
     async def _watch_over_prices(self) -> None:
         """Ask where the stream says nothing; where the price has moved meanwhile, the stream is dead."""
+        has_failed = False
         while True:
             silent = self._clock.monotonic() - self._price_at
             if silent < PRICES_SILENT_SEC:
                 await self._clock.sleep(PRICES_SILENT_SEC - silent)
                 continue
             self._price_at = self._clock.monotonic()
+            if not self._symbols:
+                continue
             try:
                 has_moved = await self._takers.ask(self._symbols)
             except AppError as error:
-                log.info("prices could not be read: %s", error)
+                log.log(_level(is_first=not has_failed), "prices could not be read: %s", error)
+                has_failed = True
                 continue
+            has_failed = False
             if has_moved:
                 log.info("the price stream has fallen silent; it is opened again")
                 self.hang_up(private=False)
@@ -143,9 +147,14 @@ class Streams:
             try:
                 told = await watch(self._exchange())
             except Exception as error:  # noqa: BLE001 - ccxt raises anything, and a stream must come back from all of it
-                log.info("a stream of the exchange broke: %s", error)
+                log.log(_level(is_first=wait == FIRST_WAIT_SEC), "a stream of the exchange broke: %s", error)
                 await self._clock.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_SEC)
                 continue
             wait = FIRST_WAIT_SEC
             take(told)
+
+
+def _level(*, is_first: bool) -> int:
+    """One line tells of an outage, however long it lasts."""
+    return logging.INFO if is_first else logging.DEBUG

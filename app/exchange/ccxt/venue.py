@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from app.base.clock import Clock
-from app.base.errors import AppError, Retryable
+from app.base.errors import AppError, OperatorActionNeeded, Retryable
 from app.domain.market import Quote
-from app.domain.values import PositionMode
+from app.domain.order import OrderStatus
+from app.domain.values import ZERO, OrderType, PositionMode, TimeInForce
 from app.exchange.ccxt import mapping
 from app.exchange.ccxt.asking import batches, order_arguments, priority_of, reference
 from app.exchange.ccxt.breaker import Breaker
 from app.exchange.ccxt.dialects.base import CONDITIONAL_TYPES, Dialect, Operation, spelled
-from app.exchange.ccxt.errors import batch_refusal, outcome, read_error, setting_error
+from app.exchange.ccxt.errors import batch_refusal, outcome, read_error, setting_error, verdict
 from app.exchange.ccxt.known import LIVE, Known
 from app.exchange.ccxt.limits import Host, Limiter, Priority
 from app.exchange.ccxt.mapping import Raw
+from app.exchange.ccxt.oco import create_pair
 from app.exchange.ccxt.poller import Poller
 from app.exchange.ccxt.reads import Reader
 from app.exchange.ccxt.session import RequestFailed, Session
 from app.exchange.ccxt.streams import Streams, Takers
+from app.exchange.ccxt.verdicts import Kind
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 from app.messages.reports import (
     Accepted,
@@ -31,6 +35,7 @@ from app.messages.reports import (
     BalanceReport,
     CancelOutcome,
     Candle,
+    ClockReport,
     ConnectionReport,
     FillReport,
     Found,
@@ -72,7 +77,7 @@ class CcxtVenue:
         self._breaker = Breaker(account, clock, self._tell)
         self.limiter = Limiter(host, dialect.budgets, clock)
         hooks = StreamHooks(self._went_up, self._went_down)
-        self._session = Session(dialect, access, clock, self.limiter, self._breaker, hooks, make)
+        self._session = Session(dialect, access, clock, self.limiter, self._breaker, hooks, make, self._tell_skew)
         self._known = Known()
         self._reader = Reader(account, self._session, clock, self._known)
         takers = Takers(self._take_order, self._take_trade, self._take_ticker, self._ask_prices)
@@ -81,6 +86,7 @@ class CcxtVenue:
         self._mode = PositionMode.ONE_WAY
         self._up_since: datetime | None = None
         self._came_up = asyncio.Event()
+        self._warming: asyncio.Task[None] | None = None
 
     @property
     def account(self) -> str:
@@ -99,6 +105,7 @@ class CcxtVenue:
         try:
             await self._session.synchronise()
             await self._session.read(Operation.MARKETS, lambda api: api.load_markets())
+            self._reader.markets_were_loaded()
             self._mode = await self._position_mode()
             self._streams.start(follow_own=self._dialect.has_private_stream)
             if self._dialect.has_private_stream:
@@ -107,6 +114,7 @@ class CcxtVenue:
             else:
                 self._went_up()
             self._poller.start()
+            self._warming = asyncio.get_running_loop().create_task(self._session.keep_warm())
         except RequestFailed as failed:
             await self.close()
             raise read_error(failed.failure, self._dialect.codes) from failed
@@ -119,6 +127,7 @@ class CcxtVenue:
 
     async def _position_mode(self) -> PositionMode:
         if not self._dialect.is_linear or not self._session.exchange.has.get("fetchPositionMode"):
+            await self._reader.balances()  # a wrong key shows here, and not as a stream that never comes up
             return PositionMode.ONE_WAY
         told = await self._session.read(Operation.SETTING, lambda api: api.fetch_position_mode())
         return PositionMode.HEDGE if told.get("hedged") else PositionMode.ONE_WAY
@@ -129,6 +138,8 @@ class CcxtVenue:
         self._came_up.clear()
         self._poller.stop()
         self._streams.stop()
+        if self._warming is not None:
+            self._warming.cancel()
         await self._session.close()
 
     def health(self) -> Health:
@@ -140,16 +151,21 @@ class CcxtVenue:
         if self._deliver is not None:
             self._deliver(report)
 
+    def _tell_skew(self, skew_ms: int) -> None:
+        self._tell(ClockReport(self._account, skew_ms, self._clock.now()))
+
     def _went_up(self) -> None:
         if self._up_since is None:
             self._up_since = self._clock.now()
             self._came_up.set()
+            self._breaker.may_probe_now()
             self._poller.hurry()
             self._tell(ConnectionReport(self._account, True, self._up_since))
 
     def _went_down(self, reason: str) -> None:
         if self._up_since is not None:
             self._up_since = None
+            self._session.drop_idle()
             self._poller.hurry()
             self._tell(ConnectionReport(self._account, False, self._clock.now(), reason))
 
@@ -233,7 +249,25 @@ class CcxtVenue:
             )
         except RequestFailed as failed:
             return outcome(failed.failure, self._dialect.codes, self._clock.now())
-        return self._accepted(told, request)
+        accepted = self._accepted(told, request)
+        is_told = self._dialect.has_private_stream and not self._dialect.answers_with_id_only
+        return accepted if is_told else await self._followed(accepted, request)
+
+    async def _followed(self, accepted: SubmitOutcome, request: OrderRequest) -> SubmitOutcome:
+        """What became of an order that is over at once; told as if a stream did, where there is none."""
+        is_short = request.type is OrderType.MARKET or request.time_in_force is TimeInForce.IOC
+        if not isinstance(accepted, Accepted) or not (is_short or accepted.order.filled):
+            return accepted
+        ref = OrderRef(request.client_order_id, accepted.order.venue_order_id, request.symbol, request.type)
+        now = await self.look_up(ref, Priority.EXIT)
+        if not isinstance(now, Found) or _lacks_fills(now.order):
+            # Remembered as if untouched, so that the next look tells what has become of it.
+            untouched = replace(accepted.order, status=OrderStatus.OPEN, filled=ZERO)
+            self._known.live[request.client_order_id] = untouched
+            return accepted
+        if not self._dialect.has_private_stream:
+            self._poller.tell(now.order)
+        return Accepted(now.order)
 
     async def _create_batch(self, group: list[OrderRequest]) -> list[SubmitOutcome]:
         arguments = [order_arguments(request, self._dialect, self._mode) for request in group]
@@ -262,6 +296,15 @@ class CcxtVenue:
         self._known.learn(report, order)
         return Accepted(report)
 
+    async def create_oco(self, take_profit: OrderRequest, stop: OrderRequest) -> tuple[SubmitOutcome, SubmitOutcome]:
+        off = self._off_rules(take_profit) or self._off_rules(stop)
+        if off is not None:
+            return off, off
+        told = await create_pair(self._session, self._clock.now, take_profit, stop)
+        if isinstance(told, tuple):
+            return self._accepted(told[0], take_profit), self._accepted(told[1], stop)
+        return told, told
+
     async def cancel_order(self, order: OrderRef) -> CancelOutcome:
         found_by, params = reference(order, self._dialect)
         try:
@@ -283,7 +326,8 @@ class CcxtVenue:
         try:
             await self._amend(order, now.order, quantity, price)
         except RequestFailed as failed:
-            return outcome(failed.failure, self._dialect.codes, self._clock.now())
+            if verdict(failed.failure, self._dialect.codes).kind is not Kind.NO_CHANGE:
+                return outcome(failed.failure, self._dialect.codes, self._clock.now())
         return await self._as_it_stands(order)
 
     async def _amend(self, order: OrderRef, now: OrderReport, quantity: Decimal, price: Decimal | None) -> None:
@@ -308,6 +352,8 @@ class CcxtVenue:
         """After a change that was taken: answers to changes tell too little of the order."""
         now = await self.look_up(order, Priority.EXIT)
         if isinstance(now, Found):
+            if not self._dialect.has_private_stream:
+                self._poller.tell(now.order)
             return Accepted(now.order)
         return OutcomeUnknown("taken, but the order could not be read back")
 
@@ -316,8 +362,20 @@ class CcxtVenue:
             return
         if self._dialect.margin_mode_by_symbol:
             await self._set(lambda api: api.set_margin_mode(margin_mode, symbol))
+        else:
+            await self._check_margin_mode(symbol, margin_mode)
         await self._set(lambda api: api.set_leverage(int(leverage), symbol))
         self._known.settings[symbol] = (leverage, margin_mode)
+
+    async def _check_margin_mode(self, symbol: str, wanted: str) -> None:
+        """Of the account, where all its markets share one."""
+        told = await self._session.read(Operation.SETTING, lambda api: api.fetch_margin_mode(symbol))
+        present = told.get("marginMode")
+        if present != wanted:
+            raise OperatorActionNeeded(
+                f"the account's margin mode is {present}, {symbol} wants {wanted}; it holds for the whole account: "
+                "change it at the exchange, or the settings here"
+            )
 
     async def _set(self, ask: Callable[[Any], Any]) -> None:
         try:
@@ -355,6 +413,11 @@ class CcxtVenue:
 
     async def server_time(self) -> datetime:
         return await self._reader.time()
+
+
+def _lacks_fills(order: OrderReport) -> bool:
+    """Whether the list of trades lags behind the order, or could not be read."""
+    return sum((fill.quantity for fill in order.fills), ZERO) < order.filled
 
 
 def _has_moved(before: Quote | None, now: Quote) -> bool:

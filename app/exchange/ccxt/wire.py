@@ -10,9 +10,12 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from aiohttp import ClientSession, TCPConnector
+
 from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.errors import Answer, Failure
 
+KEEP_ALIVE_SEC = 60.0
 PRIVATE_TOPICS = ("orders", "order", "myTrades")
 
 
@@ -30,6 +33,7 @@ class Access:
     secret: str = field(default="", repr=False)
     private_key: str = field(default="", repr=False)
     wallet_address: str = ""
+    password: str = field(default="", repr=False)
     environment: Environment = Environment.LIVE
     base_url: str | None = None
     timeout_sec: float = 5.0
@@ -62,7 +66,7 @@ class StreamHooks:
 
 
 def redirected(urls: Any, base_url: str) -> Any:
-    """The same addresses at another host; `ws` addresses stay `ws`, and every path stays."""
+    """The same addresses at another host; `ws` addresses stay `ws`, and every path stays, after the base's own."""
     if isinstance(urls, Mapping):
         return {name: redirected(each, base_url) for name, each in urls.items()}
     if not isinstance(urls, str) or "://" not in urls:
@@ -70,24 +74,28 @@ def redirected(urls: Any, base_url: str) -> Any:
     there, here = urlsplit(base_url), urlsplit(urls)
     is_safe = there.scheme in {"https", "wss"}
     scheme = ("wss" if is_safe else "ws") if here.scheme in {"ws", "wss"} else ("https" if is_safe else "http")
-    return urlunsplit((scheme, there.netloc, here.path, here.query, here.fragment))
+    return urlunsplit((scheme, there.netloc, there.path.rstrip("/") + here.path, here.query, here.fragment))
 
 
 def make_exchange(dialect: Dialect, access: Access, hooks: StreamHooks) -> Any:
     """ccxt's object for this venue: numbers as text, no limiter and no time correction of its own."""
-    kind = _watched(_traced(getattr(import_module("ccxt.pro"), dialect.exchange)), hooks)
+    base = dialect.refined(getattr(import_module("ccxt.pro"), dialect.exchange))
+    kind = _watched(_traced(_patient(base)), hooks)
     exchange = kind(
         {
             "apiKey": access.api_key,
             "secret": access.secret,
             "privateKey": access.private_key,
             "walletAddress": access.wallet_address,
+            "password": access.password,
             "enableRateLimit": False,
+            "session": None,
             "timeout": int(access.timeout_sec * 1000),
             "options": dict(dialect.options),
         }
     )
     exchange.number = str
+    exchange.timeout_on_exit = 0 if access.base_url is not None else exchange.timeout_on_exit
     if access.environment is Environment.TESTNET:
         exchange.set_sandbox_mode(True)
     elif access.environment is Environment.DEMO:
@@ -97,10 +105,39 @@ def make_exchange(dialect: Dialect, access: Access, hooks: StreamHooks) -> Any:
     return exchange
 
 
+class Connections(TCPConnector):
+    """Connections to one venue, of which those that nobody uses can be given up."""
+
+    def drop_idle(self) -> None:
+        for waiting in self._conns.values():
+            for protocol, _ in waiting:
+                protocol.close()
+
+
 def _traced(base: Any) -> Any:
     """`base`, telling the trace of the running call what happens to its request."""
 
     class Traced(base):  # type: ignore[misc]  # ccxt is untyped
+        session: ClientSession | None
+
+        def open(self, lazy: bool = False) -> None:
+            """With a session of our own: ccxt's drops its connections after 15 s and takes no more than a hundred."""
+            super().open(lazy)
+            if self.session is None:
+                connector = Connections(ssl=self.ssl_context, limit=0, keepalive_timeout=KEEP_ALIVE_SEC)
+                self.session = ClientSession(connector=connector)
+
+        def drop_idle(self) -> None:
+            """Let nothing be sent over a connection from before: when one is dead the others are, and none tells."""
+            if self.session is not None and isinstance(self.session.connector, Connections):
+                self.session.connector.drop_idle()
+
+        async def close(self, clean_instance_data: bool = False) -> None:
+            session = self.session
+            await super().close(clean_instance_data)
+            if session is not None:
+                await session.close()
+
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
             trace = TRACE.get() or Trace()
             trace.begin()
@@ -117,6 +154,12 @@ def _traced(base: Any) -> Any:
                 trace.answer = Answer(int(code), body or "", lowered)
             return super().handle_errors(code, reason, url, method, headers, body, *rest)
 
+        def parse_orders(self, orders: Any, market: Any = None, *rest: Any, **named: Any) -> Any:
+            """In the venue's order where nothing more is asked: ccxt sorts by time, and batches answer by place."""
+            if isinstance(orders, list) and market is None and not rest and not named:
+                return [self.parse_order(order) for order in orders]
+            return super().parse_orders(orders, market, *rest, **named)
+
     return Traced
 
 
@@ -125,29 +168,58 @@ def _watched(base: Any, hooks: StreamHooks) -> Any:
     private: set[str] = set()
 
     class Watched(base):  # type: ignore[misc]  # ccxt is untyped
-        def currency_to_precision(self, _code: Any, fee: Any, *_rest: Any) -> str:
-            """As it is: streams sum fees in assets whose precision ccxt has not loaded."""
-            return str(fee)
-
         def on_connected(self, client: Any, message: Any = None) -> None:
             super().on_connected(client, message)
+            self._note(client)
+
+        def handle_subscription_status(self, client: Any, message: Any) -> Any:
+            """Where a stream is opened with the keys first, it is up when it is followed."""
+            answer = super().handle_subscription_status(client, message)
+            self._note(client)
+            return answer
+
+        def on_error(self, client: Any, error: Any) -> None:
+            super().on_error(client, error)
+            self._lose(client, f"the private stream broke: {error}")
+
+        def on_close(self, client: Any, error: Any) -> None:
+            super().on_close(client, error)
+            self._lose(client, f"the private stream was closed (code {error})")
+
+        def _note(self, client: Any) -> None:
             if is_private(client):
                 private.add(client.url)
                 hooks.up()
 
-        def on_error(self, client: Any, error: Any) -> None:
-            super().on_error(client, error)
+        def _lose(self, client: Any, reason: str) -> None:
             if client.url in private:
                 private.remove(client.url)
-                hooks.down(str(error))
-
-        def on_close(self, client: Any, error: Any) -> None:
-            super().on_close(client, error)
-            if client.url in private:
-                private.remove(client.url)
-                hooks.down(str(error))
+                forget_login(self.options)
+                hooks.down(reason)
 
     return Watched
+
+
+def _patient(base: Any) -> Any:
+    """`base` without two habits of ccxt's streams."""
+
+    class Patient(base):  # type: ignore[misc]  # ccxt is untyped
+        def currency_to_precision(self, _code: Any, fee: Any, *_rest: Any) -> str:
+            """As it is: streams sum fees in assets whose precision ccxt has not loaded."""
+            return str(fee)
+
+        def ws_dial_delay(self, _url: str) -> float:
+            """ccxt doubles it up to half a minute; who follows a stream waits by himself."""
+            return 0.0
+
+    return Patient
+
+
+def forget_login(options: Mapping[str, Any]) -> None:
+    """The key under which a stream was opened may be what ended it: the next stream asks for a new one (hazard 33)."""
+    for words in options.values():
+        if isinstance(words, dict) and "lastAuthenticatedTime" in words:
+            words["lastAuthenticatedTime"] = 0
 
 
 def is_private(client: Any) -> bool:

@@ -12,6 +12,9 @@ from app.messages.reports import RefusalCode, Refused
 from app.ports.paper_store import PaperOrder
 from app.ports.venue import OrderRequest
 
+_PROFITS = frozenset({OrderType.LIMIT, OrderType.TAKE_PROFIT_MARKET})
+_STOPS = frozenset({OrderType.STOP_MARKET, OrderType.STOP_LIMIT})
+
 
 class Admission:
     """Says why an order, or a change of one, is not taken."""
@@ -38,6 +41,17 @@ class Admission:
             or self._reduce_only(request)
             or self._size(request, rules)
             or self._funds(request, left, rules, amended)
+        )
+
+    def refusal_of_pair(self, take_profit: OrderRequest, stop: OrderRequest) -> Refused | None:
+        """Why two orders over one quantity are not taken. Each must be good alone: together they bind what one does."""
+        if not self._ledger.is_spot:
+            return Refused(RefusalCode.INVALID_ORDER, "only spot has pairs")
+        return (
+            _pairing(take_profit, stop)
+            or self.refusal_of(take_profit)
+            or self.refusal_of(stop)
+            or _through(take_profit, self._ledger.quotes[take_profit.symbol])
         )
 
     def _binds(self, request: OrderRequest) -> bool:
@@ -104,6 +118,27 @@ class Admission:
 
 def _limit_of(order: PaperOrder) -> Decimal:
     return order.price or order.trigger_price or ZERO
+
+
+def _pairing(take_profit: OrderRequest, stop: OrderRequest) -> Refused | None:
+    same = (take_profit.symbol, take_profit.side, take_profit.quantity) == (stop.symbol, stop.side, stop.quantity)
+    if take_profit.type not in _PROFITS or stop.type not in _STOPS or not same:
+        return Refused(RefusalCode.INVALID_ORDER, "a pair is a profit and a stop, of one side and quantity")
+    if take_profit.client_order_id == stop.client_order_id:
+        return Refused(RefusalCode.DUPLICATE_ID, "both orders of a pair have one id")
+    return None
+
+
+def _through(take_profit: OrderRequest, quote: Quote) -> Refused | None:
+    """A limit order of a pair must rest."""
+    price = take_profit.price
+    if price is None:
+        return None
+    buying = take_profit.side is OrderSide.BUY
+    crosses = price >= min(quote.ask, quote.last) if buying else price <= max(quote.bid, quote.last)
+    if not crosses:
+        return None
+    return Refused(RefusalCode.WOULD_TRIGGER, f"{price:f} would fill at once")
 
 
 def _shape(request: OrderRequest) -> Refused | None:

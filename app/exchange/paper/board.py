@@ -14,6 +14,15 @@ class Watcher(Protocol):
     def on_quote(self, symbol: str, quote: Quote) -> None: ...
 
 
+class Source(Protocol):
+    async def prepare(self, symbol: str, exchange: str | None = None) -> None:
+        """Return when a market that is about to be opened has its real rules and price, or will not have them soon.
+
+        `exchange` is whose prices it shall have, where that is known already.
+        """
+        ...
+
+
 class UnknownMarket(LookupError):
     """No price of this market was ever seen."""
 
@@ -25,6 +34,7 @@ class PriceBoard:
         self.rules = rules
         self.quotes: dict[str, Quote] = {}
         self.held: set[str] = set()
+        self.source: Source | None = None
         self._clock = clock
         self._watchers: list[Watcher] = []
 
@@ -37,6 +47,11 @@ class PriceBoard:
         for watcher in self._watchers:
             watcher.on_quote(symbol, quote)
 
+    async def prepare(self, symbol: str, exchange: str | None = None) -> None:
+        """Give the source of prices the time to open a market before `open` does so at a price of somebody's."""
+        if self.source is not None:
+            await self.source.prepare(symbol, exchange)
+
     def open(self, symbol: str, price: Decimal) -> None:
         """The first price of a market, on its tick; one that has a price already keeps it."""
         rules = self.rules.rules(symbol, price)
@@ -46,8 +61,12 @@ class PriceBoard:
 
     def move(self, symbol: str, price: Decimal) -> None:
         """A new price without a spread, by a feed; one held by hand stays."""
+        self.offer(symbol, Quote.flat(price, self._clock.now()))
+
+    def offer(self, symbol: str, quote: Quote) -> None:
+        """A new quote by a feed; a price held by hand stays."""
         if symbol not in self.held:
-            self.publish(symbol, Quote.flat(price, self._clock.now()))
+            self.publish(symbol, quote)
 
     def set_price(self, symbol: str, price: Decimal) -> None:
         """Hold `symbol` at `price` until `release`. ValueError for a price that is not positive, UnknownMarket."""

@@ -53,9 +53,28 @@ class Core:
         refused = self.admission.refusal_of(request)
         if refused is not None:
             return refused
-        order = PaperOrder(
+        order = self._order(request, self.ledger.last_order + 1, at, by_client=by_client)
+        return self._accepted(self.matcher.on_arrival(order, at))
+
+    def submit_pair(
+        self, take_profit: OrderRequest, stop: OrderRequest, at: datetime
+    ) -> tuple[Accepted, Accepted] | Refused:
+        """Take two orders over one quantity, or refuse both."""
+        refused = self.admission.refusal_of_pair(take_profit, stop)
+        if refused is not None:
+            return refused
+        first = self.ledger.last_order + 1
+        orders = [self._order(take_profit, first, at, pair=first + 1), self._order(stop, first + 1, at, pair=first)]
+        for order in orders:
+            self.ledger.put(order)
+        return self._accepted(orders[0]), self._accepted(orders[1])
+
+    def _order(
+        self, request: OrderRequest, number: int, at: datetime, *, by_client: bool = True, pair: int | None = None
+    ) -> PaperOrder:
+        return PaperOrder(
             account=self.ledger.account,
-            number=self.ledger.last_order + 1,
+            number=number,
             client_order_id=request.client_order_id if by_client else None,
             symbol=request.symbol,
             side=request.side,
@@ -72,8 +91,8 @@ class Core:
             triggered=False,
             created_at=at,
             updated_at=at,
+            paired_with=pair,
         )
-        return self._accepted(self.matcher.on_arrival(order, at))
 
     def cancel(self, ref: OrderRef, at: datetime) -> Accepted | Refused:
         found = self.find(ref)
@@ -88,6 +107,8 @@ class Core:
             return Refused(RefusalCode.NOT_FOUND, "there is no such live order")
         if quantity < found.filled:
             return Refused(RefusalCode.INVALID_ORDER, f"{found.filled:f} has filled already")
+        if self.ledger.paired(found) is not None:
+            return Refused(RefusalCode.INVALID_ORDER, "an order of a pair cannot be changed")
         changed = replace(_repriced(found, price), quantity=quantity, updated_at=at)
         if quantity == found.filled:
             return self._accepted(self.ledger.end(changed, OrderStatus.FILLED, at))
@@ -186,7 +207,8 @@ class Core:
         """Somebody cancels orders; how many."""
         live = [order for order in self.open_orders() if chosen(order)]
         for order in live:
-            self.ledger.end(order, OrderStatus.CANCELLED, at, "cancelled by hand")
+            if self.ledger.orders[order.number].is_live:
+                self.ledger.end(order, OrderStatus.CANCELLED, at, "cancelled by hand")
         return len(live)
 
     def force(self, symbol: str, kind: FillKind, quantity: Decimal | None, at: datetime) -> None:

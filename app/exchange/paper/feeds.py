@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -16,34 +16,40 @@ from app.base.clock import Clock, Timer
 from app.base.config.groups import PaperConfig
 from app.base.errors import OperatorActionNeeded
 from app.domain.market import MarketRules, Rounding
+from app.exchange.paper.live import LiveFeed, RealMarket
 
 if TYPE_CHECKING:
     from app.exchange.paper.board import PriceBoard
 
-KINDS = ("auto", "random_walk", "file", "script", "manual")
+KINDS = ("auto", "live", "random_walk", "file", "script", "manual")
 
 
 class Feed(Protocol):
     def start(self) -> None: ...
 
-    def stop(self) -> None: ...
+    async def stop(self) -> None: ...
 
 
-def make_feed(config: PaperConfig, board: PriceBoard, clock: Clock, override: str | None = None) -> Feed | None:
+def make_feed(
+    config: PaperConfig, board: PriceBoard, clock: Clock, override: str | None = None, market: RealMarket | None = None
+) -> Feed | None:
     """The feed of the configuration, or of the kind that `override` names; None where prices come from elsewhere.
 
-    OperatorActionNeeded for an unknown kind, a missing file, or a file that cannot be read.
+    Without the real `market`, `auto` is the random walk; rules of markets that were real hold whatever the feed.
+    OperatorActionNeeded for an unknown kind, what a kind needs and lacks, or a file that cannot be read.
     """
     kind = override or config.feed
+    for rules in market.kept.rules() if market is not None else ():
+        board.rules.give(rules)
     match kind:
+        case "auto" if market is not None:
+            return LiveFeed(board, clock, market, walk=_walk(config, board, clock))
+        case "live" if market is not None:
+            if config.feed_venue is None:
+                raise OperatorActionNeeded("the paper feed `live` needs paper.feed_venue: the exchange to follow")
+            return LiveFeed(board, clock, market, venue=config.feed_venue)
         case "auto" | "random_walk":
-            return RandomWalk(
-                board,
-                clock,
-                seed=config.seed,
-                interval_sec=config.interval_sec,
-                volatility_percent=config.volatility_percent,
-            )
+            return _walk(config, board, clock)
         case "file":
             if config.feed_file is None:
                 raise OperatorActionNeeded("the paper feed `file` needs paper.feed_file, a CSV of time, symbol, price")
@@ -53,8 +59,21 @@ def make_feed(config: PaperConfig, board: PriceBoard, clock: Clock, override: st
     raise OperatorActionNeeded(f"{kind!r} is no paper feed; there are {', '.join(KINDS)}")
 
 
+def _walk(config: PaperConfig, board: PriceBoard, clock: Clock) -> RandomWalk:
+    return RandomWalk(
+        board,
+        clock,
+        seed=config.seed,
+        interval_sec=config.interval_sec,
+        volatility_percent=config.volatility_percent,
+    )
+
+
 class RandomWalk:
-    """Moves every known market a step at a time; each has its own seeded source, so that none disturbs another."""
+    """Moves every known market a step at a time; each has its own seeded source, so that none disturbs another.
+
+    `left_alone` holds the markets that move otherwise.
+    """
 
     def __init__(
         self, board: PriceBoard, clock: Clock, *, seed: int, interval_sec: float, volatility_percent: Decimal
@@ -66,12 +85,16 @@ class RandomWalk:
         self._volatility = volatility_percent / 100
         self._sources: dict[str, random.Random] = {}
         self._timer: Timer | None = None
+        self.left_alone: Container[str] = ()
 
     def start(self) -> None:
-        self.stop()
+        self._cancel()
         self._timer = self._clock.call_later(self._interval, self._step)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
+        self._cancel()
+
+    def _cancel(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -80,7 +103,7 @@ class RandomWalk:
         self.start()
         for symbol, quote in list(self._board.quotes.items()):
             rules = self._board.rules.rules(symbol, quote.last)
-            if rules is not None and symbol not in self._board.held:
+            if rules is not None and symbol not in self._board.held and symbol not in self.left_alone:
                 self._board.move(symbol, self._next(symbol, quote.last, rules))
 
     def _next(self, symbol: str, price: Decimal, rules: MarketRules) -> Decimal:
@@ -121,7 +144,7 @@ class RecordedFile:
         self._started_at = self._started_at or self._clock.now()
         self._wait()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -153,7 +153,16 @@ class Ledger:
             observer.position_changed(symbol)
 
     def end(self, order: PaperOrder, status: OrderStatus, at: datetime, reason: str | None = None) -> PaperOrder:
-        return self.put(replace(order, status=status, updated_at=at, reason=reason))
+        """What is paired with it ends too, in the same way."""
+        ended = self.put(replace(order, status=status, updated_at=at, reason=reason))
+        self.part(ended, status, at)
+        return ended
+
+    def part(self, order: PaperOrder, status: OrderStatus, at: datetime) -> None:
+        """End the other of a pair, because this one has begun to happen or is over."""
+        other = self.paired(order)
+        if other is not None:
+            self.put(replace(other, status=status, updated_at=at, reason="the other order of the pair came first"))
 
     def _append_fill(self, fill: PaperFill) -> None:
         self.fills.append(fill)
@@ -234,6 +243,11 @@ class Ledger:
         position = self.positions.get((symbol, side_closed_by(side)))
         return position.quantity if position else ZERO
 
+    def paired(self, order: PaperOrder) -> PaperOrder | None:
+        """The other order of a pair, while it is live."""
+        other = None if order.paired_with is None else self.orders.get(order.paired_with)
+        return other if other is not None and other.is_live else None
+
     def notional(self, symbol: str, price: Decimal, quantity: Decimal) -> Decimal:
         return self.rules[symbol].notional(price, quantity)
 
@@ -243,6 +257,7 @@ class Ledger:
         self, order: PaperOrder, price: Decimal, quantity: Decimal, liquidity: Liquidity, at: datetime
     ) -> PaperOrder:
         """Fill `quantity` of an order at `price`; the order as it stands then."""
+        self.part(order, OrderStatus.EXPIRED, at)
         rate = self.config.fees.maker if liquidity is Liquidity.MAKER else self.config.fees.taker
         fee, asset = self._fee(order, price, quantity, rate)
         fill = PaperFill(

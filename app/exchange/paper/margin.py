@@ -62,10 +62,16 @@ class Margin:
     # ------------------------------------------------------------------ keeping count
 
     def order_changed(self, order: PaperOrder) -> None:
+        self._count(order)
+        other = self._ledger.paired(order)
+        if other is not None:
+            self._count(other)
+
+    def _count(self, order: PaperOrder) -> None:
         before = self._parts.pop(order.number, None)
         if before is not None:
             self._add(order.symbol, before, -1)
-        if order.is_live and not self._ledger.only_reduces(order.side, order.position_side, order.reduce_only):
+        if order.is_live and not self._is_free(order):
             part = _Part(order.side, order.remaining, self._price(order) * order.remaining)
             self._parts[order.number] = part
             self._add(order.symbol, part, 1)
@@ -76,6 +82,13 @@ class Margin:
             self._crossed.add(symbol)
         else:
             self._crossed.discard(symbol)
+
+    def _is_free(self, order: PaperOrder) -> bool:
+        """Whether an order binds nothing: it only reduces, or its pair binds more already."""
+        if self._ledger.only_reduces(order.side, order.position_side, order.reduce_only):
+            return True
+        other = self._ledger.paired(order) if order.is_live else None
+        return other is not None and (self._price(other), other.number) > (self._price(order), order.number)
 
     def _price(self, order: PaperOrder) -> Decimal:
         quote = self._ledger.quotes.get(order.symbol)

@@ -70,7 +70,8 @@ class Matcher:
         for order in sorted(
             self._take_crossed(symbol, quote), key=lambda item: (self._only_reduces(item), item.number)
         ):
-            self._fill_resting(order, quote, at)
+            if order.paired_with is None or self._ledger.orders[order.number].is_live:
+                self._fill_resting(order, quote, at)
         self._liquidate_reached(symbol, at)
 
     def _take_crossed(self, symbol: str, quote: Quote) -> list[PaperOrder]:
@@ -99,6 +100,7 @@ class Matcher:
 
     def _fill_resting(self, order: PaperOrder, quote: Quote, at: datetime) -> None:
         if is_conditional(order.type) and not order.triggered:
+            self._ledger.part(order, OrderStatus.EXPIRED, at)
             order = self._ledger.put(replace(order, triggered=True, updated_at=at))
             if order.type is OrderType.STOP_LIMIT:
                 self._take_limit(order, quote, at)

@@ -37,6 +37,10 @@ class RuleBook:
                 self._derived[symbol] = known
         return known
 
+    def give(self, rules: MarketRules) -> None:
+        """Rules of a market that no account has met yet: they hold from then on."""
+        self._given[rules.symbol] = rules
+
     def remember(self, rules: MarketRules) -> None:
         """Rules that were derived in an earlier run; given and bundled ones go before them."""
         if self.rules(rules.symbol, None) is None:

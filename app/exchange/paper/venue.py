@@ -100,6 +100,7 @@ class PaperVenue:
             amend_types=frozenset(OrderType) - {OrderType.MARKET},
             batch_orders=True,
             fees=(self._config.fees.maker, self._config.fees.taker),
+            oco=not linear,
         )
 
     # ------------------------------------------------------------------ life
@@ -145,6 +146,7 @@ class PaperVenue:
 
     async def load_market(self, symbol: str, hint: Decimal | None) -> MarketReport | None:
         await self._wire.read("fetch_market", symbol)
+        await self._board.prepare(symbol)
         quote = self._board.quotes.get(symbol)
         rules = self._board.rules.rules(symbol, quote.last if quote is not None else hint)
         if rules is None or rules.market_type != self._config.market_type:
@@ -217,6 +219,16 @@ class PaperVenue:
             return await self._desk.post(change)
         except StoreFailed as error:
             return NotSent(str(error))
+
+    async def create_oco(self, take_profit: OrderRequest, stop: OrderRequest) -> tuple[SubmitOutcome, SubmitOutcome]:
+        """One request: what becomes of its answer becomes of both; faults see it as the take-profit's creation."""
+        outcome = await self._wire.change(
+            "create_order",
+            take_profit.symbol,
+            take_profit.client_order_id,
+            lambda: self._changed(lambda: self._core.submit_pair(take_profit, stop, self._clock.now())),
+        )
+        return outcome if isinstance(outcome, tuple) else (outcome, outcome)
 
     async def cancel_order(self, order: OrderRef) -> CancelOutcome:
         return await self._wire.change(

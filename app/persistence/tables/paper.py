@@ -31,6 +31,7 @@ paper_orders = Table(
     moment("created_at"),
     moment("updated_at"),
     text("reason", optional=True),
+    integer("paired_with", optional=True),
 )
 
 paper_fills = Table(

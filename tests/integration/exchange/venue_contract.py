@@ -396,7 +396,7 @@ class PricesContract(Contract):
         await harness.settle()
         quotes: list[Quote] = [report.quote for report in harness.seen if isinstance(report, PriceReport)]
 
-        assert [quote.last for quote in quotes] == [Decimal(201)]
+        assert {quote.last for quote in quotes} == {Decimal(201)}
 
     async def test_candles_end_with_the_running_one(self, harness: Harness) -> None:
         for price in ("201", "199", "200.5"):

@@ -69,6 +69,7 @@ def an_order(**changes: Any) -> PaperOrder:
         triggered=False,
         created_at=T0,
         updated_at=T0,
+        paired_with=2,
     )
     return replace(order, **changes)
 

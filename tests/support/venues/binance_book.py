@@ -11,7 +11,7 @@ from typing import TypeVar
 from app.base.clock import Clock
 from app.base.config.groups import AccountConfig
 from app.domain.market import MarketRules, Quote
-from app.domain.values import ZERO, MarketType, Side
+from app.domain.values import ZERO, Side
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.candles import CandleTape
 from app.exchange.paper.core import Core
@@ -118,7 +118,7 @@ class Book:
 
     def _list(self, symbol: str, quote: Quote) -> bool:
         rules = self._rules(symbol, quote)
-        if rules is None or rules.market_type is not MarketType.LINEAR:
+        if rules is None or rules.market_type != self.core.ledger.config.market_type:
             return False
         self.ledger.rules[symbol] = rules
         self.ledger.quotes[symbol] = quote

@@ -29,7 +29,7 @@ from tests.support.venues.binance_book import (
 from tests.support.venues.binance_gate import Gate, Security
 from tests.support.venues.binance_orders import Params, Trading
 from tests.support.venues.binance_reads import Reading
-from tests.support.venues.binance_rows import account_event, algo_event, forced_event, order_event
+from tests.support.venues.binance_rows import account_event, algo_event, forced_event, order_event, stream_event
 from tests.support.venues.binance_streams import Streams
 from tests.support.venues.faults import Fault, FaultKind, Faults
 from tests.support.venues.limits import Limits
@@ -65,7 +65,12 @@ class Asked:
 
 
 class BinanceLinear:
-    """The venue. Prices come from `board`: `set_price`, `set_quote`, or whatever else publishes there."""
+    """The venue. Prices come from `board`: `set_price`, `set_quote`, or whatever else publishes there.
+
+    `prefix` comes before every path.
+    """
+
+    prefix = ""
 
     def __init__(
         self,
@@ -82,7 +87,7 @@ class BinanceLinear:
         self.requests: list[Asked] = []
         self.url = ""
         self._by_name: dict[str, Quote] = {}
-        self.streams = Streams(self.clock, self.faults, self._by_name)
+        self.streams = Streams(self.clock, self.faults, self._by_name, self._stream_event)
         self.book = Book(config or AccountConfig(id="binance"), board, self.clock, self._told, self._shown)
         self.gate = Gate(api_key, secret, self.now)
         self.limits = Limits(lambda: self.clock.now().timestamp())
@@ -111,7 +116,7 @@ class BinanceLinear:
         await self._runner.setup()
         site = web.TCPSite(self._runner, LOOPBACK, port)
         await site.start()
-        self.url = f"http://{LOOPBACK}:{self._runner.addresses[0][1]}"
+        self.url = f"http://{LOOPBACK}:{self._runner.addresses[0][1]}{self.prefix}"
         return self.url
 
     async def stop(self) -> None:
@@ -141,6 +146,10 @@ class BinanceLinear:
     def set_quote(self, symbol: str, bid: Decimal, ask: Decimal, last: Decimal, mark: Decimal) -> None:
         self.board.publish(symbol, Quote(bid, ask, last, mark, self.clock.now()))
 
+    @staticmethod
+    def _stream_event(channel: str, name: str, quote: Quote, number: int, now: int) -> Mapping[str, Any] | None:
+        return stream_event(channel, name, quote, number, now)
+
     def _shown(self, symbol: str, quote: Quote) -> None:
         name = symbol.partition(":")[0].replace("/", "")
         self._by_name[name] = quote
@@ -169,7 +178,8 @@ class BinanceLinear:
             return await self.streams.serve(request)
         query, body = request.raw_path.partition("?")[2], (await request.read()).decode()
         params = dict(parse_qsl(query, keep_blank_values=True) + parse_qsl(body, keep_blank_values=True))
-        asked = Asked(request.method, request.path, {key: params[key] for key in params if key != "signature"})
+        path = request.path.removeprefix(self.prefix)
+        asked = Asked(request.method, path, {key: params[key] for key in params if key != "signature"})
         self.requests.append(asked)
         fault = self.faults.for_request(asked.method, asked.path, json.dumps(asked.params))
         if fault is not None and fault.kind in _WITHOUT_ACTING:

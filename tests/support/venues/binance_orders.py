@@ -88,7 +88,7 @@ class Trading:
         if kind not in _PLAIN:
             raise VenueRefusal(-1116, "Invalid orderType.")
         order = self._placed(params, _PLAIN[kind], params.get("newClientOrderId"), None)
-        return order_row(self._book, order, as_placed=params.get("newOrderRespType", "ACK") == "ACK")
+        return self._row(order, as_placed=params.get("newOrderRespType", "ACK") == "ACK")
 
     def batch_orders(self, params: Params) -> list[Json]:
         """Title: Place Multiple Orders. Each is taken or refused alone; none may be conditional."""
@@ -119,7 +119,7 @@ class Trading:
             return self._cancelled(order)
         self._check_maker(book.extras_of(order).time_in_force, order.symbol, order.side, price)
         outcome = book.act(lambda: book.core.amend(_ref(order), quantity, price, book.clock.now()))
-        return order_row(book, self._result(outcome, rules))
+        return self._row(self._result(outcome, rules))
 
     def cancel_order(self, params: Params) -> Json:
         """Title: Cancel Order."""
@@ -154,7 +154,10 @@ class Trading:
     def _cancelled(self, order: PaperOrder) -> Json:
         book = self._book
         book.act(lambda: book.core.cancel(_ref(order), book.clock.now()))
-        return order_row(book, book.ledger.orders[order.number])
+        return self._row(book.ledger.orders[order.number])
+
+    def _row(self, order: PaperOrder, *, as_placed: bool = False) -> Json:
+        return order_row(self._book, order, as_placed=as_placed)
 
     # ------------------------------------------------------------------ conditional orders
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from app.base.clock import Clock
 from app.domain.timeframe import seconds
 from app.domain.values import ZERO
+from app.messages.reports import FillKind
 from app.ports.paper_store import PaperOrder
 from tests.support.venues.binance_book import Book, is_waiting, milliseconds
 from tests.support.venues.binance_orders import Params, Trading, needed
@@ -19,6 +20,7 @@ from tests.support.venues.binance_rows import (
     book_ticker,
     day_ticker,
     exchange_info,
+    forced_row,
     income_row,
     market_id,
     order_row,
@@ -191,7 +193,7 @@ class Reading:
         if params.get("incomeType", "FUNDING_FEE") != "FUNDING_FEE":
             return []
         rows = [income_row(self._book, payment) for payment in self._book.ledger.funding]
-        return _page(_of_symbol(rows, params), params, 100)
+        return page(_of_symbol(rows, params), params, 100)
 
     def user_trades(self, params: Params) -> list[Json]:
         """Title: Account Trade List."""
@@ -200,39 +202,56 @@ class Reading:
         if params.get("orderId"):
             rows = [row for row in rows if str(row["orderId"]) == params["orderId"]]
         if params.get("fromId"):
-            return _page([row for row in rows if row["id"] >= int(params["fromId"])], params, 500, oldest=True)
-        start, end = _bound(params, "startTime"), _bound(params, "endTime")
+            return page([row for row in rows if row["id"] >= int(params["fromId"])], params, 500, oldest=True)
+        start, end = bound(params, "startTime"), bound(params, "endTime")
         if start is not None and end is not None and end - start > WEEK_MS:
             raise VenueRefusal(-4166, "Search window is restricted to recent 7 days only.")
         if start is None and end is None:
             rows = [row for row in rows if row["time"] >= self._now() - WEEK_MS]
         elif start is not None and end is None:
             rows = [row for row in rows if row["time"] < start + WEEK_MS]
-        return _page(rows, params, 500, oldest=start is not None)
+        return page(rows, params, 500, oldest=start is not None)
 
     # ------------------------------------------------------------------ orders
 
     def order(self, params: Params) -> Json:
         """Title: Query Order."""
         self._trading.rules(params)
-        return order_row(self._book, self._trading.found(params))
+        forced = next((row for row in self._forced() if str(row["orderId"]) == params.get("orderId")), None)
+        if forced is not None:
+            return forced
+        return self._row(self._trading.found(params))
+
+    def _forced(self) -> Iterator[Json]:
+        """What the venue closed by itself."""
+        return (
+            forced_row(self._book, trade.fill)
+            for trade in self._book.trades
+            if trade.fill.kind in {FillKind.LIQUIDATION, FillKind.ADL}
+        )
 
     def open_order(self, params: Params) -> Json:
         """Title: Query Current Open Order."""
         found = self._trading.found(params)
         if not found.is_live:
             raise VenueRefusal(*NO_SUCH_ORDER)
-        return order_row(self._book, found)
+        return self._row(found)
 
     def open_orders(self, params: Params) -> list[Json]:
         """Title: Current All Open Orders. Without what waits with the algo service."""
-        return [order_row(self._book, order) for order in self._chosen(self._book.regular(), params) if order.is_live]
+        return [self._row(order) for order in self._chosen(self._orders(), params) if order.is_live]
 
     def all_orders(self, params: Params) -> list[Json]:
         """Title: All Orders."""
         self._trading.rules(params)
-        rows = [order_row(self._book, order) for order in self._chosen(self._book.regular(), params)]
-        return _page(rows, params, 500)
+        rows = [self._row(order) for order in self._chosen(self._orders(), params)]
+        return page(rows, params, 500)
+
+    def _orders(self) -> list[PaperOrder]:
+        return self._book.regular()
+
+    def _row(self, order: PaperOrder) -> Json:
+        return order_row(self._book, order)
 
     def algo_order(self, params: Params) -> Json:
         """Title: Query Algo Order."""
@@ -258,7 +277,7 @@ def _of_symbol(rows: list[Json], params: Params) -> list[Json]:
     return [row for row in rows if params.get("symbol") in {None, "", row["symbol"]}]
 
 
-def _page(rows: list[Json], params: Params, limit: int, *, oldest: bool = False) -> list[Json]:
+def page(rows: list[Json], params: Params, limit: int, *, oldest: bool = False) -> list[Json]:
     """Rows between startTime and endTime; the newest `limit`, or the oldest where a start was given."""
     told = params.get("limit", str(limit))
     if not told.isdecimal() or not 1 <= int(told) <= 1000:
@@ -268,11 +287,11 @@ def _page(rows: list[Json], params: Params, limit: int, *, oldest: bool = False)
 
 
 def _between(at: Any, params: Params) -> bool:
-    start, end = _bound(params, "startTime"), _bound(params, "endTime")
+    start, end = bound(params, "startTime"), bound(params, "endTime")
     return (start is None or at >= start) and (end is None or at <= end)
 
 
-def _bound(params: Params, name: str) -> int | None:
+def bound(params: Params, name: str) -> int | None:
     value = params.get(name)
     if not value:
         return None

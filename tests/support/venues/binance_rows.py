@@ -13,7 +13,7 @@ from app.domain.values import ZERO, Liquidity, OrderSide, OrderType, Side
 from app.exchange.paper.ledger import is_conditional
 from app.exchange.paper.margin import MAINTENANCE_RATE
 from app.messages.reports import FillKind
-from app.ports.paper_store import PaperFunding, PaperOrder, PaperPosition
+from app.ports.paper_store import PaperFill, PaperFunding, PaperOrder, PaperPosition
 from tests.support.venues.binance_book import (
     ALGO_IDS,
     ORDER_IDS,
@@ -187,6 +187,35 @@ def order_row(book: Book, order: PaperOrder, *, as_placed: bool = False) -> Json
         "goodTillDate": 0,
         "time": milliseconds(order.created_at),
         "updateTime": milliseconds(order.updated_at),
+    }
+
+
+def forced_id(fill: PaperFill) -> str:
+    """Title: Event: Order Update; its client order ids of liquidations and auto-deleveraging."""
+    return f"autoclose-{milliseconds(fill.at)}" if fill.kind is FillKind.LIQUIDATION else "adl_autoclose"
+
+
+def forced_row(book: Book, fill: PaperFill) -> Json:
+    """An order that the venue made by itself, as it is found by its number."""
+    rules = book.ledger.rules[fill.symbol]
+    return {
+        "orderId": ORDER_IDS + 900_000_000 + fill.number,
+        "symbol": market_id(rules),
+        "status": "FILLED",
+        "clientOrderId": forced_id(fill),
+        "price": text(fill.price),
+        "avgPrice": text(fill.price),
+        "origQty": text(fill.quantity),
+        "executedQty": text(fill.quantity),
+        "cumQuote": text(rules.notional(fill.price, fill.quantity)),
+        "timeInForce": "IOC",
+        "type": "LIMIT",
+        "reduceOnly": True,
+        "side": fill.side.upper(),
+        "positionSide": fill.position_side.upper() if book.ledger.is_hedged else "BOTH",
+        "origType": "LIMIT",
+        "time": milliseconds(fill.at),
+        "updateTime": milliseconds(fill.at),
     }
 
 
@@ -476,12 +505,12 @@ def _trade_part(trade: Trade | None, at: int) -> Json:
 
 
 def forced_event(book: Book, event: ForcedEvent, now: int) -> Json:
-    """Title: Event: Order Update; its client order ids of liquidations and auto-deleveraging."""
+    """Title: Event: Order Update."""
     fill = event.trade.fill
     liquidated = fill.kind is FillKind.LIQUIDATION
     told: Json = {
         "s": market_id(book.ledger.rules[fill.symbol]),
-        "c": f"autoclose-{milliseconds(fill.at)}" if liquidated else "adl_autoclose",
+        "c": forced_id(fill),
         "S": fill.side.upper(),
         "o": "LIMIT",
         "f": "IOC",

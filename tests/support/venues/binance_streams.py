@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.support.venues.faults import FaultKind, Faults
 from tests.support.venues.refusals import VenueRefusal
 
 KEY_SEC = 3600.0
+Shown = Callable[[str, str, Quote, int, int], Mapping[str, Any] | None]
 
 
 class Line:
@@ -47,12 +48,13 @@ class Line:
 
 
 class Streams:
-    """`latest` tells the last quote of each market by its Binance name."""
+    """`latest` tells the last quote of each market by its Binance name, `shown` what a channel says of one."""
 
-    def __init__(self, clock: Clock, faults: Faults, latest: Mapping[str, Quote]) -> None:
+    def __init__(self, clock: Clock, faults: Faults, latest: Mapping[str, Quote], shown: Shown = stream_event) -> None:
         self._clock = clock
         self._faults = faults
         self._latest = latest
+        self._shown = shown
         self._keys = count(1)
         self._numbers = count(1)
         self._timer: Timer | None = None
@@ -158,7 +160,7 @@ class Streams:
         if not of_all and head != name.lower():
             return
         channel = head[1:] if of_all else rest.partition("@")[0]
-        event = stream_event(channel, name, quote, next(self._numbers), self.now())
+        event = self._shown(channel, name, quote, next(self._numbers), self.now())
         if event is not None:
             told: object = [event] if of_all and channel != "bookTicker" else event
             line.say({"stream": stream, "data": told} if line.is_combined else told)

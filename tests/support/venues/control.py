@@ -13,7 +13,8 @@ from tests.support.venues.faults import FaultKind
 
 class Control:
     """`POST /price {"symbol": "BTC/USDT:USDT", "price": "61000"}`, `POST /fault {"kind": …, "path": …}`, `POST /clear`,
-    `POST /expire`, `POST /cut`, `POST /funding {"symbol": …, "rate": …}`, `GET /requests`."""
+    `POST /expire`, `POST /cut`, `POST /funding {"symbol": …, "rate": …}`, `GET /requests`; of the linear one also
+    `POST /prices {"BTC/USDT:USDT": "61000", …}`, `GET /book`: every order and position, `GET /limits`."""
 
     def __init__(self, venue: BinanceLinear) -> None:
         self._venue = venue
@@ -28,6 +29,9 @@ class Control:
         app.router.add_post("/cut", self._cut)
         app.router.add_post("/funding", self._funding)
         app.router.add_get("/requests", self._requests)
+        app.router.add_post("/prices", self._prices)
+        app.router.add_get("/book", self._book)
+        app.router.add_get("/limits", self._limits)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, LOOPBACK, port).start()
@@ -43,6 +47,11 @@ class Control:
             self._venue.set_price(str(told["symbol"]), Decimal(str(told["price"])))
         except (UnknownMarket, InvalidOperation, ValueError, KeyError) as error:
             return web.json_response({"error": repr(error)}, status=400)
+        return web.json_response({})
+
+    async def _prices(self, request: web.Request) -> web.Response:
+        for symbol, price in (await request.json()).items():
+            self._venue.set_price(symbol, Decimal(price))
         return web.json_response({})
 
     async def _fault(self, request: web.Request) -> web.Response:
@@ -77,3 +86,31 @@ class Control:
                 for item in self._venue.requests
             ]
         )
+
+    async def _book(self, request: web.Request) -> web.Response:
+        ledger = self._venue.ledger
+        orders = [
+            {
+                "id": order.client_order_id,
+                "symbol": order.symbol,
+                "side": order.side,
+                "status": order.status,
+                "is_live": order.is_live,
+                "quantity": str(order.quantity),
+                "filled": str(order.filled),
+                "price": None if order.price is None else str(order.price),
+                "trigger_price": None if order.trigger_price is None else str(order.trigger_price),
+            }
+            for order in ledger.orders.values()
+        ]
+        positions = [
+            {"symbol": held.symbol, "side": held.side, "quantity": str(held.quantity)}
+            for held in ledger.positions.values()
+        ]
+        return web.json_response({"orders": orders, "positions": positions})
+
+    async def _limits(self, request: web.Request) -> web.Response:
+        """What is used of each, and how often a request was refused for one."""
+        limits = self._venue.limits
+        told = limits.headers(with_orders=True) | {"refused": str(sum(i.status == 429 for i in self._venue.requests))}
+        return web.json_response(told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -114,8 +115,16 @@ class Dialect:
     look_up_params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     id_beside_client_id: bool = True
     """Whether ccxt wants an id even where our own is given; elsewhere an id given would hide ours."""
+    trade_window: timedelta = timedelta(days=7) - timedelta(milliseconds=1)
+    """The longest span of time that own trades can be asked for at once."""
+    oco: bool = False
+    """Whether two exits can share one quantity, as `app.exchange.ccxt.oco` asks for them."""
+    answers_with_id_only: bool = False
+    """Whether a new order is acknowledged before anything has become of it."""
     has_private_stream: bool = True
     """Whether own orders and fills are pushed; otherwise they are asked for again and again."""
+    orders_need_symbol: bool = False
+    """Whether open orders are listed by market only; those of markets that we do not know stay unseen then."""
 
     @property
     def is_linear(self) -> bool:
@@ -124,6 +133,10 @@ class Dialect:
     def weight(self, operation: Operation) -> int:
         """What a request costs of the weight budgets."""
         return self.weights.get(operation, 1)
+
+    def refined(self, exchange: Any) -> Any:
+        """ccxt's class as the venue needs it."""
+        return exchange
 
     # ------------------------------------------------------------------ words, for venues to differ in
 
@@ -183,6 +196,7 @@ class Dialect:
             amend_types=self.amend_types,
             batch_orders=self.batch_size > 1,
             fees=fees or (self.maker_fee, self.taker_fee),
+            oco=self.oco,
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -93,6 +95,12 @@ _BINANCE_OPTIONS: Mapping[str, Any] = facts(
     warnOnFetchOpenOrdersWithoutSymbol=False,
     recvWindow=5000,
     fetchCurrencies=False,
+    # ccxt opens a connection for every new set of markets; a few carry as many subscriptions as we need.
+    streamLimits={"spot": 2, "linear": 2},
+    subscriptionLimitByStream={"spot": 1000, "linear": 200},
+    watchPositions={"fetchPositionsSnapshot": False},
+    # ccxt pings every three minutes: a connection whose packets vanish would be taken for a quiet one all that time.
+    ws={"keepAlive": 2000, "maxPingPongMisses": 1.5, "connectionTimeout": 3000},
 )
 
 BINANCE_USDM = Dialect(
@@ -135,10 +143,87 @@ BINANCE_USDM = Dialect(
     ),
 )
 
-BINANCE_SPOT = Dialect(
+# https://developers.binance.com/docs/binance-spot-api-docs/errors
+BINANCE_SPOT_CODES = Codes(
+    table=MappingProxyType(
+        {
+            **BINANCE_CODES.table,
+            "-1014": refused(RefusalCode.INVALID_ORDER),
+            "-1020": refused(RefusalCode.INVALID_ORDER),
+            "-1034": LIMITED,
+            "-1099": OPERATOR,
+            "-1112": refused(RefusalCode.HALTED),
+            "-1122": refused(RefusalCode.HALTED),
+            "-1158": refused(RefusalCode.INVALID_ORDER),
+            "-1165": refused(RefusalCode.INVALID_ORDER),
+            "-1166": refused(RefusalCode.INVALID_ORDER),
+            "-1168": refused(RefusalCode.INVALID_ORDER),
+            "-1196": refused(RefusalCode.INVALID_ORDER),
+            "-1197": refused(RefusalCode.INVALID_ORDER),
+            "-1198": refused(RefusalCode.INVALID_ORDER),
+            "-1199": refused(RefusalCode.INVALID_ORDER),
+            # These two are what became of a cancel-replace here, which nobody sends.
+            "-2021": UNKNOWN,
+            "-2022": refused(RefusalCode.INVALID_ORDER),
+            "-2026": refused(RefusalCode.NOT_FOUND),
+        }
+    ),
+    phrases=(
+        *BINANCE_CODES.phrases,
+        ("relationship of the prices", refused(RefusalCode.WOULD_TRIGGER)),
+        ("immediately match and take", refused(RefusalCode.WOULD_TRIGGER)),
+        ("trading phase", refused(RefusalCode.HALTED)),
+        ("gtc for this phase", refused(RefusalCode.HALTED)),
+        ("restricted for this account", refused(RefusalCode.PERMISSION)),
+        ("may not place or cancel", refused(RefusalCode.PERMISSION)),
+        ("disabled on this account", refused(RefusalCode.PERMISSION)),
+        ("trading is not enabled", refused(RefusalCode.PERMISSION)),
+    ),
+    vague=frozenset({"-1010", "-1013", "-2010"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BinanceSpot(Dialect):
+    """Own orders and trades come over the WebSocket API, once it has confirmed the signed subscription."""
+
+    def refined(self, exchange: Any) -> Any:
+        class Confirmed(exchange):  # type: ignore[misc]  # ccxt is untyped
+            async def ensure_user_data_stream_ws_subscribe_signature(self, market_type: str = "spot") -> None:
+                """One asks, the others wait for the answer: ccxt lets them go on without it, and where it is a refusal
+                its own way out breaks and leaves them waiting for ever."""
+                client = self.client(self.urls["api"]["ws"]["ws-api"][market_type])
+                topic = f"authenticate:signature:{market_type}"
+                if topic in client.futures:
+                    await client.future(topic)
+                    return
+                try:
+                    await super().ensure_user_data_stream_ws_subscribe_signature(market_type)
+                except Exception as error:
+                    waiting = client.futures.pop(topic, None)
+                    if waiting is not None:
+                        waiting.reject(error)
+                        waiting.exception()
+                    raise
+
+            def handle_user_data_stream_subscribe(self, client: Any, message: Any) -> None:
+                super().handle_user_data_stream_subscribe(client, message)
+                if (message.get("result") or {}).get("subscriptionId") is not None:
+                    client.subscriptions["orders:confirmed"] = True
+                    self.on_connected(client, message)
+
+            def handle_event_stream_terminated(self, client: Any, message: Any) -> None:
+                """ccxt goes on waiting on a connection that will say nothing more."""
+                super().handle_event_stream_terminated(client, message)
+                client.on_error(ConnectionError("the exchange has ended the account's stream"))
+
+        return Confirmed
+
+
+BINANCE_SPOT = BinanceSpot(
     name="binance_spot",
     exchange="binance",
-    codes=BINANCE_CODES,
+    codes=BINANCE_SPOT_CODES,
     market_type=MarketType.SPOT,
     client_id_create="newClientOrderId",
     client_id_read="origClientOrderId",
@@ -147,7 +232,14 @@ BINANCE_SPOT = Dialect(
     maker_fee=Decimal("0.001"),
     taker_fee=Decimal("0.001"),
     trade_page=1000,
-    options=MappingProxyType({**_BINANCE_OPTIONS, "defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}),
+    # Account trade list: "The time between startTime and endTime can't be longer than 24 hours."
+    trade_window=timedelta(hours=24) - timedelta(milliseconds=1),
+    # No amending: ccxt's edit_order cancels and places anew, and it has no order/amend/keepPriority.
+    oco=True,
+    options=MappingProxyType(
+        {**_BINANCE_OPTIONS, "defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}
+    ),
+    # Budgets are the rateLimits of exchangeInfo, weights those of the REST API's pages without what lowers them.
     budgets=(
         Budget(Pool.WEIGHT, 6000, MINUTE, "x-mbx-used-weight-1m"),
         Budget(Pool.ORDERS, 100, 10.0, "x-mbx-order-count-10s"),
@@ -157,6 +249,7 @@ BINANCE_SPOT = Dialect(
         {
             Operation.LOOK_UP: 4,
             Operation.OPEN_ORDERS: 80,
+            Operation.OPEN_ORDERS_OF_MARKET: 6,
             Operation.BALANCES: 20,
             Operation.FILLS: 20,
             Operation.CANDLES: 2,

@@ -1,4 +1,7 @@
-"""Bybit v5, spot and USD-M perpetuals."""
+"""Bybit v5, spot and USD-M perpetuals of a unified account.
+
+Pages are named by their path under <https://bybit-exchange.github.io/docs/v5>.
+"""
 
 from __future__ import annotations
 
@@ -9,68 +12,85 @@ from types import MappingProxyType
 from typing import Any
 
 from app.domain.values import MarketType, OrderSide, OrderType
-from app.exchange.ccxt.dialects.base import CONDITIONAL_TYPES, Budget, Dialect, HedgeStyle, Params, Pool, facts, spelled
-from app.exchange.ccxt.verdicts import BUSY, CLOCK, LIMITED, NO_CHANGE, OPERATOR, UNKNOWN, Codes, refused
+from app.exchange.ccxt.dialects.base import (
+    CONDITIONAL_TYPES,
+    Budget,
+    Dialect,
+    HedgeStyle,
+    Operation,
+    Params,
+    Pool,
+    facts,
+    spelled,
+)
+from app.exchange.ccxt.dialects.bybit_wire import RISES, mended
+from app.exchange.ccxt.verdicts import BUSY, CLOCK, LIMITED, NO_CHANGE, OPERATOR, UNKNOWN, Codes, Verdict, refused
 from app.messages.reports import RefusalCode
 from app.ports.venue import OrderRef, OrderRequest
 
+_C = RefusalCode
+_REFUSALS: Mapping[RefusalCode, str] = {
+    _C.INSUFFICIENT_BALANCE: (
+        "110004 110006 110007 110012 110014 110044 110045 110051 110052 110053 170033 170034 170131 170223 170226"
+    ),
+    _C.INVALID_ORDER: (
+        "10001 10017 110003 110005 110009 110011 110016 110019 110020 110021 110022 110032 110039 110040 110064"
+        " 170010 170011 170019 170115 170116 170117 170124 170130 170132 170133 170135 170149 170159 170192 170193"
+        " 170194 170197 170198 170202 170204 170206 170210 170217 170218 170227 170228 170229 170371 170372"
+    ),
+    _C.PRECISION: "170134 170137 170148",
+    _C.MIN_NOTIONAL: "110094 170136 170140",
+    _C.REDUCE_ONLY: "110017 110034",
+    _C.WOULD_TRIGGER: "110092 110093",
+    _C.HALTED: "110023 110042 110063 110066 110074 170031 170121 170151 170157 170221",
+    _C.DUPLICATE_ID: "110030 110072 170141",
+    _C.NOT_FOUND: "110001 110008 110010 170139 170142 170143 170190 170213",
+    _C.LEVERAGE: "110013 110036 110038",
+}
+_OTHERS: Mapping[Verdict, str] = {
+    UNKNOWN: "10000 10014 10016 170001 170007 170032 170035 170146 170147 170150 170234",
+    CLOCK: "-1 10002",
+    OPERATOR: (
+        "-2015 10003 10004 10005 10007 10008 10009 10010 10024 10027 10028 10029 33004 100028 110067 110068 110069"
+        " 170036 170037 170201 170209 170224 170241 3400045"
+    ),
+    LIMITED: "10006 10018 10429 170005 170222",
+    BUSY: "429 110079 170144 170191",
+    NO_CHANGE: "34040 110025 110026 110027 110043",
+}
+
+
+def _table() -> Mapping[str, Verdict]:
+    """Page `error`."""
+    said = {code: refused(refusal) for refusal, codes in _REFUSALS.items() for code in codes.split()}
+    said |= {code: verdict for verdict, codes in _OTHERS.items() for code in codes.split()}
+    return MappingProxyType(said)
+
+
 BYBIT_CODES = Codes(
-    table=MappingProxyType(
-        {
-            "10000": UNKNOWN,
-            "10001": refused(RefusalCode.INVALID_ORDER),
-            "10002": CLOCK,
-            "10003": OPERATOR,
-            "10004": OPERATOR,
-            "10005": OPERATOR,
-            "10006": LIMITED,
-            "10010": OPERATOR,
-            "10016": UNKNOWN,
-            "10018": LIMITED,
-            "10429": LIMITED,
-            "33004": OPERATOR,
-            "34040": NO_CHANGE,
-            "110001": refused(RefusalCode.NOT_FOUND),
-            "110003": refused(RefusalCode.INVALID_ORDER),
-            "110004": refused(RefusalCode.INSUFFICIENT_BALANCE),
-            "110006": refused(RefusalCode.INSUFFICIENT_BALANCE),
-            "110007": refused(RefusalCode.INSUFFICIENT_BALANCE),
-            "110008": refused(RefusalCode.NOT_FOUND),
-            "110010": refused(RefusalCode.NOT_FOUND),
-            "110012": refused(RefusalCode.INSUFFICIENT_BALANCE),
-            "110013": refused(RefusalCode.LEVERAGE),
-            "110017": refused(RefusalCode.REDUCE_ONLY),
-            "110025": NO_CHANGE,
-            "110026": NO_CHANGE,
-            "110043": NO_CHANGE,
-            "110045": refused(RefusalCode.INSUFFICIENT_BALANCE),
-            "110072": refused(RefusalCode.DUPLICATE_ID),
-            "110074": refused(RefusalCode.HALTED),
-            "110079": BUSY,
-            "110092": refused(RefusalCode.WOULD_TRIGGER),
-            "110093": refused(RefusalCode.WOULD_TRIGGER),
-            "110094": refused(RefusalCode.MIN_NOTIONAL),
-            "170121": refused(RefusalCode.HALTED),
-            "170131": refused(RefusalCode.INSUFFICIENT_BALANCE),
-            "170134": refused(RefusalCode.PRECISION),
-            "170136": refused(RefusalCode.MIN_NOTIONAL),
-            "170137": refused(RefusalCode.PRECISION),
-            "170140": refused(RefusalCode.MIN_NOTIONAL),
-            "170141": refused(RefusalCode.DUPLICATE_ID),
-            "170146": UNKNOWN,
-            "170147": UNKNOWN,
-            "170151": refused(RefusalCode.HALTED),
-            "170157": refused(RefusalCode.HALTED),
-            "170213": refused(RefusalCode.NOT_FOUND),
-        }
-    )
+    table=_table(),
+    phrases=(
+        ("remains unchanged", NO_CHANGE),
+        ("minimum limit", refused(_C.MIN_NOTIONAL)),
+        ("qty invalid", refused(_C.PRECISION)),
+        ("duplicate", refused(_C.DUPLICATE_ID)),
+    ),
+    vague=frozenset({"10001"}),
 )
+
+
+def _is_rising(request: OrderRequest) -> bool:
+    """Whether the price comes to a conditional order's trigger from below."""
+    return (request.side is OrderSide.BUY) != (request.type is OrderType.TAKE_PROFIT_MARKET)
 
 
 @dataclass(frozen=True, slots=True)
 class BybitSpot(Dialect):
-    def trigger_words(self, request: OrderRequest, trigger_price: Decimal) -> Params:  # noqa: ARG002 - one way for both kinds
-        return {"triggerPrice": spelled(trigger_price)}
+    def refined(self, exchange: Any) -> Any:
+        return mended(exchange)
+
+    def trigger_words(self, request: OrderRequest, trigger_price: Decimal) -> Params:
+        return {"triggerPrice": spelled(trigger_price), RISES: _is_rising(request)}
 
     def reference_words(self, order: OrderRef) -> Params:
         return {"trigger": True} if order.type in CONDITIONAL_TYPES else {}
@@ -78,20 +98,20 @@ class BybitSpot(Dialect):
 
 @dataclass(frozen=True, slots=True)
 class BybitLinear(Dialect):
+    def refined(self, exchange: Any) -> Any:
+        return mended(exchange)
+
     def trigger_words(self, request: OrderRequest, trigger_price: Decimal) -> Params:
         """Bybit wants to know from which side the price comes."""
-        is_profit = request.type is OrderType.TAKE_PROFIT_MARKET
-        is_rising = (request.side is OrderSide.BUY) != is_profit
         return {
             "triggerPrice": spelled(trigger_price),
-            "triggerDirection": "ascending" if is_rising else "descending",
+            "triggerDirection": "ascending" if _is_rising(request) else "descending",
         }
 
 
-_BYBIT_OPTIONS: Mapping[str, Any] = facts(
-    adjustForTimeDifference=False, recvWindow=5000, loadAllOptions=False, fetchCurrencies=False
-)
-_BYBIT_BUDGETS = (Budget(Pool.WEIGHT, 600, 5.0), Budget(Pool.ORDERS, 10, 1.0, "x-bapi-limit-status", True))
+_BYBIT_OPTIONS: Mapping[str, Any] = facts(adjustForTimeDifference=False, recvWindow=5000, loadAllOptions=False)
+_ADDRESS = Budget(Pool.WEIGHT, 600, 5.0)
+"""Page `rate-limit`, as the limits of orders: of an address in five seconds, of an account in one."""
 
 BYBIT_LINEAR = BybitLinear(
     name="bybit_linear",
@@ -111,13 +131,16 @@ BYBIT_LINEAR = BybitLinear(
     amend_types=frozenset(OrderType) - {OrderType.MARKET},
     trade_page=100,
     trades_need_symbol=False,
-    look_up_params=facts(acknowledged=True),
     id_beside_client_id=False,
+    answers_with_id_only=True,
     options=MappingProxyType(
         {**_BYBIT_OPTIONS, "defaultType": "swap", "defaultSubType": "linear", "fetchMarkets": {"types": ["linear"]}}
     ),
-    budgets=_BYBIT_BUDGETS,
-    weights=MappingProxyType({}),
+    budgets=(_ADDRESS, Budget(Pool.ORDERS, 10, 1.0, "x-bapi-limit-status", True)),
+    # Orders and positions are listed by settlement coin, fills by type, and what is over may be in the history only.
+    weights=MappingProxyType(
+        {Operation.OPEN_ORDERS: 2, Operation.POSITIONS: 2, Operation.FILLS: 3, Operation.LOOK_UP: 2}
+    ),
 )
 
 BYBIT_SPOT = BybitSpot(
@@ -135,9 +158,9 @@ BYBIT_SPOT = BybitSpot(
     amend_types=frozenset({OrderType.LIMIT}),
     trade_page=100,
     trades_need_symbol=False,
-    look_up_params=facts(acknowledged=True),
     id_beside_client_id=False,
+    answers_with_id_only=True,
     options=MappingProxyType({**_BYBIT_OPTIONS, "defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}),
-    budgets=_BYBIT_BUDGETS,
-    weights=MappingProxyType({}),
+    budgets=(_ADDRESS, Budget(Pool.ORDERS, 20, 1.0, "x-bapi-limit-status", True)),
+    weights=MappingProxyType({Operation.LOOK_UP: 2}),
 )

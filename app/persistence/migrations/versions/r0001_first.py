@@ -333,6 +333,7 @@ def _create_paper() -> None:
         *_texts("time_in_force"),
         *_integers("triggered created_at updated_at"),
         *_texts("reason?"),
+        *_integers("paired_with?"),
         _key("paper_orders", "account number"),
         _words("paper_orders", "time_in_force", "gtc ioc"),
         _words("paper_orders", "side", "buy sell"),

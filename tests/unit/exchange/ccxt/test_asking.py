@@ -72,7 +72,7 @@ def test_numbers_never_have_an_exponent() -> None:
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
 @pytest.mark.parametrize("request_", [ENTRY, STOP], ids=["entry", "stop"])
 def test_h01_every_order_carries_our_id(dialect: Dialect, request_: OrderRequest) -> None:
-    assert request_.client_order_id in params(request_, dialect).values()
+    assert dialect.sent_id(request_.client_order_id) in params(request_, dialect).values()
 
 
 def test_h09_a_stop_on_binance_futures_is_named_as_the_algo_service_wants() -> None:

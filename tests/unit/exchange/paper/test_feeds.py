@@ -107,7 +107,7 @@ class TestRandomWalk:
         await tape.clock.advance(5)
         assert len(tape.of(SOL)) == 1
 
-        walk.stop()
+        await walk.stop()
         await tape.clock.advance(5)
         assert len(tape.of(BTC)) == 5
 

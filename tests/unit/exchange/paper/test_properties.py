@@ -35,8 +35,11 @@ cancels = st.fixed_dictionaries({"do": st.just("cancel"), "nth": st.integers(0, 
 amends = st.fixed_dictionaries(
     {"do": st.just("amend"), "nth": st.integers(0, 10), "quantity": QUANTITIES, "price": PRICES}
 )
+pairs = st.fixed_dictionaries(
+    {"do": st.just("pair"), "side": SIDES, "quantity": QUANTITIES, "price": PRICES, "trigger": PRICES, "limit": PRICES}
+)
 book_sizes = st.fixed_dictionaries({"do": st.just("book"), "size": st.none() | QUANTITIES})
-STEPS = st.lists(submits | moves | cancels | amends | book_sizes, max_size=25)
+STEPS = st.lists(submits | moves | cancels | amends | pairs | book_sizes, max_size=25)
 ACCOUNTS = st.sampled_from(
     [
         {"symbol": SOL, "fees": {"maker": "0.0002", "taker": "0.0005"}},
@@ -69,6 +72,8 @@ def apply(bench: Bench, step: dict[str, Any]) -> None:
             )
         case "price":
             bench.price(step["price"])
+        case "pair":
+            submit_pair(bench, step)
         case "book" if step["size"] is None:
             bench.core.matcher.fill_sizes.clear()
         case "book":
@@ -81,6 +86,23 @@ def apply(bench: Bench, step: dict[str, Any]) -> None:
                     bench.core.cancel(order, bench.at)
                 else:
                     bench.core.amend(order, step["quantity"], step["price"], bench.at)
+
+
+def submit_pair(bench: Bench, step: dict[str, Any]) -> None:
+    """A stop with a limit in every other of them."""
+    side, quantity, trigger = step["side"], str(step["quantity"]), str(step["trigger"])
+    is_limited = int(step["limit"] * 100) % 2 == 0
+    bench.core.submit_pair(
+        bench.request(side, quantity, str(step["price"])),
+        bench.request(
+            side,
+            quantity,
+            str(step["limit"]) if is_limited else None,
+            type_=OrderType.STOP_LIMIT if is_limited else OrderType.STOP_MARKET,
+            trigger=trigger,
+        ),
+        bench.at,
+    )
 
 
 def worth(bench: Bench) -> Decimal:
@@ -144,6 +166,18 @@ def test_spot_never_sells_or_spends_what_it_does_not_have(steps: list[dict[str, 
         apply(bench, step)
         assert bench.balance() >= 0
         assert bench.balance("SOL") >= 0
+
+
+@given(STEPS)
+def test_of_a_pair_only_one_ever_happens(steps: list[dict[str, Any]]) -> None:
+    bench = Bench(symbol=SPOT, balances={"USDT": "10000", "SOL": "50"})
+    run(bench, steps)
+
+    for order in bench.ledger.orders.values():
+        other = bench.ledger.orders.get(order.paired_with or 0)
+        assert other is None or other.paired_with == order.number
+        assert other is None or not (order.filled and other.filled)
+        assert other is None or not (order.triggered or order.filled) or not other.is_live
 
 
 @given(STEPS)

@@ -1,0 +1,118 @@
+"""MEXC, spot v3. Facts are from <https://www.mexc.com/api-docs/spot-v3>."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from app.domain.values import MarketType
+from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Pool, facts
+from app.exchange.ccxt.dialects.refining import refined
+from app.exchange.ccxt.verdicts import BUSY, CLOCK, LIMITED, OPERATOR, UNKNOWN, Codes, refused
+from app.messages.reports import RefusalCode
+
+_INVALID = refused(RefusalCode.INVALID_ORDER)
+_FUNDS = refused(RefusalCode.INSUFFICIENT_BALANCE)
+_HALTED = refused(RefusalCode.HALTED)
+_GONE = refused(RefusalCode.NOT_FOUND)
+
+MEXC_CODES = Codes(
+    table=MappingProxyType(
+        {
+            "-1121": _HALTED,
+            "-2010": _INVALID,
+            "-2011": _GONE,
+            "-2013": _GONE,
+            "26": refused(RefusalCode.PERMISSION),
+            "400": OPERATOR,
+            "401": OPERATOR,
+            "402": OPERATOR,
+            "403": LIMITED,
+            "406": OPERATOR,
+            "429": LIMITED,
+            "500": UNKNOWN,
+            "501": UNKNOWN,
+            "503": UNKNOWN,
+            "504": UNKNOWN,
+            "510": LIMITED,
+            "602": OPERATOR,
+            "604": BUSY,
+            "701": OPERATOR,
+            "702": OPERATOR,
+            "703": OPERATOR,
+            "704": OPERATOR,
+            "801": BUSY,
+            "10001": OPERATOR,
+            "10007": _HALTED,
+            "10072": OPERATOR,
+            "10073": CLOCK,
+            "10096": refused(RefusalCode.PRECISION),
+            "10101": _FUNDS,
+            "20002": UNKNOWN,
+            "30000": _HALTED,
+            "30001": _HALTED,
+            "30002": refused(RefusalCode.MIN_NOTIONAL),
+            "30003": _INVALID,
+            "30004": _FUNDS,
+            "30005": _FUNDS,
+            "30010": _INVALID,
+            "30014": _HALTED,
+            "30016": _HALTED,
+            "30018": OPERATOR,
+            "30020": OPERATOR,
+            "30021": _HALTED,
+            "30029": _INVALID,
+            "30041": _INVALID,
+            "30087": _INVALID,
+            "60005": OPERATOR,
+            "70011": OPERATOR,
+            "700001": OPERATOR,
+            "700002": OPERATOR,
+            "700003": CLOCK,
+            "700004": _INVALID,
+            "700006": OPERATOR,
+            "700007": OPERATOR,
+            "700008": _INVALID,
+        }
+    ),
+    phrases=(("duplicate", refused(RefusalCode.DUPLICATE_ID)),),
+    vague=frozenset({"-2010"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MexcSpot(Dialect):
+    def refined(self, exchange: Any) -> Any:
+        """Of one market's best prices ccxt asks for all and takes the list for a row."""
+        return refined(exchange, lacks=("fetchBidsAsks",))
+
+
+MEXC_SPOT = MexcSpot(
+    name="mexc_spot",
+    exchange="mexc",
+    codes=MEXC_CODES,
+    market_type=MarketType.SPOT,
+    client_id_create="clientOrderId",
+    client_id_read="clientOrderId",
+    hedge_style=HedgeStyle.NONE,
+    stop_types=frozenset(),
+    maker_fee=Decimal(0),
+    taker_fee=Decimal("0.0005"),
+    trade_page=100,
+    has_private_stream=False,
+    orders_need_symbol=True,
+    options=facts(adjustForTimeDifference=False, recvWindow=5000, defaultType="spot"),
+    # "General Info", LIMITS: 500 of weight in 10 s for each endpoint.
+    budgets=(Budget(Pool.WEIGHT, 500, 10.0), Budget(Pool.ORDERS, 500, 10.0)),
+    weights=MappingProxyType(
+        {
+            Operation.LOOK_UP: 2,
+            Operation.OPEN_ORDERS: 3,
+            Operation.BALANCES: 10,
+            Operation.FILLS: 10,
+            Operation.MARKETS: 10,
+        }
+    ),
+)

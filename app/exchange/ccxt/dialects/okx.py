@@ -1,0 +1,125 @@
+"""OKX v5, spot from the trading account without borrowing. Facts are from <https://www.okx.com/docs-v5/en/>."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from app.domain.values import MarketType
+from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Params, Pool, facts
+from app.exchange.ccxt.dialects.refining import refined
+from app.exchange.ccxt.verdicts import BUSY, CLOCK, LIMITED, OPERATOR, UNKNOWN, Codes, refused
+from app.messages.reports import RefusalCode
+from app.ports.venue import OrderRequest
+
+_INVALID = refused(RefusalCode.INVALID_ORDER)
+_FUNDS = refused(RefusalCode.INSUFFICIENT_BALANCE)
+_HALTED = refused(RefusalCode.HALTED)
+_GONE = refused(RefusalCode.NOT_FOUND)
+_SMALL = refused(RefusalCode.MIN_NOTIONAL)
+
+OKX_CODES = Codes(
+    table=MappingProxyType(
+        {
+            "50001": BUSY,
+            "50004": UNKNOWN,
+            "50005": BUSY,
+            "50007": OPERATOR,
+            "50008": OPERATOR,
+            "50011": LIMITED,
+            "50013": UNKNOWN,
+            "50026": UNKNOWN,
+            "50027": OPERATOR,
+            "50061": LIMITED,
+            "50100": OPERATOR,
+            "50101": OPERATOR,
+            "50102": CLOCK,
+            "50103": OPERATOR,
+            "50104": OPERATOR,
+            "50105": OPERATOR,
+            "50106": OPERATOR,
+            "50107": OPERATOR,
+            "50110": OPERATOR,
+            "50111": OPERATOR,
+            "50112": CLOCK,
+            "50113": OPERATOR,
+            "50114": OPERATOR,
+            "50120": OPERATOR,
+            "51000": _INVALID,
+            "51001": _HALTED,
+            "51006": _INVALID,
+            "51008": _FUNDS,
+            "51009": OPERATOR,
+            "51010": OPERATOR,
+            "51011": refused(RefusalCode.DUPLICATE_ID),
+            "51016": refused(RefusalCode.DUPLICATE_ID),
+            "51020": _SMALL,
+            "51021": _HALTED,
+            "51022": _HALTED,
+            "51024": OPERATOR,
+            "51025": _INVALID,
+            "51054": UNKNOWN,
+            "51100": _SMALL,
+            "51118": _SMALL,
+            "51119": _FUNDS,
+            "51120": _SMALL,
+            "51121": refused(RefusalCode.PRECISION),
+            "51127": _FUNDS,
+            "51131": _FUNDS,
+            "51149": UNKNOWN,
+            "51155": OPERATOR,
+            "51400": _GONE,
+            "51401": _GONE,
+            "51402": _GONE,
+            "51410": _GONE,
+            "51603": _GONE,
+        }
+    ),
+    # The outer code of a failed order says no more than 1 or 2, the order's own is inside.
+    pattern=re.compile(r'"(?:sCode|code)"\s*:\s*"?(?!0\b|1\b|2\b)(\d+)'),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OkxSpot(Dialect):
+    def order_words(self, request: OrderRequest) -> Params:  # noqa: ARG002 - the same for all
+        """Without borrowing, and market orders in the base currency both ways ("Place order", `tgtCcy`)."""
+        return {"tdMode": "cash", "tgtCcy": "base_ccy"}
+
+    def refined(self, exchange: Any) -> Any:
+        return refined(exchange, order_id_name="ordId")
+
+
+OKX_SPOT = OkxSpot(
+    name="okx_spot",
+    exchange="okx",
+    codes=OKX_CODES,
+    market_type=MarketType.SPOT,
+    client_id_create="clOrdId",
+    client_id_read="clOrdId",
+    hedge_style=HedgeStyle.NONE,
+    stop_types=frozenset(),
+    maker_fee=Decimal("0.0008"),
+    taker_fee=Decimal("0.001"),
+    trade_page=100,
+    trades_need_symbol=False,
+    has_private_stream=False,
+    # A batch of one, which ccxt sends unless told otherwise, has budgets of its own.
+    options=facts(createOrder="privatePostTradeOrder", defaultType="spot", fetchMarkets={"types": ["spot"]}),
+    # Every endpoint has a limit of its own ("Rate Limit" of each): 60 in 2 s for orders and most questions about them.
+    budgets=(Budget(Pool.WEIGHT, 60, 2.0), Budget(Pool.ORDERS, 60, 2.0)),
+    weights=MappingProxyType(
+        {
+            Operation.CREATE: 0,
+            Operation.BALANCES: 6,
+            Operation.FILLS: 6,
+            Operation.CANDLES: 2,
+            Operation.MARKETS: 3,
+            Operation.TICKER: 3,
+            Operation.TIME: 6,
+        }
+    ),
+)

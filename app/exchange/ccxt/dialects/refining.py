@@ -1,0 +1,40 @@
+"""What several venues need changed in ccxt's class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def refined(base: Any, order_id_name: str = "orderId", grain_ms: int = 0, lacks: tuple[str, ...] = ()) -> Any:
+    """`base` without lists of currencies, and telling all trades since a moment where the newest are told first.
+
+    Currencies are of no use to orders, and some venues want permissions for them that a trading key should not have.
+    `order_id_name` is what the venue calls the order in a question about its trades. Its moments are whole `grain_ms`.
+    `lacks` are abilities that ccxt claims and does not have.
+    """
+
+    class Refined(base):  # type: ignore[misc]  # ccxt is untyped
+        def describe(self) -> Any:
+            return self.deep_extend(super().describe(), {"has": dict.fromkeys(("fetchCurrencies", *lacks), False)})
+
+        async def fetch_my_trades(
+            self, symbol: Any = None, since: Any = None, limit: Any = None, params: Any = None
+        ) -> list[Any]:
+            words = _renamed(dict(params or {}), order_id_name)
+            page = await super().fetch_my_trades(symbol, since, limit, words)
+            found = {row["id"]: row for row in page}
+            while since is not None and limit is not None and len(page) >= limit:
+                words["until"] = min(row["timestamp"] for row in page) + grain_ms
+                page = await super().fetch_my_trades(symbol, since, limit, words)
+                if all(row["id"] in found for row in page):
+                    break
+                found |= {row["id"]: row for row in page}
+            return sorted(found.values(), key=lambda row: row["timestamp"])
+
+    return Refined
+
+
+def _renamed(params: dict[str, Any], name: str) -> dict[str, Any]:
+    if "orderId" in params:
+        params[name] = params.pop("orderId")
+    return params

@@ -1,0 +1,113 @@
+"""What a venue tells everybody: rules and prices of its markets. No keys, no account."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from app.base.clock import Clock
+from app.domain.market import Quote
+from app.domain.values import MarketType
+from app.exchange.ccxt import mapping
+from app.exchange.ccxt.breaker import Breaker
+from app.exchange.ccxt.dialects import dialect_of
+from app.exchange.ccxt.dialects.base import Dialect, Operation
+from app.exchange.ccxt.known import Known
+from app.exchange.ccxt.limits import Host, Limiter
+from app.exchange.ccxt.mapping import Raw
+from app.exchange.ccxt.reads import Reader
+from app.exchange.ccxt.session import Session
+from app.exchange.ccxt.streams import Streams, Takers
+from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
+from app.messages.reports import MarketReport, PriceReport
+
+TakeQuote = Callable[[str, Quote], None]
+
+
+def open_public(
+    name: str, market_type: MarketType, clock: Clock, take: TakeQuote, base_url: str | None = None
+) -> PublicPrices | None:
+    """Not connected yet; None where the venue, or its markets of this type, are not offered.
+
+    `base_url` sends every request and stream to another host, for tests.
+    """
+    dialect = dialect_of(name, market_type)
+    return None if dialect is None else PublicPrices(dialect, clock, take, base_url)
+
+
+class PublicPrices:
+    """Every quote of a watched market goes to `take`. Nothing is asked, and ccxt not loaded, before `market`."""
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        clock: Clock,
+        take: TakeQuote,
+        base_url: str | None = None,
+        make: Callable[[Dialect, Access, StreamHooks], Any] = make_exchange,
+    ) -> None:
+        self._dialect = dialect
+        self._take = take
+        self._known = Known()
+        self._session = Session(
+            dialect,
+            Access(base_url=base_url),
+            clock,
+            Limiter(Host(dialect.budgets, clock), dialect.budgets, clock),
+            Breaker(dialect.name, clock, lambda _: None),
+            StreamHooks(lambda: None, lambda _: None),
+            make,
+        )
+        self._reader = Reader(dialect.name, self._session, clock, self._known)
+        takers = Takers(_nothing, _nothing, self._take_ticker, self._ask)
+        self._streams = Streams(lambda: self._session.exchange, clock, takers, has_marks=dialect.is_linear)
+        self._is_loaded = False
+
+    async def market(self, symbol: str) -> MarketReport | None:
+        """Rules and present price, None where the venue does not have the market. Retryable, OperatorActionNeeded."""
+        await self._load()
+        told = self._session.exchange.markets.get(symbol)
+        rules = None if told is None else mapping.market_rules(told)
+        if rules is None or rules.market_type is not self._dialect.market_type:
+            return None
+        ticker = await self._session.read(Operation.TICKER, lambda api: api.fetch_ticker(symbol))
+        price = self._reader.price(symbol, ticker)
+        return MarketReport(rules, None if price is None else price.quote)
+
+    async def _load(self) -> None:
+        if self._is_loaded:
+            return
+        await asyncio.to_thread(import_module, "ccxt.pro")  # half a second, which must not stop the loop
+        await self._session.read(Operation.MARKETS, lambda api: api.load_markets())
+        self._streams.start(follow_own=False)
+        self._is_loaded = True
+
+    def watch(self, symbols: frozenset[str]) -> None:
+        """From now on follow exactly these markets."""
+        self._streams.watch_prices(symbols)
+
+    async def close(self) -> None:
+        self._streams.stop()
+        await self._session.close()
+
+    def _take_ticker(self, ticker: Raw) -> None:
+        price = self._reader.price(str(ticker["symbol"]), ticker)
+        if price is not None:
+            self._take(price.symbol, price.quote)
+
+    async def _ask(self, symbols: frozenset[str]) -> bool:
+        before = dict(self._known.quotes)
+        prices = await self._reader.prices(symbols)
+        for price in prices:
+            self._take(price.symbol, price.quote)
+        return any(_has_moved(before.get(price.symbol), price) for price in prices)
+
+
+def _has_moved(before: Quote | None, price: PriceReport) -> bool:
+    return before is not None and (before.bid, before.ask) != (price.quote.bid, price.quote.ask)
+
+
+def _nothing(_row: Raw) -> None:
+    return None

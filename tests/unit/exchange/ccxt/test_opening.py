@@ -1,0 +1,48 @@
+"""Accounts are opened with their own keys, and share what an exchange counts together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.base.config.groups import AccountConfig
+from app.base.errors import OperatorActionNeeded
+from app.base.secret import Secret
+from app.exchange.ccxt.opening import Exchanges
+from tests.support.fakes import HandClock
+
+KEYS = {"api_key": Secret("key"), "secret": Secret("secret")}
+
+
+@pytest.fixture
+def exchanges(tmp_path: Path) -> Exchanges:
+    return Exchanges(HandClock(), {"redirected": "http://127.0.0.1:1"}, tmp_path)
+
+
+def account(name: str, environment: str = "testnet", venue: str = "binance") -> AccountConfig:
+    return AccountConfig.model_validate({"id": name, "venue": venue, "environment": environment})
+
+
+def test_accounts_at_one_exchange_share_its_limits(exchanges: Exchanges) -> None:
+    first, second = (exchanges.venue(account(name), KEYS) for name in ("first", "second"))
+    assert first.limiter.host is second.limiter.host
+
+
+@pytest.mark.parametrize("other", [account("live", "live"), account("bybit", venue="bybit"), account("redirected")])
+def test_other_hosts_have_limits_of_their_own(exchanges: Exchanges, other: AccountConfig) -> None:
+    first = exchanges.venue(account("first"), KEYS)
+    assert exchanges.venue(other, KEYS).limiter.host is not first.limiter.host
+
+
+async def test_without_keys_an_account_says_so_when_it_is_to_connect(exchanges: Exchanges) -> None:
+    venue = exchanges.venue(account("first"), None)
+    with pytest.raises(OperatorActionNeeded, match="no keys for first"):
+        await venue.connect(lambda _: None)
+
+
+def test_what_is_used_of_the_limits_is_told_by_account(exchanges: Exchanges) -> None:
+    venue = exchanges.venue(account("first"), KEYS)
+    venue.limiter.host.buckets[0].spend(600)
+    assert exchanges.wire("first").limits_used == {"weight": 0.25, "orders": 0.0}
+    assert exchanges.wire("another").limits_used == {}

@@ -1,0 +1,215 @@
+"""OKX, KuCoin, Gate and MEXC: their words for failures, their ids, and what ccxt's classes are changed to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+
+import pytest
+
+from app.exchange.ccxt.dialects.base import Dialect
+from app.exchange.ccxt.dialects.gate import GATE_SPOT
+from app.exchange.ccxt.dialects.kucoin import KUCOIN_SPOT
+from app.exchange.ccxt.dialects.mexc import MEXC_SPOT
+from app.exchange.ccxt.dialects.okx import OKX_SPOT
+from app.exchange.ccxt.dialects.refining import refined
+from app.exchange.ccxt.errors import Answer, Failure, outcome, retry_after, verdict
+from app.exchange.ccxt.verdicts import Kind
+from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
+
+ccxt = import_module("ccxt")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SMALL = (OKX_SPOT, KUCOIN_SPOT, GATE_SPOT, MEXC_SPOT)
+R = RefusalCode
+
+
+def failed(body: object, status: int = 400, headers: dict[str, str] | None = None) -> Failure:
+    text = json.dumps(body, separators=(",", ":"))
+    return Failure(ccxt.ExchangeError(text), Answer(status, text, headers or {}))
+
+
+def okx(code: str, words: str = "words") -> Failure:
+    """As of a single order: the outer code is 1."""
+    return failed({"code": "1", "data": [{"ordId": "", "sCode": code, "sMsg": words}], "msg": "failed"}, 200)
+
+
+def kucoin(code: str, words: str = "words") -> Failure:
+    return failed({"code": code, "msg": words}, 200)
+
+
+def gate(label: str, words: str = "words") -> Failure:
+    return failed({"label": label, "message": words})
+
+
+def mexc(code: int, words: str = "words") -> Failure:
+    return failed({"code": code, "msg": words})
+
+
+@pytest.mark.parametrize(
+    ("dialect", "failure", "code"),
+    [
+        (OKX_SPOT, okx("51008"), R.INSUFFICIENT_BALANCE),
+        (OKX_SPOT, okx("51016"), R.DUPLICATE_ID),
+        (OKX_SPOT, okx("51020"), R.MIN_NOTIONAL),
+        (OKX_SPOT, okx("51121"), R.PRECISION),
+        (OKX_SPOT, okx("51400"), R.NOT_FOUND),
+        (OKX_SPOT, okx("51402"), R.NOT_FOUND),
+        (OKX_SPOT, failed({"code": "51603", "data": [], "msg": "Order does not exist"}, 200), R.NOT_FOUND),
+        (OKX_SPOT, failed({"code": "51001", "data": [], "msg": "words"}, 200), R.HALTED),
+        (OKX_SPOT, failed({"code": "50113", "msg": "Invalid Sign"}, 401), R.PERMISSION),
+        (KUCOIN_SPOT, kucoin("200004", "Balance insufficient!"), R.INSUFFICIENT_BALANCE),
+        (KUCOIN_SPOT, kucoin("400100", "validation.createOrder.clientOidDuplicated"), R.DUPLICATE_ID),
+        (KUCOIN_SPOT, kucoin("400100", "order_not_exist_or_not_allow_to_cancel"), R.NOT_FOUND),
+        (KUCOIN_SPOT, kucoin("400100", "Order size below the minimum requirement."), R.MIN_NOTIONAL),
+        (KUCOIN_SPOT, kucoin("400100", "account.available.amount"), R.INSUFFICIENT_BALANCE),
+        (KUCOIN_SPOT, kucoin("400100", "something else"), R.INVALID_ORDER),
+        (KUCOIN_SPOT, kucoin("600100", "Order size increment invalid."), R.PRECISION),
+        (KUCOIN_SPOT, kucoin("600100", "Funds below the minimum requirement."), R.MIN_NOTIONAL),
+        (KUCOIN_SPOT, kucoin("400600"), R.HALTED),
+        (KUCOIN_SPOT, kucoin("400005"), R.PERMISSION),
+        (GATE_SPOT, gate("BALANCE_NOT_ENOUGH"), R.INSUFFICIENT_BALANCE),
+        (GATE_SPOT, gate("INVALID_PARAM_VALUE", "Your order size 0.1 USDT is too small. …"), R.MIN_NOTIONAL),
+        (GATE_SPOT, gate("INVALID_PARAM_VALUE"), R.INVALID_ORDER),
+        (GATE_SPOT, gate("INVALID_PRECISION"), R.PRECISION),
+        (GATE_SPOT, gate("ORDER_NOT_FOUND"), R.NOT_FOUND),
+        (GATE_SPOT, gate("ORDER_CLOSED"), R.NOT_FOUND),
+        (GATE_SPOT, gate("REPEATED_CREATION"), R.DUPLICATE_ID),
+        (GATE_SPOT, gate("IP_FORBIDDEN"), R.PERMISSION),
+        (MEXC_SPOT, mexc(30004), R.INSUFFICIENT_BALANCE),
+        (MEXC_SPOT, mexc(10101), R.INSUFFICIENT_BALANCE),
+        (MEXC_SPOT, mexc(30002), R.MIN_NOTIONAL),
+        (MEXC_SPOT, mexc(30016), R.HALTED),
+        (MEXC_SPOT, mexc(-2011), R.NOT_FOUND),
+        (MEXC_SPOT, mexc(-2013), R.NOT_FOUND),
+        (MEXC_SPOT, mexc(-2010, "Duplicate order sent."), R.DUPLICATE_ID),
+        (MEXC_SPOT, mexc(700002), R.PERMISSION),
+    ],
+)
+def test_refusals_have_their_reason(dialect: Dialect, failure: Failure, code: RefusalCode) -> None:
+    answer = outcome(failure, dialect.codes, NOW)
+    assert isinstance(answer, Refused)
+    assert answer.code is code
+
+
+@pytest.mark.parametrize(
+    ("dialect", "failure"),
+    [
+        (OKX_SPOT, okx("50004")),
+        (OKX_SPOT, okx("51149")),
+        (OKX_SPOT, failed({"code": "1", "data": [], "msg": ""}, 200)),
+        (KUCOIN_SPOT, kucoin("408000")),
+        (KUCOIN_SPOT, kucoin("500000")),
+        (GATE_SPOT, gate("SERVER_ERROR")),
+        (GATE_SPOT, gate("INTERNAL")),
+        (MEXC_SPOT, mexc(500)),
+        (MEXC_SPOT, mexc(504)),
+    ],
+)
+def test_what_says_nothing_of_the_order_leaves_it_in_doubt(dialect: Dialect, failure: Failure) -> None:
+    assert isinstance(outcome(failure, dialect.codes, NOW), OutcomeUnknown)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "failure", "seconds"),
+    [
+        (OKX_SPOT, failed({"code": "50011", "data": [], "msg": "Too Many Requests"}, 429), 1.0),
+        (KUCOIN_SPOT, failed({"code": "429000", "msg": "words"}, 429, {"gw-ratelimit-reset": "7000"}), 7.0),
+        (GATE_SPOT, failed({"label": "TOO_MANY_REQUESTS", "message": "words"}, 429), 1.0),
+        (MEXC_SPOT, failed({"code": 429, "msg": "words"}, 429, {"retry-after": "3"}), 3.0),
+    ],
+)
+def test_too_many_requests_were_not_processed(dialect: Dialect, failure: Failure, seconds: float) -> None:
+    answer = outcome(failure, dialect.codes, NOW)
+    assert isinstance(answer, NotSent)
+    assert answer.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("dialect", "failure"),
+    [
+        (OKX_SPOT, failed({"code": "50102", "msg": "Timestamp request expired"}, 401)),
+        (KUCOIN_SPOT, kucoin("400002")),
+        (GATE_SPOT, gate("REQUEST_EXPIRED")),
+        (MEXC_SPOT, mexc(700003)),
+    ],
+)
+def test_a_time_that_is_off_is_no_matter_of_the_key(dialect: Dialect, failure: Failure) -> None:
+    assert verdict(failure, dialect.codes).kind is Kind.CLOCK
+
+
+def test_a_failed_order_at_okx_is_told_by_its_own_words() -> None:
+    answer = outcome(okx("51008", "Insufficient account balance"), OKX_SPOT.codes, NOW)
+    assert isinstance(answer, Refused)
+    assert answer.detail == "51008: Insufficient account balance"
+
+
+def test_a_failure_at_gate_is_told_by_label_and_message() -> None:
+    answer = outcome(gate("ORDER_NOT_FOUND", "no such order"), GATE_SPOT.codes, NOW)
+    assert isinstance(answer, Refused)
+    assert answer.detail == "ORDER_NOT_FOUND: no such order"
+
+
+def test_without_a_word_of_how_long_nothing_is_made_up() -> None:
+    assert retry_after(Answer(429, "{}", {}), NOW) is None
+
+
+def test_gate_wants_our_ids_marked_and_words_of_others_are_no_ids() -> None:
+    assert GATE_SPOT.sent_id("zg1") == "t-zg1"
+    assert GATE_SPOT.own_id("t-zg1") == "zg1"
+    assert GATE_SPOT.own_id("apiv4") is None
+    assert GATE_SPOT.own_id(None) is None
+
+
+@pytest.mark.parametrize("dialect", SMALL, ids=lambda dialect: dialect.name)
+def test_currencies_are_not_asked_for(dialect: Dialect) -> None:
+    exchange = dialect.refined(getattr(import_module("ccxt.pro"), dialect.exchange))({"options": dict(dialect.options)})
+    assert exchange.has["fetchCurrencies"] is False
+
+
+def test_mexcs_prices_are_asked_for_one_by_one() -> None:
+    assert MEXC_SPOT.refined(import_module("ccxt.pro").mexc)({}).has["fetchBidsAsks"] is False
+
+
+def test_kucoin_gives_no_part_of_the_fees_to_others() -> None:
+    exchange = KUCOIN_SPOT.refined(import_module("ccxt.pro").kucoin)(
+        {"apiKey": "k", "secret": "s", "password": "p", "options": dict(KUCOIN_SPOT.options)}
+    )
+    headers = exchange.sign("hf/orders/sync", ["private"], "POST", {"clientOid": "1"})["headers"]
+    assert not [name for name in headers if "PARTNER" in name]
+
+
+class Pages:
+    """A venue of trades numbered from 1, two a page, the newest first."""
+
+    def __init__(self, count: int) -> None:
+        self.trades: list[dict[str, Any]] = [{"id": str(n), "timestamp": n} for n in range(1, count + 1)]
+        self.asked: list[dict[str, Any]] = []
+
+    async def fetch_my_trades(self, _symbol: Any, _since: Any, limit: Any, params: Any) -> list[Any]:
+        self.asked.append(dict(params))
+        until = params.get("until", len(self.trades))
+        return sorted((row for row in self.trades if row["timestamp"] <= until), key=lambda row: -row["timestamp"])[
+            :limit
+        ]
+
+
+def test_trades_that_are_told_newest_first_are_all_found() -> None:
+    venue: Any = refined(Pages)(5)
+    rows = asyncio.run(venue.fetch_my_trades("SOL/USDT", 1, 2, {"until": 5}))
+    assert [row["id"] for row in rows] == ["1", "2", "3", "4", "5"]
+
+
+def test_a_full_page_of_one_moment_ends_the_search() -> None:
+    venue: Any = refined(Pages)(4)
+    for row in venue.trades:
+        row["timestamp"] = 1
+    assert len(asyncio.run(venue.fetch_my_trades("SOL/USDT", 1, 2, {}))) == 2
+
+
+def test_a_question_about_an_orders_trades_names_it_as_the_venue_does() -> None:
+    venue: Any = refined(Pages, order_id_name="ordId")(1)
+    asyncio.run(venue.fetch_my_trades("SOL/USDT", None, None, {"orderId": "7"}))
+    assert venue.asked == [{"ordId": "7"}]
