@@ -20,29 +20,38 @@ import platformdirs
 import structlog
 
 from app import __version__
+from app.accounts.engines import RestingEngine, RunningEngine
+from app.accounts.keys import AccountVault, Keys
+from app.accounts.office import AccountOffice
+from app.accounts.venues import VenueMaker, exchange_urls, is_loopback
 from app.api.server import Listeners, build_listeners
 from app.base.clock import LoopClock, Timer, iso, system_clock
 from app.base.config import Config, parse_config
 from app.base.config.file import ConfigFile
 from app.base.config.tree import deep_merged
+from app.base.errors import AppError, InvalidSignal, OperatorActionNeeded
 from app.base.ids import RandomIds
 from app.base.log import set_up
 from app.domain.placed import read_recorded
+from app.domain.symbol import unify
+from app.domain.values import MarketType
 from app.engine.engine import Engine
 from app.engine.supervisor import LoopWatch
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.feeds import make_feed
+from app.exchange.paper.kept import KeptMarkets
+from app.exchange.paper.live import PublicVenue, RealMarket, TakeQuote
 from app.exchange.paper.rules import RuleBook
-from app.exchange.paper.venue import PaperVenue
 from app.messages.commands import SampleEquity
 from app.metrics.metrics import Metrics
 from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
 from app.persistence.tokens import SqliteTokens
 from app.ports.engine import CommandRefused, EngineUnavailable
-from app.ports.queries import Queries
+from app.ports.queries import Filter, PageRequest, Queries
 from app.ports.secrets import SecretStore
 from app.ports.tokens import Role
+from app.ports.venue import Venue
 from app.vault.open import open_vault
 from app.vault.webhook_keys import WebhookKeyring
 
@@ -50,6 +59,8 @@ log = structlog.get_logger("system")
 CONFIG_FILE = "config.json"
 EQUITY_EVERY_SEC = 300
 FEED_VARIABLE = "ZIGGURAT_PAPER_FEED"
+FEED_URL_VARIABLE = "ZIGGURAT_FEED_URL"
+SIGNALS_ASKED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +103,14 @@ def read_settings(
 
 
 class Administration:
-    """Tokens and keys, for the command line: beside a running instance or alone."""
+    """Tokens, keys and accounts, for the command line: beside a running instance or alone."""
 
-    def __init__(self, tokens: SqliteTokens, keys: WebhookKeyring, listeners: Listeners | None) -> None:
+    def __init__(
+        self, tokens: SqliteTokens, keys: WebhookKeyring, accounts: AccountOffice, listeners: Listeners | None
+    ) -> None:
         self._tokens = tokens
         self._keys = keys
+        self.accounts = accounts
         self._listeners = listeners
 
     async def create_token(self, name: str, role: str) -> str:
@@ -149,7 +163,7 @@ class Administration:
 
 @asynccontextmanager
 async def administer(settings: Settings) -> AsyncIterator[Administration]:
-    """Tokens and keys of a data directory that no instance runs on; it is locked meanwhile."""
+    """Tokens, keys and accounts of a data directory that no instance runs on; it is locked meanwhile."""
     with SingleInstance(settings.data_dir):
         clock = system_clock()
         database = open_database(settings.data_dir)
@@ -157,7 +171,11 @@ async def administer(settings: Settings) -> AsyncIterator[Administration]:
             tokens = SqliteTokens(database.writer, clock, secrets.token_urlsafe)
             await tokens.load()
             vault = await asyncio.to_thread(open_vault, settings.data_dir, settings.environ, _passphrase_asker())
-            yield Administration(tokens, await _open_keys(vault, clock), None)
+            engine = await RestingEngine.load(settings.config, database.store, clock, RandomIds())
+            board = PriceBoard(clock, RuleBook())
+            maker = VenueMaker(clock, board, database.paper, exchange_urls(settings.environ), settings.data_dir)
+            office = AccountOffice(engine, AccountVault(vault), maker, settings.file.keep)
+            yield Administration(tokens, await _open_keys(vault, clock), office, None)
             await tokens.flush()
         finally:
             await database.close()
@@ -169,6 +187,39 @@ async def _open_keys(vault: SecretStore, clock: LoopClock) -> WebhookKeyring:
     return keys
 
 
+async def _account_keys(vault: SecretStore, config: Config) -> dict[str, Keys]:
+    real = [account.id for account in config.accounts if account.venue != "paper"]
+    read = {account_id: await asyncio.to_thread(AccountVault(vault).read, account_id) for account_id in real}
+    return {account_id: keys for account_id, keys in read.items() if keys is not None}
+
+
+def _real_market(settings: Settings, clock: LoopClock, queries: Queries) -> RealMarket:
+    """The public prices of real exchanges, for the paper exchange."""
+    url = settings.environ.get(FEED_URL_VARIABLE)
+    if url and not is_loopback(url):
+        raise OperatorActionNeeded(f"{FEED_URL_VARIABLE} names another machine; only this one may be")
+
+    def open_venue(name: str, market_type: MarketType, take: TakeQuote) -> PublicVenue | None:
+        from app.exchange.ccxt.public_prices import open_public  # noqa: PLC0415 - needed once a signal names an exchange
+
+        return open_public(name, market_type, clock, take, url or None)
+
+    async def exchange_of(symbol: str) -> str | None:
+        with suppress(AppError):
+            page = await queries.signals(Filter(symbol=symbol), PageRequest(SIGNALS_ASKED))
+            return next(filter(None, (_exchange_named(record.payload) for record in page.rows)), None)
+        return None
+
+    return RealMarket(open_venue, exchange_of, KeptMarkets(settings.data_dir / "markets" / "paper.json"))
+
+
+def _exchange_named(payload: str) -> str | None:
+    try:
+        return read_recorded(payload).exchange
+    except InvalidSignal:
+        return None
+
+
 def _passphrase_asker() -> Any:
     return getpass.getpass if sys.stdin is not None and sys.stdin.isatty() else None
 
@@ -177,7 +228,13 @@ class Application:
     """One running instance: lock, database, vault, paper exchange, engine, listeners."""
 
     def __init__(
-        self, settings: Settings, lock: SingleInstance, database: Database, vault: SecretStore, keys: WebhookKeyring
+        self,
+        settings: Settings,
+        lock: SingleInstance,
+        database: Database,
+        vault: SecretStore,
+        keys: WebhookKeyring,
+        account_keys: Mapping[str, Keys],
     ) -> None:
         self.settings = settings
         self.version = __version__
@@ -190,11 +247,14 @@ class Application:
             raise ValueError("an application keeps its database on disk")
         config = settings.config
         self.board = PriceBoard(self._clock, RuleBook())
-        self.venues = {
-            account.id: PaperVenue(account, self.board, self._clock, database.paper, config.paper.latency_ms)
+        urls = exchange_urls(settings.environ)
+        self._maker = VenueMaker(self._clock, self.board, database.paper, urls, settings.data_dir)
+        self.venues: dict[str, Venue] = {
+            account.id: self._maker.make(account, account_keys.get(account.id), config.paper.latency_ms)
             for account in config.accounts
         }
-        self._feed = make_feed(config.paper, self.board, self._clock, settings.paper_feed)
+        market = _real_market(settings, self._clock, database.queries)
+        self._feed = make_feed(config.paper, self.board, self._clock, settings.paper_feed, market)
         self._watch = LoopWatch(self._clock)
         metrics = Metrics()
         self._sampler: Timer | None = None
@@ -209,8 +269,10 @@ class Application:
             read_recorded,
             metrics,
         )
+        self.accounts = AccountOffice(RunningEngine(self.engine), AccountVault(vault), self._maker, settings.file.keep)
         self._listeners = build_listeners(
             engine=self.engine,
+            accounts=self.accounts,
             queries=database.queries,
             tokens=self._tokens,
             keys=keys,
@@ -223,7 +285,7 @@ class Application:
             keep_config=settings.file.keep,
         )
         self.engine.subscribe(metrics.on_event)
-        self.administration = Administration(self._tokens, keys, self._listeners)
+        self.administration = Administration(self._tokens, keys, self.accounts, self._listeners)
         self.queries: Queries = database.queries
         self.store = database.store
         self.loop_lag_ms = self._watch.lag_ms
@@ -239,6 +301,12 @@ class Application:
             if symbol.partition(":")[0].replace("/", "") == base_and_quote:
                 return f"{quote.last:f}"
         return None
+
+    async def find_price(self, tradingview_symbol: str, exchange: str) -> str | None:
+        """`price_of`, after the feed has had the time to ask `exchange` for it."""
+        with suppress(ValueError):
+            await self.board.prepare(unify(tradingview_symbol)[0], exchange)
+        return self.price_of(tradingview_symbol)
 
     def _sample_equity(self) -> None:
         """Now and every five minutes, for the equity curve."""
@@ -258,7 +326,8 @@ class Application:
         try:
             database = open_database(settings.data_dir)
             vault = await asyncio.to_thread(open_vault, settings.data_dir, settings.environ, _passphrase_asker())
-            return cls(settings, lock, database, vault, await _open_keys(vault, system_clock()))
+            keys = await _open_keys(vault, system_clock())
+            return cls(settings, lock, database, vault, keys, await _account_keys(vault, settings.config))
         except BaseException:
             lock.release()
             raise
@@ -268,6 +337,7 @@ class Application:
         await self._tokens.load()
         await self.engine.open()
         ports = await self._listeners.start()
+        await self._maker.warm_up(self.config.accounts)
         await self.engine.start()
         if self._feed is not None:
             self._feed.start()
@@ -284,7 +354,7 @@ class Application:
             self._sampler.cancel()
         self._watch.stop()
         if self._feed is not None:
-            self._feed.stop()
+            await self._feed.stop()
         await self._listeners.stop(grace)
         await self.engine.stop(grace)
         await self._tokens.flush()

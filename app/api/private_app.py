@@ -17,8 +17,9 @@ from app.api.routes import ROUTERS
 from app.api.webhook import Webhook, respond
 from app.base.clock import Clock
 from app.base.config import Config
-from app.base.errors import Retryable
+from app.base.errors import OperatorActionNeeded, Retryable
 from app.domain.alert import plain_text
+from app.ports.accounts import Accounts
 from app.ports.engine import CommandRefused, Engine, EngineUnavailable
 from app.ports.metrics import MetricsExport
 from app.ports.paper import PaperPrices
@@ -39,6 +40,7 @@ class PrivateApp:
         self,
         *,
         engine: Engine,
+        accounts: Accounts,
         queries: Queries,
         tokens: Tokens,
         paper: PaperPrices,
@@ -55,7 +57,7 @@ class PrivateApp:
         state.engine, state.queries, state.tokens, state.paper = engine, queries, tokens, paper
         state.clock, state.version, state.loop_lag_ms = clock, version, loop_lag_ms
         state.metrics, state.config, state.model_label = metrics, config, ""
-        state.keep_config = keep_config
+        state.keep_config, state.accounts = keep_config, accounts
         for router in ROUTERS:
             self.api.include_router(router)
         self.api.include_router(events.router)
@@ -92,6 +94,10 @@ def _shape_errors(api: FastAPI) -> None:
     @api.exception_handler(EngineUnavailable)
     async def unavailable(_: Request, error: EngineUnavailable) -> JSONResponse:
         return _error(503, "unavailable", str(error))
+
+    @api.exception_handler(OperatorActionNeeded)
+    async def operator_needed(_: Request, error: OperatorActionNeeded) -> JSONResponse:
+        return _error(409, "action_needed", str(error))
 
     @api.exception_handler(Retryable)
     async def retryable(_: Request, error: Retryable) -> JSONResponse:

@@ -20,6 +20,7 @@ from app.api.webhook import Webhook
 from app.base.clock import Clock
 from app.base.config import Config
 from app.base.errors import OperatorActionNeeded
+from app.ports.accounts import Accounts
 from app.ports.engine import Engine
 from app.ports.metrics import MetricsExport
 from app.ports.paper import PaperPrices
@@ -158,6 +159,7 @@ def _is_loopback(host: str) -> bool:
 def build_listeners(
     *,
     engine: Engine,
+    accounts: Accounts,
     queries: Queries,
     tokens: Tokens,
     keys: WebhookKeys,
@@ -173,6 +175,7 @@ def build_listeners(
     webhook = Webhook(engine, keys, clock, config)
     private = PrivateApp(
         engine=engine,
+        accounts=accounts,
         queries=queries,
         tokens=tokens,
         paper=paper,

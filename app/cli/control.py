@@ -10,11 +10,13 @@ import json
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from app.accounts.office import AccountOffice
 from app.base.errors import AppError
 from app.bootstrap import Administration, Application
 
@@ -87,6 +89,30 @@ def commands_of(administration: Administration) -> dict[str, Command]:
             given.get("name"), path_token=given["path_token"], grace_hours=given["grace_hours"]
         ),
         "ports": lambda _: administration.ports(),
+        **_account_commands(administration.accounts),
+    }
+
+
+def _account_commands(accounts: AccountOffice) -> dict[str, Command]:
+    async def test(given: Mapping[str, Any]) -> dict[str, Any]:
+        return asdict(await accounts.test(given["id"]))
+
+    async def plan(given: Mapping[str, Any]) -> dict[str, Any]:
+        return accounts.plan(given["id"])
+
+    return {
+        "account add": lambda given: accounts.add(
+            given["settings"],
+            given["keys"],
+            with_test=given["with_test"],
+            allow_withdrawal=given["allow_withdrawal"],
+        ),
+        "account list": lambda _: accounts.rows(),
+        "account test": test,
+        "account plan": plan,
+        "account arm": lambda given: accounts.arm(given["id"], given["typed_name"], given["typed_stop"]),
+        "account disarm": lambda given: accounts.disarm(given["id"]),
+        "account remove": lambda given: accounts.remove(given["id"]),
     }
 
 

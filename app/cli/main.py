@@ -11,6 +11,7 @@ from typing import Any
 
 from app import __version__
 from app.base.errors import AppError
+from app.cli.accounts import add_account
 from app.cli.keys import add_secret, add_token
 from app.cli.send import add_send
 from app.cli.serve import add_serve
@@ -60,6 +61,6 @@ def _parser(extra: Sequence[AddCommand]) -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    for add_command in (add_window, add_serve, add_demo, *extra, add_send, add_secret, add_token):
+    for add_command in (add_window, add_serve, add_demo, *extra, add_send, add_secret, add_token, add_account):
         add_command(add)
     return parser

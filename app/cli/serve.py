@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import Any
 
+from app.base.config import Config
 from app.bootstrap import Application, Settings, default_data_dir, read_settings
 from app.cli.control import ControlServer
 
@@ -66,12 +67,17 @@ async def serve(settings: Settings) -> None:
         await application.stop(STOP_GRACE_SEC)
 
 
+def _accounts(config: Config) -> str:
+    names = [f"{account.id} ({account.environment})" for account in config.accounts if account.venue != "paper"]
+    return ", ".join(names) if names else "on the paper exchange"
+
+
 def _welcome(application: Application, api_port: int, webhook_port: int) -> str:
     host = application.config.api.host
     data_dir = application.settings.data_dir
     return "\n".join(
         (
-            f"Ziggurat {application.version} serves on the paper exchange.",
+            f"Ziggurat {application.version} serves {_accounts(application.config)}.",
             f"  webhook      http://{host}:{api_port}/webhook/tradingview  (this machine)",
             f"  public       http://{application.config.webhook.host}:{webhook_port}/webhook/tradingview/<path token>",
             f"  API          http://{host}:{api_port}/api  (token: python -m app token create --name me --role admin)",

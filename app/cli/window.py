@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.base.config import Config
 from app.bootstrap import Application, Settings, read_settings
 from app.cli.control import ControlServer
 from app.cli.demo import DEMO_CONFIG, DEMO_ENVIRONMENT, DemoSignals
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 STOP_GRACE_SEC = 5.0
 FIRST_PRICE = "100"
+EXAMPLE_EXCHANGE = "BINANCE"
 """Of a paper market that nobody has asked for yet."""
 Busy = Callable[[Application, str], Awaitable[None]]
 
@@ -132,12 +134,13 @@ def desk_of(application: Application) -> Desk:
 
 
 async def send_example(application: Application, symbol: str) -> str:
-    """Post a small entry of `symbol` to our own webhook, as TradingView would; the signal's id."""
+    """Post a small entry of `symbol` to our own webhook, as TradingView would, for a paper account; the signal's id."""
+    account = _paper_account(application.config, symbol)
     ports = await application.administration.ports()
     secret = await application.administration.show_secret(None, path_token=False)
-    body = example_signal(
-        symbol, application.price_of(symbol) or FIRST_PRICE, application.clock.now().isoformat(), secret
-    )
+    price = await application.find_price(symbol, EXAMPLE_EXCHANGE) or FIRST_PRICE
+    body = example_signal(symbol, price, application.clock.now().isoformat(), secret)
+    body["account"] = account
     address = f"http://{application.config.api.host}:{ports['api']}/webhook/tradingview"
     status, answer = await asyncio.to_thread(post, address, body, {})
     if status >= 400 or not isinstance(answer, dict):
@@ -147,6 +150,15 @@ async def send_example(application: Application, symbol: str) -> str:
     return str(answer["signal_id"])
 
 
+def _paper_account(config: Config, symbol: str) -> str:
+    """An example is never carried out with anybody's money."""
+    wanted = "linear" if symbol.endswith(".P") else "spot"
+    for account in config.accounts:
+        if account.venue == "paper" and account.market_type == wanted:
+            return account.id
+    raise CannotSend(f"there is no paper account for {wanted} markets to try it on")
+
+
 def example_signal(symbol: str, price: str, at: str, secret: str, **changes: Any) -> dict[str, Any]:
     """The message of an alert that buys."""
     return {
@@ -154,7 +166,7 @@ def example_signal(symbol: str, price: str, at: str, secret: str, **changes: Any
         "source": "tradingview",
         "timestamp": at,
         "tv": {
-            "exchange": "BINANCE",
+            "exchange": EXAMPLE_EXCHANGE,
             "symbol": symbol,
             "timeframe": "60",
             "action": "buy",

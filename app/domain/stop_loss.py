@@ -74,6 +74,17 @@ def current_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decima
     return _tightest(group.side, [configured, tightened_stop(group, rules, taker_fee)])
 
 
+def resting_stop(group: Group, rules: MarketRules) -> Decimal | None:
+    """The stop that should rest at the venue: as `current_stop`, tightened only as far as `Group.stop_price` has been
+    moved on, so that a price that runs does not move the order with every tick.
+    """
+    average = group.average_entry
+    if average is None:
+        return None
+    configured = group.manual_stop if group.manual_stop is not None else stop_mode_price(group, rules, average)
+    return _tightest(group.side, [configured, group.stop_price])
+
+
 def with_price(group: Group, price: Decimal) -> Group:
     """The group with its best price moved on to `price`; itself where nothing trails or `price` is no better."""
     stop_loss = group.grid.stop_loss

@@ -11,7 +11,7 @@ from app.base.config.grid import TakeProfitMode
 from app.domain.group import Group, Leg
 from app.domain.market import MarketRules, Quote
 from app.domain.order import Order, OrderStatus
-from app.domain.stop_loss import current_stop, is_through
+from app.domain.stop_loss import current_stop, is_through, resting_stop
 from app.domain.take_profit import group_target, leg_target, pyramid_target
 from app.domain.values import HUNDRED, ZERO, CloseReason, OrderRole, OrderSide, OrderType, TimeInForce
 
@@ -186,7 +186,7 @@ def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]
     """The stop at the venue: until the group is flat, also while it closes where reduce-only guards it."""
     if terrain.stop_type is None or (group.closing is not None and not terrain.reduce_only):
         return []
-    price = current_stop(group, terrain.rules, terrain.taker_fee)
+    price = resting_stop(group, terrain.rules)
     if price is None:
         return []
     quantity = group.open_quantity

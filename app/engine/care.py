@@ -15,7 +15,7 @@ from app.domain.offset import timer_may_start
 from app.domain.order import RESTING, Order, OrderStatus
 from app.domain.stop_loss import current_stop, needs_stop, tightened_stop, with_price
 from app.domain.take_profit import leg_target
-from app.domain.values import ZERO, CloseReason, OrderRole, OrderType
+from app.domain.values import ZERO, CloseReason, OrderRole, OrderType, TimeInForce
 from app.domain.wanted import (
     HYBRID_TRIES,
     Place,
@@ -42,6 +42,8 @@ LOOK_UP_DELAYS = (0, 1, 3, 7, 15)
 """Seconds after the outcome became unknown: at once, then 1, 2, 4, 8 s apart (orders.md)."""
 LOOK_UP_EVERY = 8
 CANCEL_RETRY_SEC = 2
+LIMIT_EVERY = 3
+"""Of the tries of a close that keeps failing, every third goes as a limit (hazard 15)."""
 TRAIL_EVERY = timedelta(seconds=1)
 _BACKED_OFF = frozenset({OrderStatus.REJECTED, OrderStatus.LOST, OrderStatus.EXPIRED, OrderStatus.CANCELLED})
 
@@ -54,7 +56,7 @@ def care_for(turn: Turn, group_id: str) -> None:
     market = turn.state.market(group.account, group.symbol)
     account = turn.state.accounts.get(group.account)
     if market is None or account is None:
-        turn.effect(LoadMarket(group.account, group.symbol, group.average_entry or group.legs[0].price))
+        _care_without_market(turn, group)
         return
     terrain = terrain_of(turn, account, market)
     group = _advanced(turn, group, terrain)
@@ -67,6 +69,15 @@ def care_for(turn: Turn, group_id: str) -> None:
     _guard_protection(turn, turn.group(group_id), terrain)
     _look_up_unknown(turn, group)
     _wake_for_holding(turn, group)
+
+
+def _care_without_market(turn: Turn, group: Group) -> None:
+    """What needs no rules: a market that is gone must not keep its groups open (hazard 41)."""
+    if _is_over(turn, group):
+        _close(turn, group)
+        return
+    turn.effect(LoadMarket(group.account, group.symbol, group.average_entry or group.legs[0].price))
+    _look_up_unknown(turn, group)
 
 
 def terrain_of(turn: Turn, account: AccountState, market: Market) -> Terrain:
@@ -312,24 +323,39 @@ def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain, acc
         attempt = _attempt(turn, group, wish)
         if attempt is None:
             continue
-        for quantity in terrain.rules.split(wish.quantity):
-            order = _record(turn, turn.group(group.id), wish, quantity, attempt)
+        asked = _within_bound(turn, group, wish, terrain) if attempt % LIMIT_EVERY == 0 else wish
+        for quantity in terrain.rules.split(asked.quantity):
+            order = _record(turn, turn.group(group.id), asked, quantity, attempt)
             placed.append(order.client_order_id)
     if placed:
         account.activity += 1
         turn.effect(SubmitOrders(group.account, tuple(placed)))
 
 
+def _within_bound(turn: Turn, group: Group, wish: Wanted, terrain: Terrain) -> Wanted:
+    """A close as a limit that takes what is there within the slippage bound, for venues that refuse it at market."""
+    if wish.place.role is not OrderRole.CLOSE or terrain.quote is None:
+        return wish
+    best = terrain.quote.executable(wish.side)
+    worst = group.side.shifted(best, -turn.config.risk.max_slippage_percent)
+    price = terrain.rules.quantize_stop(worst, group.side, best)
+    return replace(wish, type=OrderType.LIMIT, price=price, time_in_force=TimeInForce.IOC)
+
+
 def _attempt(turn: Turn, group: Group, wish: Wanted) -> int | None:
     """Which try this is, None where it must wait (a timer is set) or the tries are used up."""
     same = [order for order in turn.orders_of(group.id) if place_of(order) == wish.place]
     last = max(same, key=lambda order: order.number, default=None)
-    if last is None or last.status not in _BACKED_OFF or last.time_in_force == "ioc" or last.retry_at is None:
+    if last is None or last.status not in _BACKED_OFF or _is_hybrid_try(last) or last.retry_at is None:
         return 1
     if turn.now >= last.retry_at:
         return last.attempt + 1
     turn.wake(f"group/{group.id}", last.retry_at)
     return None
+
+
+def _is_hybrid_try(order: Order) -> bool:
+    return order.role is OrderRole.TAKE_PROFIT and order.time_in_force is TimeInForce.IOC
 
 
 def _record(turn: Turn, group: Group, wish: Wanted, quantity: Decimal, attempt: int) -> Order:
@@ -464,7 +490,8 @@ def _when_grace_is_over(turn: Turn, group: Group) -> None:
         return
     turn.emit("protection.failed", group=group, policy=turn.config.protection.on_failure)
     note_protection_failure(turn, group)
-    turn.alert("critical", f"the stop of {group.symbol} {group.timeframe} could not be placed", group=group)
+    why = f": {stops[-1].reason}" if stops and stops[-1].reason else ""
+    turn.alert("critical", f"the stop of {group.symbol} {group.timeframe} could not be placed{why}", group=group)
     if turn.config.protection.on_failure == "close_position":
         begin_close(turn, group, CloseReason.PROTECTION_FAILED)
     else:

@@ -12,6 +12,7 @@ from app.domain.order import Order, OrderStatus
 from app.domain.signal import Signal
 from app.domain.values import HUNDRED, MarketType, OrderRole, OrderType
 from app.engine import (
+    arming,
     close_all,
     emergency,
     groups,
@@ -25,6 +26,7 @@ from app.engine import (
 )
 from app.engine.care import care_for
 from app.engine.inbox import (
+    AccountLeft,
     AccountRead,
     AccountUnreachable,
     AmendAnswered,
@@ -47,10 +49,12 @@ from app.messages.commands import (
     AcknowledgeAlert,
     AddFunds,
     ApplyConfig,
+    ArmAccount,
     BlockGroup,
     CancelEntries,
     CloseAll,
     CloseGroup,
+    DisarmAccount,
     EmergencyReset,
     EmergencyStop,
     Force,
@@ -73,6 +77,7 @@ from app.messages.records import QueueReason
 from app.messages.reports import (
     BalanceReport,
     BreakerReport,
+    ClockReport,
     ConnectionReport,
     FillReport,
     FundingReport,
@@ -84,8 +89,12 @@ MOST_CARE_ROUNDS = 20
 """A group that is not at rest after so many rounds is a defect."""
 
 
+TOLD_TOGETHER: frozenset[type] = frozenset({OrdersSent, SubmitAnswered, OrderReport, FillReport, BalanceReport})
+"""Reports that come in swarms: what follows from them is decided once for all that wait."""
+
+
 class Dispatcher:
-    """Runs one message's handler, then cares for every group it touched, then promotes from the queue."""
+    """Runs a message's handler; `settle` then cares for every group that was touched, and promotes from the queue."""
 
     def __init__(self, read_payload: Callable[[str], Signal]) -> None:
         self._read_payload = read_payload
@@ -113,6 +122,8 @@ class Dispatcher:
             Pause: operator.pause,
             Resume: operator.resume,
             ApplyConfig: operator.apply_config,
+            ArmAccount: arming.arm,
+            DisarmAccount: arming.disarm,
             SampleEquity: operator.sample_equity,
             OrdersSent: reports.sent,
             SubmitAnswered: reports.submit_answered,
@@ -126,6 +137,8 @@ class Dispatcher:
             PositionReport: _position,
             ConnectionReport: operator.connection_changed,
             BreakerReport: operator.breaker_changed,
+            ClockReport: operator.clock_measured,
+            AccountLeft: _account_left,
             AccountRead: _account_read,
             AccountUnreachable: reconciling.account_unreachable,
             MarketLoaded: self._market_loaded,
@@ -146,14 +159,16 @@ class Dispatcher:
         if turn.state.recovered and turn.state.day != turn.now.date():
             emergency.begin_days(turn)
             turn.state.day = turn.now.date()
-        fills = len(turn.ledger.fills)
         answer = self._handlers[type(message)](turn, message)
-        if len(turn.ledger.fills) > fills:
-            _look_after_fills(turn)
-        self._settle(turn)
+        if type(message) not in TOLD_TOGETHER:
+            self.settle(turn)
         return answer
 
-    def _settle(self, turn: Turn) -> None:
+    def settle(self, turn: Turn) -> None:
+        """Bring groups and queue to rest after what was handled; there may be nothing to do."""
+        if len(turn.ledger.fills) > turn.fills_looked_after:
+            turn.fills_looked_after = len(turn.ledger.fills)
+            _look_after_fills(turn)
         for _ in range(MOST_CARE_ROUNDS):
             while turn.touched:
                 group_id = next(iter(turn.touched))
@@ -217,6 +232,14 @@ def _look_after_fills(turn: Turn) -> None:
         emergency.watch(turn)
     if turn.config.offset.evaluate_on_fill and turn.config.offset.mode != "off":
         offsetting.look_soon(turn)
+
+
+def _account_left(turn: Turn, message: AccountLeft) -> None:
+    state = turn.state
+    state.accounts.pop(message.account, None)
+    state.balances.pop(message.account, None)
+    for key in [key for key in state.markets if key[0] == message.account]:
+        del state.markets[key]
 
 
 def _account_read(turn: Turn, read: AccountRead) -> None:

@@ -23,6 +23,7 @@ from app.engine.figures import (
     note_peak,
     worst_case,
 )
+from app.engine.state import AccountState
 from app.engine.turn import Turn
 from app.messages.commands import CommandResult, EmergencyReset, EmergencyStop
 from app.messages.snapshots import LimitSnapshot
@@ -31,6 +32,7 @@ from app.ports.engine import CommandRefused
 FACT = "emergency"
 _FAILURES = "protection_failures"
 FAILURE_WINDOW = timedelta(hours=1)
+NOTABLE_SKEW_MS = 1000
 NEAR = Decimal(80)
 """Percent of a limit from which on the state is `warning`."""
 
@@ -123,6 +125,7 @@ def watch(turn: Turn) -> None:
         if refusal is not None:
             trip(turn, refusal.code, refusal.detail)
     _watch_breakers(turn)
+    _watch_clocks(turn)
     turn.state.warnings = tuple(_warnings(turn, used))
 
 
@@ -151,6 +154,23 @@ def _watch_breakers(turn: Turn) -> None:
     for account in turn.state.accounts.values():
         if account.breaker_since is not None and turn.now - account.breaker_since >= longest:
             trip(turn, "breaker", f"the breaker of {account.id} has been open since {iso(account.breaker_since)}")
+
+
+def is_clock_off(account: AccountState) -> bool:
+    """Whether the trader must be warned of the clock."""
+    return account.clock_skew_ms is not None and abs(account.clock_skew_ms) > NOTABLE_SKEW_MS
+
+
+def skew_sentence(account: AccountState) -> str:
+    skew = (account.clock_skew_ms or 0) / 1000
+    return f"this machine's clock is {abs(skew):.1f} s {'ahead of' if skew > 0 else 'behind'} {account.id}'s exchange"
+
+
+def _watch_clocks(turn: Turn) -> None:
+    most = turn.config.risk.max_clock_skew_sec * 1000
+    for account in turn.state.accounts.values():
+        if account.clock_skew_ms is not None and abs(account.clock_skew_ms) > most:
+            trip(turn, "clock", skew_sentence(account))
 
 
 def note_protection_failure(turn: Turn, group: Group) -> None:
@@ -203,3 +223,5 @@ def _warnings(turn: Turn, used: Iterable[LimitSnapshot]) -> Iterator[str]:
     for account in turn.state.accounts.values():
         if account.breaker_since is not None:
             yield f"the breaker of {account.id} is open"
+        if is_clock_off(account):
+            yield skew_sentence(account)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -19,8 +19,9 @@ from app.base.waiting import within
 from app.domain.client_order_id import Namespace
 from app.domain.signal import Signal
 from app.domain.values import OrderType
-from app.engine.dispatch import Dispatcher
-from app.engine.inbox import PriceTouched, Stopping, TimerDue
+from app.engine import reports
+from app.engine.dispatch import TOLD_TOGETHER, Dispatcher
+from app.engine.inbox import AccountLeft, AccountUnreachable, PriceTouched, Stopping, TimerDue
 from app.engine.mailbox import Envelope, Mailbox
 from app.engine.recovery import Recovery
 from app.engine.state import NO_WATCH, AccountState, EngineState
@@ -39,7 +40,7 @@ from app.messages.commands import (
 )
 from app.messages.effects import LoadMarket
 from app.messages.records import EventRecord, SignalRecord
-from app.messages.reports import Candle, PriceReport
+from app.messages.reports import Candle, OrderReport, PriceReport
 from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport, RiskSnapshot
 from app.ports.engine import CommandRefused, EngineUnavailable
 from app.ports.meter import Meter, NoMeter, Stage
@@ -50,6 +51,8 @@ log = structlog.get_logger("engine")
 _URGENT = (EmergencyStop, CloseAll, Pause, CloseGroup, CancelEntries)
 QUEUE_TICK_SEC = 10.0
 DISK_RETRY_SEC = 5.0
+LEAP_SEC = 60.0
+"""A gap between two turns that no running machine makes: the queue's tick alone comes every ten seconds."""
 
 
 class Engine:
@@ -62,7 +65,7 @@ class Engine:
         self,
         config: Config,
         store: Store,
-        venues: Mapping[str, Venue],
+        venues: MutableMapping[str, Venue],
         clock: Clock,
         ids: IdFactory,
         jitter: Callable[[], float],
@@ -90,6 +93,7 @@ class Engine:
         self._timers: dict[str, tuple[datetime, Timer]] = {}
         self._tasks: list[asyncio.Task[Any]] = []
         self._ticks: list[Timer] = []
+        self._turned_at: datetime | None = None
         self._watched = 0
         self._is_open = False
         self.defects: list[str] = []
@@ -120,6 +124,27 @@ class Engine:
         self.kill()
         for venue in self._venues.values():
             await venue.close()
+
+    async def add_account(self, venue: Venue) -> None:
+        """Trade on one more account, or reach one that is there already through `venue` from now on."""
+        known = self._venues.get(venue.account)
+        if known is not None:
+            self._recovery.leave(venue.account)
+            await known.close()
+        self._venues[venue.account] = venue
+        account = self.state.accounts.setdefault(venue.account, AccountState(venue.account, venue.capabilities))
+        account.connected = account.reconciled = False
+        self._submitter.forget(venue.account)
+        self._watched = 0
+        self._recovery.join(venue.account, self._deliver)
+
+    async def remove_account(self, account_id: str) -> None:
+        """Let go of an account on which nothing is open; what it told before is still read."""
+        venue = self._venues.pop(account_id, None)
+        if venue is not None:
+            self._recovery.leave(account_id)
+            await venue.close()
+            await self._mailbox.ask(AccountLeft(account_id))
 
     def kill(self) -> None:
         """End at once, as a crash would; nothing is written."""
@@ -215,12 +240,26 @@ class Engine:
     async def _turn_mailbox(self) -> None:
         while True:
             batch = await self._mailbox.take()
+            batch = [*self._after_a_leap(), *batch]
             try:
                 await self._turn(batch)
             except InvariantBroken as error:
                 self._halt(f"an invariant is broken: {error}")
                 for envelope in batch:
                     envelope.fail(EngineUnavailable(str(error)))
+
+    def _after_a_leap(self) -> list[Envelope]:
+        """Turns come every few seconds: after a longer gap the machine has slept, or its clock was set.
+
+        What is known of the accounts is old then: entries wait until they have been read (hazard 34).
+        """
+        before, self._turned_at = self._turned_at, self._clock.now()
+        if before is None or not self._ticks or abs((self._turned_at - before).total_seconds()) < LEAP_SEC:
+            return []
+        log.info("the clock has leapt", before=before.isoformat())
+        for account_id in self._venues:
+            self._recovery.read_soon(account_id, 0)
+        return [Envelope(AccountUnreachable(account_id, "this computer has slept")) for account_id in self._venues]
 
     def _new_turn(self) -> Turn:
         return Turn(self.state, self._clock.now(), self._ids, self._jitter, self._namespace)
@@ -270,6 +309,8 @@ class Engine:
     def _decide(self, turn: Turn, batch: Sequence[Envelope]) -> list[tuple[Envelope, Any, Exception | None]]:
         answers: list[tuple[Envelope, Any, Exception | None]] = []
         for envelope in batch:
+            if type(envelope.message) not in TOLD_TOGETHER:
+                self._settle(turn)
             savepoint = turn.savepoint()
             try:
                 answers.append((envelope, self._dispatch(turn, envelope.message), None))
@@ -283,7 +324,21 @@ class Engine:
                 log.exception("a handler broke", message=type(envelope.message).__name__)
                 self.defects.append(f"{type(envelope.message).__name__}: {error!r}")
                 answers.append((envelope, None, CommandRefused("internal_error", repr(error))))
+        self._settle(turn)
         return answers
+
+    def _settle(self, turn: Turn) -> None:
+        """Decide what follows from the reports before; if that breaks, they are booked all the same."""
+        savepoint = turn.savepoint()
+        try:
+            self._dispatch.settle(turn)
+        except InvariantBroken:
+            raise
+        except Exception as error:
+            turn.rollback(savepoint)
+            turn.touched.clear()
+            log.exception("caring for what was reported broke")
+            self.defects.append(f"after reports: {error!r}")
 
     def _after(self, turn: Turn) -> None:
         for group_id in turn.groups.changes:
@@ -338,7 +393,7 @@ class Engine:
     def _deliver(self, report: Any) -> None:
         if isinstance(report, PriceReport):
             self._price(report)
-        else:
+        elif not (isinstance(report, OrderReport) and reports.is_known(self.state, report)):
             self._mailbox.post(report)
 
     def _price(self, report: PriceReport) -> None:

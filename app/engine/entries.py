@@ -21,6 +21,7 @@ from app.domain.sizing import pyramid_capital
 from app.domain.stop_loss import current_stop
 from app.domain.values import ZERO, CloseReason, Identity, MarketType
 from app.engine import emergency
+from app.engine.arming import may_enter
 from app.engine.figures import day_result, drawdown_percent, environment_of, exposure, free_funds
 from app.engine.money import equity_of
 from app.engine.state import AccountState, Market
@@ -214,6 +215,7 @@ def _standing(turn: Turn, entry: Entry, group: Group | None) -> Standing:
         results=tuple(_results(turn, identity)) if risk.low_profit_bound_quote is not None else (),
         requested_leverage=entry.signal.leverage,
         book_leverage=_book_leverage(turn, identity),
+        is_armed=may_enter(turn, identity.account),
     )
 
 

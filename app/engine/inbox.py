@@ -21,6 +21,13 @@ from app.messages.reports import (
 
 
 @dataclass(frozen=True, slots=True)
+class AccountLeft:
+    """The last that is heard of an account that was removed."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
 class OrdersSent:
     """Requests are on their way; nobody waits for this mark."""
 

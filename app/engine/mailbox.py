@@ -9,6 +9,10 @@ from typing import Any
 
 MOST_AT_ONCE = 256
 """How many messages one unit of work takes in."""
+LINGER_SEC = 0.002
+"""How long what is posted is held back after what was asked: requests come in bursts, and their answers wait."""
+PATIENCE_SEC = 0.02
+"""How long it is held back at most."""
 
 
 @dataclass(slots=True)
@@ -28,49 +32,85 @@ class Envelope:
 
 
 class Mailbox:
-    """The urgent lane is emptied first; lazy messages wait for the next that is not."""
+    """The urgent lane is emptied first, then what is asked; lazy messages wait for the next that is not.
+
+    What is posted shares a unit of work with all that has come by then, so that a swarm of reports costs one commit.
+    """
 
     def __init__(self) -> None:
         self._urgent: deque[Envelope] = deque()
-        self._ordinary: deque[Envelope] = deque()
+        self._asked: deque[Envelope] = deque()
+        self._posted: deque[Envelope] = deque()
         self._waker: asyncio.Future[None] | None = None
-        self._has_work = False
+        self._is_posted = False
+        """Whether something waits in that lane that is not lazy."""
+        self._posted_since: float | None = None
+        """When that was noticed."""
+        self._asked_at = -PATIENCE_SEC
 
     def post(self, message: Any, *, lazy: bool = False) -> None:
-        self._ordinary.append(Envelope(message))
+        self._posted.append(Envelope(message))
         if not lazy:
+            self._is_posted = True
             self._wake()
 
     def ask(self, message: Any, *, urgent: bool = False) -> asyncio.Future[Any]:
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        lane = self._urgent if urgent else self._ordinary
-        lane.append(Envelope(message, answer))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        (self._urgent if urgent else self._asked).append(Envelope(message, answer))
+        self._asked_at = loop.time()
         self._wake()
         return answer
 
     def __len__(self) -> int:
-        return len(self._urgent) + len(self._ordinary)
+        return len(self._urgent) + len(self._asked) + len(self._posted)
 
     def _wake(self) -> None:
-        self._has_work = True
         if self._waker is not None and not self._waker.done():
             self._waker.set_result(None)
 
     async def take(self) -> list[Envelope]:
-        """All that waits, urgent first, at most `MOST_AT_ONCE`; waits while there is nothing."""
-        if not self._has_work:
-            self._waker = asyncio.get_running_loop().create_future()
-            await self._waker
-            self._waker = None
+        """All that waits and is due, urgent first, at most `MOST_AT_ONCE`; waits while there is nothing."""
+        while (due := self._due_in()) != 0:
+            await self._until_woken(due)
         batch: list[Envelope] = []
-        for lane in (self._urgent, self._ordinary):
+        lanes = [self._urgent, self._asked]
+        if self._pause() <= 0:
+            lanes.append(self._posted)
+        for lane in lanes:
             while lane and len(batch) < MOST_AT_ONCE:
                 batch.append(lane.popleft())
-        self._has_work = bool(self._urgent or self._ordinary)
+        if not self._posted:
+            self._is_posted, self._posted_since = False, None
         return batch
 
+    def _due_in(self) -> float | None:
+        """Seconds until something is due, None while nothing waits."""
+        if self._urgent or self._asked:
+            return 0
+        return max(self._pause(), 0) if self._is_posted else None
+
+    def _pause(self) -> float:
+        """Seconds for which what is posted is still held back."""
+        now = asyncio.get_running_loop().time()
+        if self._posted_since is None:
+            self._posted_since = now
+        return min(self._asked_at + LINGER_SEC, self._posted_since + PATIENCE_SEC) - now
+
+    async def _until_woken(self, seconds: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        self._waker = loop.create_future()
+        timer = None if seconds is None else loop.call_later(seconds, self._wake)
+        try:
+            await self._waker
+        finally:
+            self._waker = None
+            if timer is not None:
+                timer.cancel()
+
     def fail_all(self, error: Exception) -> None:
-        for lane in (self._urgent, self._ordinary):
+        for lane in (self._urgent, self._asked, self._posted):
             for envelope in lane:
                 envelope.fail(error)
             lane.clear()
+        self._is_posted, self._posted_since = False, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.base.config.tree import difference
 from app.domain.take_profit import leg_plan_target
-from app.engine import signals
+from app.engine import arming, emergency, signals
 from app.engine.money import samples, started_fact
 from app.engine.turn import Turn
 from app.messages.commands import (
@@ -22,7 +22,7 @@ from app.messages.commands import (
 )
 from app.messages.effects import Reconcile
 from app.messages.records import SignalOutcome
-from app.messages.reports import BreakerReport, ConnectionReport
+from app.messages.reports import BreakerReport, ClockReport, ConnectionReport
 from app.ports.engine import CommandRefused
 
 
@@ -50,6 +50,7 @@ def apply_config(turn: Turn, command: ApplyConfig) -> CommandResult:
         raise CommandRefused("account_in_use", f"open groups still trade on {', '.join(in_use)}")
     before, after = (config.model_dump(mode="json") for config in (turn.config, command.config))
     turn.new_config = command.config
+    arming.follow_config(turn)
     turn.wants_promotion = True
     turn.emit("policy.updated", who=command.who or None, changes=difference(before, after))
     return CommandResult("the configuration was applied")
@@ -90,6 +91,14 @@ def breaker_changed(turn: Turn, report: BreakerReport) -> None:
     )
     if not report.is_open:
         turn.wants_promotion = True
+
+
+def clock_measured(turn: Turn, report: ClockReport) -> None:
+    """Requests are signed in the venue's time, but signals are judged by ours: the trader is told once."""
+    account = turn.state.accounts[report.account]
+    was_off, account.clock_skew_ms = emergency.is_clock_off(account), report.skew_ms
+    if emergency.is_clock_off(account) and not was_off:
+        turn.alert("warning", emergency.skew_sentence(account), account=report.account)
 
 
 def acknowledge(turn: Turn, command: AcknowledgeAlert) -> CommandResult:

@@ -123,7 +123,9 @@ def _unexpected(turn: Turn, report: OrderReport, order: Order | None) -> None:
         _adopt(turn, report, address, group)
         return
     turn.find(Finding(report.account, report.symbol, "orphan_order", report.client_order_id, "", "cancelled", turn.now))
-    turn.effect(CancelForeign(report.account, report.symbol, report.client_order_id, report.venue_order_id))
+    turn.effect(
+        CancelForeign(report.account, report.symbol, report.client_order_id, report.venue_order_id, report.type)
+    )
 
 
 def _another_instance(turn: Turn, report: OrderReport) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import structlog
 
 from app.base.clock import Clock
-from app.base.errors import AppError, Retryable
+from app.base.errors import AppError, OperatorActionNeeded
 from app.base.ids import IdFactory
 from app.base.waiting import within
 from app.domain.client_order_id import Namespace
@@ -29,6 +31,10 @@ from app.ports.venue import Venue
 log = structlog.get_logger("system")
 READ_TIMEOUT_SEC = 30.0
 UNREACHABLE_RETRY_SEC = 5.0
+REFUSED_RETRY_SEC = 60.0
+"""After a refusal that a person must mend: a wrong key stays wrong."""
+FIRST_READ_SEC = 10.0
+"""How long the start waits for its accounts before recorded signals of the others are acted on."""
 FIRST_WINDOW = timedelta(days=1)
 
 
@@ -42,8 +48,9 @@ class Recovery:
         self._venues = venues
         self._clock = clock
         self._post = post
-        self._locks = {account: asyncio.Lock() for account in venues}
+        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._of_account: dict[str, set[asyncio.Task[Any]]] = defaultdict(set)
         self._due: dict[str, float] = {}
         self._stopped = False
 
@@ -101,10 +108,25 @@ class Recovery:
 
     async def connect(self, deliver: Callable[[VenueReport], None]) -> None:
         """Connect and read every account once, side by side; then recorded signals are acted on."""
-        await asyncio.gather(*(self._bring_up(account, deliver) for account in self._venues))
+        coming = [self._spawn(self._bring_up(account, deliver), account) for account in self._venues]
+        with suppress(TimeoutError):  # one that cannot be reached must not keep the others waiting
+            known = (asyncio.shield(task) for task in coming if task is not None)
+            await within(self._clock, FIRST_READ_SEC, asyncio.gather(*known))
         self._post(Recovered())
         for account in self._venues:
-            self._spawn(self._read_regularly(account))
+            self._spawn(self._read_regularly(account), account)
+
+    def join(self, account: str, deliver: Callable[[VenueReport], None]) -> None:
+        """Connect and read an account that came later, or that is reached another way from now on."""
+        self.leave(account)
+        self._spawn(self._bring_up(account, deliver), account)
+        self._spawn(self._read_regularly(account), account)
+
+    def leave(self, account: str) -> None:
+        """Ask nothing of this account any more."""
+        self._due.pop(account, None)
+        for task in list(self._of_account.pop(account, ())):
+            task.cancel()
 
     async def _bring_up(self, account: str, deliver: Callable[[VenueReport], None]) -> None:
         venue = self._venues[account]
@@ -112,13 +134,15 @@ class Recovery:
             await within(self._clock, READ_TIMEOUT_SEC, venue.connect(deliver))
         except (AppError, TimeoutError) as error:
             self._post(AccountUnreachable(account, str(error) or "no answer"))
-            self._spawn(self._connect_again(account, deliver))
+            pause = REFUSED_RETRY_SEC if isinstance(error, OperatorActionNeeded) else UNREACHABLE_RETRY_SEC
+            self._spawn(self._connect_again(account, deliver, pause), account)
             return
+        self._state.accounts[account].capabilities = venue.capabilities
         await self._load_markets(account)
         await self._read(account)
 
-    async def _connect_again(self, account: str, deliver: Callable[[VenueReport], None]) -> None:
-        await self._clock.sleep(UNREACHABLE_RETRY_SEC)
+    async def _connect_again(self, account: str, deliver: Callable[[VenueReport], None], pause: float) -> None:
+        await self._clock.sleep(pause)
         await self._bring_up(account, deliver)
 
     async def _load_markets(self, account: str) -> None:
@@ -134,7 +158,7 @@ class Recovery:
         for symbol, hint in wanted.items():
             try:
                 report = await self._venues[account].load_market(symbol, hint)
-            except Retryable as error:
+            except AppError as error:
                 log.info("market rules could not be fetched", symbol=symbol, error=str(error))
                 continue
             self._post(MarketLoaded(account, symbol, report))
@@ -144,10 +168,10 @@ class Recovery:
     def read_soon(self, account: str, delay: float) -> None:
         """Read an account after `delay` seconds; an earlier wish that still waits is enough."""
         due = self._clock.monotonic() + delay
-        if account in self._due and self._due[account] <= due:
+        if account not in self._venues or (account in self._due and self._due[account] <= due):
             return
         self._due[account] = due
-        self._spawn(self._read_later(account, delay, due))
+        self._spawn(self._read_later(account, delay, due), account)
 
     async def _read_later(self, account: str, delay: float, due: float) -> None:
         if delay > 0:
@@ -250,13 +274,15 @@ class Recovery:
         for account in self._venues:
             await self._read(account)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any, account: str) -> asyncio.Task[None] | None:
         if self._stopped:
             work.close()
-            return
+            return None
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        for tasks in (self._tasks, self._of_account[account]):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        return task
 
     def stop(self) -> None:
         self._stopped = True

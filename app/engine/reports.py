@@ -14,6 +14,7 @@ from app.domain.values import HUNDRED, ZERO, CloseReason, Liquidity, OrderRole, 
 from app.engine.care import LOOK_UP_DELAYS
 from app.engine.closing import begin_close
 from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, OrdersSent, SubmitAnswered
+from app.engine.state import EngineState
 from app.engine.turn import Turn
 from app.messages.effects import LoadGroup, LookUpOrder, Reconcile
 from app.messages.reports import (
@@ -66,7 +67,8 @@ def submit_answered(turn: Turn, message: SubmitAnswered) -> None:
             _become_unknown(turn, order, detail)
         case NotSent(detail, retry_after):
             _not_sent(turn, order, detail, retry_after)
-    turn.touch(order.group_id)
+    if not isinstance(message.outcome, Accepted):
+        turn.touch(order.group_id)
 
 
 def _mark_sent(turn: Turn, order: Order) -> None:
@@ -87,6 +89,7 @@ def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
         _end_leg(turn, rejected)
         turn.alert("warning", f"an entry of {order.symbol} was refused: {detail}", group=group)
         return
+    _tell_failing_exit(turn, order, detail)
     if code is RefusalCode.WOULD_TRIGGER and order.role is OrderRole.STOP_LOSS:
         begin_close(turn, group, CloseReason.STOP_LOSS)
     if code is RefusalCode.REDUCE_ONLY:
@@ -102,6 +105,14 @@ def _exit_retry_at(turn: Turn, order: Order) -> datetime:
         return turn.now + timedelta(seconds=turn.config.protection.monitor_interval_sec)
     pause = EXIT_BACKOFF_SEC * 2 ** (order.attempt - 1)
     return turn.now + timedelta(seconds=pause * (1 + turn.jitter() / 10))
+
+
+def _tell_failing_exit(turn: Turn, order: Order, reason: str | None) -> None:
+    """Once, when an exit's quick tries are used up; what a missing stop brings about is `care`'s business."""
+    if order.role in {OrderRole.CLOSE, OrderRole.TAKE_PROFIT} and order.attempt == turn.config.protection.max_attempts:
+        severity = "critical" if order.role is OrderRole.CLOSE else "error"
+        what = f"an exit of {order.symbol} failed {order.attempt} times and is tried on: {reason}"
+        turn.alert(severity, what, group=turn.group(order.group_id))
 
 
 def _become_unknown(turn: Turn, order: Order, detail: str) -> None:
@@ -232,6 +243,15 @@ def _not_found(turn: Turn, order: Order) -> None:
 # ---------------------------------------------------------------------------------------------- order reports
 
 
+def is_known(state: EngineState, report: OrderReport) -> bool:
+    """Whether the disk has the order exactly so: streams repeat what the answer to a request has told."""
+    order = state.orders.get(report.client_order_id or "")
+    if order is None or order.is_amending or report.fills:
+        return False
+    told = (report.status, report.filled, report.venue_order_id)
+    return told == (order.status, order.filled, order.venue_order_id)
+
+
 def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) -> None:
     """Bring an order to what the venue tells, booking the fills it carries first."""
     if report.client_order_id is None:
@@ -242,13 +262,14 @@ def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) ->
         return
     for fill in report.fills:
         apply_fill(turn, fill)
-    order = turn.orders.get(report.client_order_id) or order
+    before, order = order, turn.orders.get(report.client_order_id) or order
     if report.filled > order.filled:
         order = _owed(turn, order, report, looked_up=looked_up)
     order = replace(order, venue_order_id=report.venue_order_id or order.venue_order_id)
     turn.put_order(order)
     _move(turn, order, report)
-    turn.touch(order.group_id)
+    if turn.orders.get(order.client_order_id) is not before:
+        turn.touch(order.group_id)
 
 
 def _owed(turn: Turn, order: Order, report: OrderReport, *, looked_up: bool) -> Order:
@@ -325,6 +346,7 @@ def _next_exit_at(turn: Turn, order: Order, was: OrderStatus) -> datetime | None
         return None
     if order.attempt == 1:
         return turn.now
+    _tell_failing_exit(turn, order, order.reason)
     return _exit_retry_at(turn, order)
 
 

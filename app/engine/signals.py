@@ -11,6 +11,7 @@ from app.domain.signal import Intent, Signal, WhatIsWanted, interpret
 from app.domain.sizing import pyramid_capital
 from app.domain.values import CloseReason, Identity, Side
 from app.engine import emergency
+from app.engine.arming import is_live
 from app.engine.closing import begin_close
 from app.engine.entries import Entry, asked_price, enter, expected_profit
 from app.engine.groups import reduce_group
@@ -87,7 +88,7 @@ def read(turn: Turn, signal: Signal, grant: KeyGrant | None) -> Reading | list[F
     if isinstance(account, FieldError):
         return [account]
     wanted = interpret(signal)
-    refused = _not_granted(grant, account, signal, wanted) or _above_grant(turn, grant, account, signal, wanted)
+    refused = _not_granted(turn, grant, account, signal, wanted) or _above_grant(turn, grant, account, signal, wanted)
     if refused is not None:
         return [refused]
     side = wanted.side
@@ -110,11 +111,15 @@ def _account(turn: Turn, signal: Signal) -> str | FieldError:
     return FieldError("account", f"{how_many} for {signal.exchange} {signal.market_type}; name one")
 
 
-def _not_granted(grant: KeyGrant | None, account: str, signal: Signal, wanted: WhatIsWanted) -> FieldError | None:
+def _not_granted(
+    turn: Turn, grant: KeyGrant | None, account: str, signal: Signal, wanted: WhatIsWanted
+) -> FieldError | None:
     if grant is None:
         return None
     if grant.accounts and account not in grant.accounts:
         return FieldError("account", f"this key may not trade on {account}")
+    if is_live(turn.config, account) and not grant.allows_live:
+        return FieldError("account", f"this key may not trade on {account}, which is live")
     if grant.symbols and signal.symbol not in grant.symbols:
         return FieldError("tv.symbol", f"this key may not trade {signal.symbol}")
     intents = {wanted.intent.value, signal.intent_type}

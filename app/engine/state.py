@@ -43,6 +43,8 @@ class AccountState:
     """Too much seems to be gone at once: no entries until a read finds it there again."""
     breaker_since: datetime | None = None
     """Since when the venue's breaker is open: requests fail at once, entries wait."""
+    clock_skew_ms: int | None = None
+    """By how much this machine's clock is ahead of the venue's; None where nobody has measured it."""
     ready_since: datetime | None = None
     """Since when it has been connected and reconciled without a break."""
     fills_unsettled: bool = False

@@ -13,7 +13,7 @@ from app.base.clock import Clock
 from app.base.errors import AppError, Retryable
 from app.base.waiting import within
 from app.domain.order import Order, OrderStatus
-from app.domain.values import MarketType, OrderRole, OrderType, Side
+from app.domain.values import MarketType, OrderRole, Side
 from app.engine.inbox import (
     AmendAnswered,
     CancelAnswered,
@@ -251,7 +251,7 @@ class Submitter:
         self._post(LookUpAnswered(order_id, outcome))
 
     async def _cancel_foreign(self, effect: CancelForeign) -> None:
-        ref = OrderRef(effect.client_order_id, effect.venue_order_id, effect.symbol, OrderType.LIMIT)
+        ref = OrderRef(effect.client_order_id, effect.venue_order_id, effect.symbol, effect.type)
         answer = await self._asked(self._venues[effect.account].cancel_order(ref))
         if isinstance(answer, OutcomeUnknown):
             log.info("an orphan order may not be cancelled", order=effect.client_order_id, reason=answer.detail)
@@ -266,12 +266,17 @@ class Submitter:
         key = (effect.account, effect.symbol)
         try:
             report = await self._venues[effect.account].load_market(effect.symbol, effect.hint)
-        except Retryable as error:
+        except AppError as error:
             self._post(MarketLoaded(effect.account, effect.symbol, None, failure=str(error)))
         else:
             self._post(MarketLoaded(effect.account, effect.symbol, report))
         finally:
             self._loading.discard(key)
+
+    def forget(self, account: str) -> None:
+        """Its markets' leverage is set anew before the next entry."""
+        for key in [key for key in self._leverage if key[0] == account]:
+            del self._leverage[key]
 
     async def _load_group(self, group_id: str) -> None:
         self._post(GroupLoaded(group_id, await self._store.load_group(group_id)))

@@ -118,6 +118,7 @@ class Turn:
         self.ledger = Ledger()
         self.touched: dict[str, None] = {}
         self.wants_promotion = False
+        self.fills_looked_after = 0
         self.new_config: Config | None = None
 
     @property
@@ -250,7 +251,10 @@ class Turn:
         self.groups.put(group.id, group)
 
     def put_order(self, order: Order) -> None:
-        if self.orders.get(order.client_order_id) is None:
+        known = self.orders.get(order.client_order_id)
+        if known == order:
+            return
+        if known is None:
             self.new_orders_of.setdefault(order.group_id, []).append(order.client_order_id)
         self.orders.put(order.client_order_id, order)
 
@@ -332,7 +336,9 @@ class Turn:
             set(self.trade_ids),
             self.ledger.copy(),
             self.wants_promotion,
+            self.fills_looked_after,
             self.new_config,
+            dict(self.touched),
         )
 
     def rollback(self, savepoint: tuple[Any, ...]) -> None:
@@ -348,9 +354,10 @@ class Turn:
             self.trade_ids,
             self.ledger,
             self.wants_promotion,
+            self.fills_looked_after,
             self.new_config,
+            self.touched,
         ) = savepoint
-        self.touched.clear()
 
     def changes(self) -> Changes:
         """Everything to be written."""

@@ -15,6 +15,7 @@ from app.domain.stop_loss import current_stop, needs_stop
 from app.domain.take_profit import group_target, leg_plan_target, leg_target, pyramid_target
 from app.domain.values import HUNDRED, ZERO, OrderRole, Side
 from app.engine import close_all, emergency, offsetting
+from app.engine.arming import armed_in
 from app.engine.money import money_view, reserved_by
 from app.engine.pausing import waits_until
 from app.engine.ranking import continues, expires_at, move_percent, ranked
@@ -312,4 +313,8 @@ def _account_view(state: EngineState, account: AccountState) -> AccountSnapshot:
             for name, value in state.facts.items()
             if name.startswith(prefix) and value not in {"", "0"}
         },
+        position_mode=account.capabilities.position_mode.value,
+        armed=armed_in(state, account.id),
+        breaker_since=account.breaker_since,
+        clock_skew_ms=account.clock_skew_ms,
     )

@@ -262,6 +262,24 @@ class ApplyConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ArmAccount:
+    """Let a live account take entries: what was typed is its name, and `none` where a grid of it has no stop.
+
+    From the window or the command line only, never over HTTP.
+    """
+
+    account: str
+    typed_name: str
+    typed_stop: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DisarmAccount:
+    account: str
+    reason: str = "disarmed by hand"
+
+
+@dataclass(frozen=True, slots=True)
 class SampleEquity:
     """Keep what every account is worth now, for the equity curve."""
 
@@ -295,6 +313,8 @@ Deed = (
     | AcknowledgeAlert
     | NoteProposal
     | ApplyConfig
+    | ArmAccount
+    | DisarmAccount
     | SampleEquity
 )
 """What is answered by a CommandResult."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from app.domain.values import OrderType
+
 
 @dataclass(frozen=True, slots=True)
 class SubmitOrders:
@@ -40,6 +42,7 @@ class CancelForeign:
     symbol: str
     client_order_id: str
     venue_order_id: str
+    type: OrderType
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,15 @@ class BreakerReport:
     reason: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ClockReport:
+    """By how many milliseconds this machine's clock is ahead of the venue's."""
+
+    account: str
+    skew_ms: int
+    at: datetime
+
+
 VenueReport = (
     OrderReport
     | FillReport
@@ -156,6 +165,7 @@ VenueReport = (
     | PriceReport
     | ConnectionReport
     | BreakerReport
+    | ClockReport
 )
 
 

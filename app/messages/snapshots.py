@@ -267,6 +267,13 @@ class AccountSnapshot:
     balances: Mapping[str, Decimal]
     external: Mapping[str, Decimal]
     """Position quantity that is not ours, by symbol, signed."""
+    position_mode: str = "one_way"
+    armed: bool | None = None
+    """Whether a live account takes entries; None where it needs no arming."""
+    breaker_since: datetime | None = None
+    """Since when requests fail at once because the exchange does not answer."""
+    clock_skew_ms: int | None = None
+    """By how much this machine's clock is ahead of the exchange's."""
 
 
 @dataclass(frozen=True, slots=True)

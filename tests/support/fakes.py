@@ -23,6 +23,8 @@ from app.messages.snapshots import (
     ReconcileReport,
     RiskSnapshot,
 )
+from app.ports.accounts import KeyReport, Told, Wire
+from app.ports.engine import CommandRefused
 from app.ports.queries import AlertRow, BadCursor, Filter, Page, PageRequest, TradeRow
 from app.ports.secrets import WebhookKey
 from app.ports.tokens import Role, TokenInfo
@@ -302,3 +304,28 @@ class FakePaper:
     def _known(self, symbol: str) -> None:
         if symbol not in self.prices:
             raise LookupError(symbol)
+
+
+class FakeAccounts:
+    """Implements `app.ports.accounts.Accounts` with one account, `perp`."""
+
+    def __init__(self) -> None:
+        self.tested: list[str] = []
+        self.wires: dict[str, Wire] = {}
+        self.report = KeyReport(
+            reachable=Told(True, "the exchange answers"),
+            may_trade=Told(True, "these keys may trade"),
+            may_withdraw=Told(None, "the exchange does not tell"),
+            address_restricted=Told(False, "these keys work from every address"),
+            position_mode=Told("one_way", "one position a market"),
+            clock_skew_ms=Told(-12, "the clock is 12 ms behind the exchange's"),
+        )
+
+    async def test(self, account_id: str) -> KeyReport:
+        if account_id != "perp":
+            raise CommandRefused("unknown_account", f"there is no account {account_id}")
+        self.tested.append(account_id)
+        return self.report
+
+    def wire(self, account_id: str) -> Wire:
+        return self.wires.get(account_id, Wire())

@@ -16,6 +16,8 @@ class Emergency(Answer):
 
 
 class Account(Answer):
+    """As the engine sees it. `armed` is null where the account needs no arming."""
+
     id: str
     venue: str
     market_type: str
@@ -27,6 +29,45 @@ class Account(Answer):
     last_reconciled_at: Moment | None
     balances: dict[str, Money]
     external: dict[str, Money]
+    position_mode: str
+    armed: bool | None
+    breaker_since: Moment | None
+
+
+class AccountDetail(Account):
+    """With how its connection fares: `limits_used` is the part used of each kind of budget, from 0 to 1, and
+    `rules_age_sec` the age of its market rules; null where there is none or it is not known."""
+
+    limits_used: dict[str, float]
+    rules_age_sec: float | None
+
+
+class ToldFlag(Answer):
+    """`value` is null where the exchange does not tell."""
+
+    value: bool | None
+    detail: str
+
+
+class ToldText(Answer):
+    value: str | None
+    detail: str
+
+
+class ToldNumber(Answer):
+    value: int | None
+    detail: str
+
+
+class KeyTest(Answer):
+    """What the keys of an account may do, as far as its exchange tells."""
+
+    reachable: ToldFlag
+    may_trade: ToldFlag
+    may_withdraw: ToldFlag
+    address_restricted: ToldFlag
+    position_mode: ToldText
+    clock_skew_ms: ToldNumber
 
 
 class Totals(Answer):

@@ -14,6 +14,7 @@ from app.api.models.values import Page, Result
 from app.api.routes.common import JSON_OBJECT, Cursor, Limit, done, new_router
 from app.base.config import Config, ConfigError, parse_config
 from app.base.config.tree import deep_merged, difference
+from app.domain.arming import LIMITS
 from app.messages.commands import ApplyConfig
 from app.ports.queries import PageRequest
 
@@ -33,8 +34,10 @@ LOCKED: Final = (
     ("live",),
 )
 """What no token may change, an admin's included: addresses, what is opened to others, what is told to whom."""
+HARD_CAPS: Final = tuple(("risk", name) for name in LIMITS)
+"""What no token may change while there is a live account: arming rests on it."""
 ACCOUNT_FREE: Final = frozenset({"fees", "slippage_bps", "allowed_symbols", "position_mode"})
-"""What a token may change of an account."""
+"""What a token may change of an account; of a live one nothing."""
 
 
 @router.get("/api/config", dependencies=[ADMIN])
@@ -74,13 +77,16 @@ def document_of(config: Config) -> dict[str, Any]:
 def locked_changes(running: Config, wanted: Config) -> list[str]:
     """The names of the settings that differ and that a token may not change."""
     old, new = document_of(running), document_of(wanted)
-    found = [".".join(path) for path in LOCKED if _at(old, path) != _at(new, path)]
+    has_live = any(account.environment == "live" for account in running.accounts)
+    locked = (*LOCKED, *HARD_CAPS) if has_live else LOCKED
+    found = [".".join(path) for path in locked if _at(old, path) != _at(new, path)]
     return found if _fixed_accounts(old) == _fixed_accounts(new) else ["accounts", *found]
 
 
 def _fixed_accounts(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [
-        {name: value for name, value in account.items() if name not in ACCOUNT_FREE} for account in document["accounts"]
+        account if account["environment"] == "live" else {k: v for k, v in account.items() if k not in ACCOUNT_FREE}
+        for account in document["accounts"]
     ]
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 
 from fastapi import Request
 
 from app.api.access import TRADER, VIEWER, verified
 from app.api.models.bodies import Pausing, Reason
-from app.api.models.engine import Account, Health, Reconciliation, Status
+from app.api.models.engine import AccountDetail, Health, KeyTest, Reconciliation, Status
 from app.api.models.risk import ClosingAll, Risk
 from app.api.models.values import Result
 from app.api.routes.common import done, new_router
 from app.messages.commands import CloseAll, EmergencyReset, EmergencyStop, Pause, Resume
+from app.messages.snapshots import AccountSnapshot
+from app.ports.accounts import Wire
 
 router = new_router("engine")
 
@@ -51,8 +54,22 @@ async def status(request: Request) -> Status:
 
 
 @router.get("/api/accounts", dependencies=[VIEWER])
-async def accounts(request: Request) -> list[Account]:
-    return [Account.model_validate(item) for item in request.app.state.engine.snapshot().accounts]
+async def accounts(request: Request) -> list[AccountDetail]:
+    """Every account with its connection; keys are nowhere to be read."""
+    state = request.app.state
+    now = state.clock.now()
+    return [_detail(item, state.accounts.wire(item.id), now) for item in state.engine.snapshot().accounts]
+
+
+def _detail(account: AccountSnapshot, wire: Wire, now: datetime) -> AccountDetail:
+    age = None if wire.rules_at is None else (now - wire.rules_at).total_seconds()
+    return AccountDetail.model_validate({**asdict(account), "limits_used": wire.limits_used, "rules_age_sec": age})
+
+
+@router.post("/api/accounts/{account_id}/test", dependencies=[TRADER])
+async def test_account(request: Request, account_id: str) -> KeyTest:
+    """Ask the exchange what the account's keys may do; nothing is changed."""
+    return KeyTest.model_validate(asdict(await request.app.state.accounts.test(account_id)))
 
 
 @router.post("/api/execution/reconcile", dependencies=[TRADER])

@@ -19,12 +19,20 @@ class Fees(Settings):
     taker: Annotated[Decimal, Field(gt=-1, lt=1)] = Decimal("0.0005")
 
 
+VenueName = Literal["paper", "binance", "bybit", "aster", "okx", "kucoin", "gate", "mexc"]
+WITHOUT_TESTNET = frozenset({"aster", "kucoin", "mexc"})
+PAPER_ONLY = ("balances", "position_mode", "fees", "slippage_bps")
+
+
 class AccountConfig(Settings):
+    """An account at an exchange; its keys are in the vault. The paper exchange's settings are refused on a real one."""
+
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
     """Name of the account, as signals give it."""
-    venue: Literal["paper"] = "paper"
+    venue: VenueName = "paper"
     market_type: Literal["spot", "linear"] = "linear"
-    environment: Literal["paper"] = "paper"
+    environment: Literal["paper", "testnet", "live"] = "paper"
+    """Whose money it is: nobody's (`paper` on the paper exchange, `testnet` elsewhere) or the trader's (`live`)."""
     balances: dict[str, Annotated[Decimal, Field(ge=0)]] = Field(default_factory=lambda: {"USDT": Decimal(10_000)})
     """What a new paper account holds, by asset."""
     position_mode: Literal["one_way", "hedge"] = "one_way"
@@ -34,6 +42,26 @@ class AccountConfig(Settings):
     """Slippage of paper market orders, in basis points."""
     allowed_symbols: tuple[str, ...] | None = None
     """Markets that may be entered, in ccxt's spelling; all when not set."""
+
+    @model_validator(mode="after")
+    def _environment_is_the_venues(self) -> AccountConfig:
+        if self.venue == "paper" and self.environment != "paper":
+            raise ValueError(f"the paper exchange has no {self.environment} environment")
+        if self.venue != "paper" and self.environment == "paper":
+            raise ValueError(f"an account at {self.venue} says whether its environment is testnet or live")
+        if self.environment == "testnet" and self.venue in WITHOUT_TESTNET:
+            raise ValueError(f"{self.venue} has no test network that can be reached")
+        return self
+
+    @model_validator(mode="after")
+    def _paper_settings_are_for_paper(self) -> AccountConfig:
+        fields = type(self).model_fields
+        set_here = [
+            name for name in PAPER_ONLY if getattr(self, name) != fields[name].get_default(call_default_factory=True)
+        ]
+        if self.venue != "paper" and set_here:
+            raise ValueError(f"{', '.join(set_here)}: only the paper exchange is told this, {self.venue} has its own")
+        return self
 
 
 RankRule = Literal[
@@ -125,6 +153,8 @@ class RiskConfig(Settings):
     """Whether unfilled entries are cancelled when the emergency stop trips."""
     max_protection_failures: Annotated[int, Field(ge=1, le=100)] | None = 3
     """So many failed protections within an hour trip the emergency stop."""
+    max_clock_skew_sec: Seconds = 30
+    """How far this machine's clock may be off an exchange's before the emergency stop trips."""
     breaker_trip_minutes: Minutes = 15
     """How long a venue's breaker may stay open before the emergency stop trips."""
 
@@ -219,8 +249,10 @@ class ApiConfig(Settings):
 
 
 class PaperConfig(Settings):
-    feed: Literal["auto", "random_walk", "file", "script", "manual"] = "auto"
-    """Where paper prices come from."""
+    feed: Literal["auto", "live", "random_walk", "file", "script", "manual"] = "auto"
+    """Where paper prices come from; `auto` is the signal's exchange where it is reached, else the random walk."""
+    feed_venue: Literal["binance", "bybit", "aster", "okx", "kucoin", "gate", "mexc"] | None = None
+    """Whose public prices the feed `live` shows."""
     feed_file: str | None = None
     """CSV of recorded prices (time, symbol, price) for the feed `file`."""
     interval_sec: Annotated[float, Field(ge=0.01, le=3600)] = 1.0
@@ -230,6 +262,12 @@ class PaperConfig(Settings):
     seed: int = 1
     latency_ms: Annotated[int, Field(ge=0, le=60_000)] = 0
     """Time that the paper exchange takes to answer."""
+
+    @model_validator(mode="after")
+    def _a_live_feed_has_its_venue(self) -> PaperConfig:
+        if self.feed == "live" and self.feed_venue is None:
+            raise ValueError("the feed `live` needs feed_venue: the exchange to follow")
+        return self
 
 
 class LoggingConfig(Settings):

@@ -43,6 +43,8 @@ class Standing:
     book_leverage: tuple[Decimal, str] | None
     """Leverage and margin mode of the open book, None where nothing is open."""
     leverage: Decimal = ONE
+    is_armed: bool = True
+    """Whether the account may trade; only a live one has to be armed for it."""
 
 
 def check_standing(standing: Standing) -> tuple[Standing | Refusal, Held | None, Trace]:
@@ -83,6 +85,13 @@ def _emergency(standing: Standing) -> Answer:
 
 def _account(standing: Standing) -> Answer:
     return standing.hold or Passed(standing)
+
+
+def _armed(standing: Standing) -> Answer:
+    if standing.is_armed:
+        return Passed(standing)
+    account = standing.identity.account
+    return Refusal("not_armed", f"{account} is live and not armed; arm it in the window or on the command line")
 
 
 def _symbol(standing: Standing) -> Answer:
@@ -166,6 +175,7 @@ CHECKS: tuple[tuple[str, Callable[[Standing], Answer]], ...] = (
     ("paused", _paused),
     ("emergency_stop", _emergency),
     ("account", _account),
+    ("not_armed", _armed),
     ("symbol_not_allowed", _symbol),
     ("cooldown", _cooldown),
     ("stop_guard", _stop_guard),

@@ -23,7 +23,8 @@ D = Decimal
 SYMBOLS = ("BTC/USDT:USDT", "ETH/USDT:USDT")
 CAN = Capabilities(
     market_type=MarketType.LINEAR, position_mode=PositionMode.ONE_WAY, reduce_only=True, exits_below_minimum=True,
-    stop_market=True, stop_limit=True, take_profit_market=True, amend_types=frozenset(), batch_orders=True, fees=(D(0), D(0)),
+    stop_market=True, stop_limit=True, take_profit_market=True, amend_types=frozenset(), batch_orders=True,
+    fees=(D(0), D(0)),
 )  # fmt: skip
 
 

@@ -31,7 +31,16 @@ from tests.support.examples import (
     queue_snapshot,
     signal_record,
 )
-from tests.support.fakes import FakeEngine, FakeKeys, FakePaper, FakeQueries, FakeTokens, HandClock, bearer
+from tests.support.fakes import (
+    FakeAccounts,
+    FakeEngine,
+    FakeKeys,
+    FakePaper,
+    FakeQueries,
+    FakeTokens,
+    HandClock,
+    bearer,
+)
 
 STOP_GRACE_SEC = 2.0
 
@@ -41,6 +50,7 @@ class Front:
 
     def __init__(self) -> None:
         self.engine, self.queries, self.tokens = FakeEngine(), FakeQueries(), FakeTokens()
+        self.accounts = FakeAccounts()
         self.keys, self.paper, self.clock = FakeKeys(), FakePaper(), HandClock()
         self.config = ports_free()
         self.metrics = Metrics()
@@ -50,13 +60,14 @@ class Front:
 
     def forget(self) -> None:
         """Put the fakes behind the listeners back to how they were made."""
-        for fake in (self.engine, self.queries, self.tokens, self.keys, self.paper, self.metrics):
+        for fake in (self.engine, self.accounts, self.queries, self.tokens, self.keys, self.paper, self.metrics):
             vars(fake).update(vars(type(fake)()))
         self.config, self.kept, self.unwritable = ports_free(), [], None
 
     def listeners(self) -> Listeners:
         return build_listeners(
             engine=self.engine,
+            accounts=self.accounts,
             queries=self.queries,
             tokens=self.tokens,
             keys=self.keys,

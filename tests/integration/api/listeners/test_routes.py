@@ -62,6 +62,7 @@ NEEDS = {
     ("GET", "/api/execution/metrics"): Role.VIEWER,
     ("GET", RISK): Role.VIEWER,
     ("GET", "/api/accounts"): Role.VIEWER,
+    ("POST", "/api/accounts/perp/test"): Role.TRADER,
     ("GET", "/api/alerts"): Role.VIEWER,
     ("GET", "/api/performance"): Role.VIEWER,
     ("POST", "/api/alerts/7/acknowledge"): Role.TRADER,
@@ -145,6 +146,7 @@ async def test_every_route_has_its_role_in_the_table(front: Front) -> None:
         "s0000000000001": "{signal_id}",
         "d0000000000001": "{signal_id}",
         "alerts/7": "alerts/{sequence}",
+        "accounts/perp": "accounts/{account_id}",
     }
     named = set(WITHOUT_A_TOKEN)
     for method, path in NEEDS:

@@ -1,0 +1,89 @@
+"""The engine as the office needs it: the one that runs, or one that only writes what a person decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.base.clock import Clock
+from app.base.config import Config
+from app.base.ids import IdFactory
+from app.domain.client_order_id import Namespace
+from app.engine import arming, operator
+from app.engine.engine import Engine
+from app.engine.recovery import Recovery
+from app.engine.state import EngineState
+from app.engine.turn import Turn
+from app.messages.commands import ApplyConfig, ArmAccount, CommandResult, Deed, DisarmAccount
+from app.ports.store import Store
+from app.ports.venue import Venue
+
+_HANDLERS: Mapping[type, Any] = {
+    ApplyConfig: operator.apply_config,
+    ArmAccount: arming.arm,
+    DisarmAccount: arming.disarm,
+}
+
+
+class RunningEngine:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def config(self) -> Config:
+        return self._engine.state.config
+
+    async def ask(self, command: Deed) -> CommandResult:
+        return await self._engine.ask(command)  # type: ignore[no-any-return]  # the engine answers by the command's kind
+
+    def armed(self, account_id: str) -> bool | None:
+        return arming.armed_in(self._engine.state, account_id)
+
+    async def add_account(self, venue: Venue) -> None:
+        await self._engine.add_account(venue)
+
+    async def remove_account(self, account_id: str) -> None:
+        await self._engine.remove_account(account_id)
+
+
+class RestingEngine:
+    """A data directory that no instance runs on: the same handlers decide, the disk has it, nothing is sent.
+
+    Entries that a disarming ends are cancelled when an instance starts.
+    """
+
+    def __init__(self, state: EngineState, store: Store, clock: Clock, ids: IdFactory, namespace: Namespace) -> None:
+        self._state = state
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._namespace = namespace
+
+    @classmethod
+    async def load(cls, config: Config, store: Store, clock: Clock, ids: IdFactory) -> RestingEngine:
+        state = EngineState(config)
+        namespace = await Recovery(state, {}, clock, lambda _: None).load(store, ids)
+        return cls(state, store, clock, ids, namespace)
+
+    @property
+    def config(self) -> Config:
+        return self._state.config
+
+    async def ask(self, command: Deed) -> CommandResult:
+        turn = Turn(self._state, self._clock.now(), self._ids, lambda: 0.0, self._namespace)
+        answer: CommandResult = _HANDLERS[type(command)](turn, command)
+        changes = turn.changes()
+        if not changes.is_empty:
+            await self._store.commit(changes)
+        turn.apply()
+        return answer
+
+    def armed(self, account_id: str) -> bool | None:
+        return arming.armed_in(self._state, account_id)
+
+    async def add_account(self, venue: Venue) -> None:
+        """The next start makes it anew."""
+        await venue.close()
+
+    async def remove_account(self, account_id: str) -> None:
+        """No venue is connected."""

@@ -1,0 +1,202 @@
+"""What people do to accounts: add, test, arm, disarm, remove. Beside a running engine or without one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from app.accounts.keys import AccountVault, Keys, complete, shown
+from app.accounts.venues import VenueMaker
+from app.base.config import Config, ConfigError, parse_config
+from app.base.config.groups import AccountConfig
+from app.domain.arming import WorstCase, missing, trades_without_stop, worst_case
+from app.messages.commands import ApplyConfig, ArmAccount, CommandResult, Deed, DisarmAccount
+from app.ports.accounts import KeyReport, Wire
+from app.ports.engine import CommandRefused
+from app.ports.venue import Venue
+
+KeepConfig = Callable[[Mapping[str, Any]], Awaitable[None]]
+WHO = "accounts"
+
+
+class AccountEngine(Protocol):
+    """What the office needs of an engine; there is one that runs and one that only writes."""
+
+    @property
+    def config(self) -> Config: ...
+
+    async def ask(self, command: Deed) -> CommandResult: ...
+
+    def armed(self, account_id: str) -> bool | None:
+        """None where the account needs no arming."""
+        ...
+
+    async def add_account(self, venue: Venue) -> None: ...
+
+    async def remove_account(self, account_id: str) -> None: ...
+
+
+class AccountOffice:
+    """Implements `app.ports.accounts.Accounts`, and what only the window and the command line may do.
+
+    Raises CommandRefused, the vault's errors, ConfigError and OperatorActionNeeded.
+    """
+
+    def __init__(self, engine: AccountEngine, vault: AccountVault, maker: VenueMaker, keep: KeepConfig) -> None:
+        self._engine = engine
+        self._vault = vault
+        self._maker = maker
+        self._keep = keep
+
+    # ------------------------------------------------------------------ reading
+
+    async def rows(self) -> list[dict[str, Any]]:
+        """Settings of every account with its keys masked."""
+        return [await self._row(account) for account in self._engine.config.accounts]
+
+    async def _row(self, account: AccountConfig) -> dict[str, Any]:
+        is_paper = account.venue == "paper"
+        keys = None if is_paper else await asyncio.to_thread(self._vault.read, account.id)
+        return {
+            "id": account.id,
+            "venue": account.venue,
+            "market_type": account.market_type,
+            "environment": account.environment,
+            "armed": self._engine.armed(account.id),
+            "key": "" if is_paper else shown(keys),
+        }
+
+    async def test(self, account_id: str) -> KeyReport:
+        account = self._real(account_id)
+        keys = await asyncio.to_thread(self._vault.read, account.id)
+        if keys is None:
+            raise CommandRefused("no_keys", f"there are no keys for {account.id} in the vault; add them first")
+        return await self._maker.test(account, keys)
+
+    def wire(self, account_id: str) -> Wire:
+        return self._maker.wire(account_id)
+
+    def plan(self, account_id: str) -> dict[str, Any]:
+        """What arming the account takes and could cost."""
+        account, config = self._known(account_id), self._engine.config
+        return {
+            "environment": account.environment,
+            "armed": self._engine.armed(account_id),
+            "missing": list(missing(config, account)),
+            "without_stop": trades_without_stop(config, account),
+            "worst_case": _in_money(worst_case(config, account, None), config),
+        }
+
+    # ------------------------------------------------------------------ changing
+
+    async def add(
+        self,
+        settings: Mapping[str, Any],
+        given: Mapping[str, str],
+        *,
+        with_test: bool = True,
+        allow_withdrawal: bool = False,
+    ) -> dict[str, Any]:
+        """Keep the keys and trade on the account from now on; new keys for one that is there disarm it."""
+        wanted = self._with(settings)
+        account = wanted.accounts[-1]
+        keys = complete(account.venue, given)
+        report = await self._tested(account, keys, allow_withdrawal=allow_withdrawal) if with_test else None
+        venue = self._maker.make(account, keys, wanted.paper.latency_ms)
+        await asyncio.to_thread(self._vault.write, account.id, keys)
+        await self._engine.ask(DisarmAccount(account.id, "its keys were changed"))
+        await self._apply(wanted)
+        await self._engine.add_account(venue)
+        return {"detail": _welcome(account, wanted), "report": None if report is None else asdict(report)}
+
+    async def remove(self, account_id: str) -> str:
+        """Forget an account and its keys; not while groups are open on it."""
+        self._known(account_id)
+        rest = [item for item in _documents(self._engine.config) if item["id"] != account_id]
+        await self._apply(self._parsed(rest))
+        await self._engine.remove_account(account_id)
+        await asyncio.to_thread(self._vault.forget, account_id)
+        return f"{account_id} was removed, and its keys were deleted; revoke them at the exchange too"
+
+    async def arm(self, account_id: str, typed_name: str, typed_stop: str) -> str:
+        return (await self._engine.ask(ArmAccount(account_id, typed_name, typed_stop))).detail
+
+    async def disarm(self, account_id: str) -> str:
+        self._known(account_id)
+        return (await self._engine.ask(DisarmAccount(account_id))).detail
+
+    # ------------------------------------------------------------------ helpers
+
+    async def _tested(self, account: AccountConfig, keys: Keys, *, allow_withdrawal: bool) -> KeyReport:
+        report = await self._maker.test(account, keys)
+        for told, code in ((report.reachable, "unreachable"), (report.may_trade, "may_not_trade")):
+            if told.value is False:
+                raise CommandRefused(code, f"nothing was kept: {told.detail}")
+        if report.may_withdraw.value and not allow_withdrawal:
+            raise CommandRefused(
+                "may_withdraw", f"nothing was kept: {report.may_withdraw.detail}; make keys without it"
+            )
+        return report
+
+    def _with(self, settings: Mapping[str, Any]) -> Config:
+        """The configuration with this account, as its last."""
+        account_id, known = settings["id"], self._engine.config.account(settings["id"])
+        if known is not None:
+            same = all(settings[name] == getattr(known, name) for name in ("venue", "market_type", "environment"))
+            if not same or known.venue == "paper":
+                raise CommandRefused("account_exists", f"there is an account {account_id} already; remove it first")
+        rest = [item for item in _documents(self._engine.config) if item["id"] != account_id]
+        kept = known.model_dump(mode="json", exclude_unset=True) if known else {}
+        if settings["venue"] == "paper":
+            raise CommandRefused("no_keys_needed", "an account on the paper exchange is set in the configuration")
+        return self._parsed([*rest, kept | {name: value for name, value in settings.items() if value is not None}])
+
+    def _parsed(self, accounts: list[dict[str, Any]]) -> Config:
+        document = self._engine.config.model_dump(mode="json", exclude_unset=True)
+        return parse_config({**document, "accounts": accounts})
+
+    async def _apply(self, wanted: Config) -> None:
+        await self._engine.ask(ApplyConfig(wanted, who=WHO))
+        try:
+            await self._keep({"accounts": _documents(wanted)})
+        except ConfigError as error:
+            raise CommandRefused("not_kept", f"it runs, but would be lost at a restart: {error}") from error
+
+    def _known(self, account_id: str) -> AccountConfig:
+        account = self._engine.config.account(account_id)
+        if account is None:
+            raise CommandRefused("unknown_account", f"there is no account {account_id}")
+        return account
+
+    def _real(self, account_id: str) -> AccountConfig:
+        account = self._known(account_id)
+        if account.venue == "paper":
+            raise CommandRefused("no_keys", f"{account.id} is on the paper exchange and has no keys")
+        return account
+
+
+def _welcome(account: AccountConfig, config: Config) -> str:
+    same = [item.id for item in config.accounts if item.market_type == account.market_type]
+    said = [f"{account.id} was added"]
+    if account.environment == "live":
+        said.append("it takes no entries before it is armed")
+    if len(same) > 1:
+        said.append(f"alerts name the account now: {', '.join(same)} all trade {account.market_type}")
+    return "; ".join(said)
+
+
+def _documents(config: Config) -> list[dict[str, Any]]:
+    return [account.model_dump(mode="json", exclude_unset=True) for account in config.accounts]
+
+
+def _in_money(case: WorstCase | None, config: Config) -> str:
+    if case is None:
+        return "unknown while risk.max_order_quote is not set"
+    bound = config.risk.max_exposure_quote
+    held = f"; max_exposure_quote holds all live accounts together to {bound:f}" if bound is not None else ""
+    return (
+        f"{case.groups} groups × {case.pyramids} pyramids × {case.capital:f} × {case.leverage:f} leverage "
+        f"= {case.total:f}{held}"
+    )

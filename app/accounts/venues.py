@@ -1,0 +1,91 @@
+"""From an account's settings to the venue that it trades at."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from app.accounts.keys import Keys
+from app.base.clock import LoopClock
+from app.base.config.groups import AccountConfig
+from app.base.errors import OperatorActionNeeded
+from app.exchange.paper.board import PriceBoard
+from app.exchange.paper.venue import PaperVenue
+from app.ports.accounts import KeyReport, Wire
+from app.ports.paper_store import PaperStore
+from app.ports.venue import Venue
+
+if TYPE_CHECKING:
+    from app.exchange.ccxt.opening import Exchanges
+
+URLS_VARIABLE = "ZIGGURAT_EXCHANGE_URLS"
+
+
+class VenueMaker:
+    """Makes venues; what real exchanges need is imported with the first account at one."""
+
+    def __init__(
+        self, clock: LoopClock, board: PriceBoard, paper_store: PaperStore, urls: Mapping[str, str], data_dir: Path
+    ) -> None:
+        self._clock = clock
+        self._board = board
+        self._paper_store = paper_store
+        self._urls = urls
+        self._rules_dir = data_dir / "markets"
+        self._exchanges: Exchanges | None = None
+
+    def make(self, account: AccountConfig, keys: Keys | None, paper_latency_ms: int) -> Venue:
+        """Not connected yet. OperatorActionNeeded where the venue is not offered."""
+        if account.venue == "paper":
+            return PaperVenue(account, self._board, self._clock, self._paper_store, paper_latency_ms)
+        return self._real().venue(account, keys)
+
+    async def warm_up(self, accounts: Sequence[AccountConfig]) -> None:
+        """Load beside the loop what accounts at real exchanges need."""
+        if any(account.venue != "paper" for account in accounts):
+            await self._real().load_library()
+
+    def wire(self, account_id: str) -> Wire:
+        return Wire() if self._exchanges is None else self._exchanges.wire(account_id)
+
+    async def test(self, account: AccountConfig, keys: Keys) -> KeyReport:
+        """What keys may do at a real exchange."""
+        return await self._real().test(account, keys)
+
+    def _real(self) -> Exchanges:
+        if self._exchanges is None:
+            from app.exchange.ccxt.opening import Exchanges  # noqa: PLC0415 - paper alone starts without it
+
+            self._exchanges = Exchanges(self._clock, self._urls, self._rules_dir)
+        return self._exchanges
+
+
+def exchange_urls(environ: Mapping[str, str]) -> dict[str, str]:
+    """Base URLs by account, from `ZIGGURAT_EXCHANGE_URLS`. Keys are sent there: only this machine is accepted."""
+    text = environ.get(URLS_VARIABLE)
+    if not text:
+        return {}
+    try:
+        document = json.loads(text)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or not all(isinstance(url, str) for url in document.values()):
+        raise OperatorActionNeeded(f"{URLS_VARIABLE} is a JSON object of account names and base URLs")
+    for account_id, url in document.items():
+        if not is_loopback(url):
+            raise OperatorActionNeeded(f"{URLS_VARIABLE} sends {account_id} to another machine; only this one may be")
+    return document
+
+
+def is_loopback(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or parts.hostname is None:
+        return False
+    try:
+        return parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname).is_loopback
+    except ValueError:
+        return False

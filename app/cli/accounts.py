@@ -1,0 +1,147 @@
+"""`account`: add, list, test, arm, disarm and remove accounts. Secrets are never arguments."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from app.accounts.keys import LABELS, fields_of
+from app.base.config.groups import VenueName
+from app.base.errors import AppError
+from app.cli.keys import perform
+
+ACTIONS = ("add", "list", "test", "arm", "disarm", "remove")
+VENUES = tuple(name for name in get_args(VenueName) if name != "paper")
+NO_STOP = "none"
+_MARKS: Mapping[object, str] = {True: "yes", False: "no", None: "unknown"}
+
+
+class NotArmed(AppError):
+    """What was typed is not what was asked for, or settings are missing."""
+
+
+def add_account(add: Any) -> None:
+    command = add("account", "add, list, test, arm, disarm or remove accounts at exchanges", run)
+    command.add_argument("action", choices=ACTIONS)
+    command.add_argument("id", nargs="?", default=None, help="name of the account; every action but list needs it")
+    command.add_argument("--venue", choices=VENUES, default=None)
+    command.add_argument("--market-type", choices=("spot", "linear"), default="linear")
+    command.add_argument("--environment", choices=("testnet", "live"), default=None)
+    command.add_argument("--allow-symbol", action="append", default=None, help="a market that may be entered; repeat")
+    command.add_argument("--no-test", action="store_true", help="keep the keys without asking the exchange about them")
+    command.add_argument(
+        "--allow-withdrawal",
+        action="store_true",
+        help="accept keys that may withdraw: whoever gets hold of them can take all the money away",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.action == "list":
+        print(_table(perform(options, "account list", {})))
+        return 0
+    missing = _missing(options)
+    if missing:
+        print(f"ziggurat: {missing} is needed", file=sys.stderr)
+        return 2
+    return _RUN[options.action](options)
+
+
+def _missing(options: argparse.Namespace) -> str | None:
+    if not options.id:
+        return "the account's name"
+    if options.action == "add" and not (options.venue and options.environment):
+        return "--venue and --environment"
+    return None
+
+
+def _add(options: argparse.Namespace) -> int:
+    settings = {
+        "id": options.id,
+        "venue": options.venue,
+        "market_type": options.market_type,
+        "environment": options.environment,
+        "allowed_symbols": options.allow_symbol,
+    }
+    arguments = {
+        "settings": settings,
+        "keys": _asked_keys(options.venue),
+        "with_test": not options.no_test,
+        "allow_withdrawal": options.allow_withdrawal,
+    }
+    answer = perform(options, "account add", arguments)
+    if answer["report"] is not None:
+        print(_report(answer["report"]))
+    print(answer["detail"])
+    return 0
+
+
+def _asked_keys(venue: str) -> dict[str, str]:
+    """From the terminal without echo, else from standard input, one a line."""
+    fields = fields_of(venue)
+    if sys.stdin.isatty():
+        return {name: getpass.getpass(f"{LABELS[name]}: ") for name in fields}
+    lines = sys.stdin.read().splitlines()
+    return dict(zip(fields, lines, strict=False))
+
+
+def _test(options: argparse.Namespace) -> int:
+    report = perform(options, "account test", {"id": options.id})
+    print(_report(report))
+    good = report["reachable"]["value"] and report["may_trade"]["value"] is not False
+    return 0 if good and not report["may_withdraw"]["value"] else 1
+
+
+def _arm(options: argparse.Namespace) -> int:
+    plan = perform(options, "account plan", {"id": options.id})
+    print(f"worst case: {plan['worst_case']}")
+    if plan["missing"]:
+        raise NotArmed(f"to arm {options.id}, set {', '.join(plan['missing'])}")
+    name = _typed(f"{options.id} will trade with real money. Type its name to arm it: ")
+    stop = ""
+    if plan["without_stop"]:
+        stop = _typed(f"A grid of it has no stop: a fall is never cut short. Type {NO_STOP} to accept that: ")
+    print(perform(options, "account arm", {"id": options.id, "typed_name": name, "typed_stop": stop}))
+    return 0
+
+
+def _typed(question: str) -> str:
+    print(question, end="", flush=True)
+    return sys.stdin.readline().strip()
+
+
+def _disarm(options: argparse.Namespace) -> int:
+    print(perform(options, "account disarm", {"id": options.id}))
+    return 0
+
+
+def _remove(options: argparse.Namespace) -> int:
+    print(perform(options, "account remove", {"id": options.id}))
+    return 0
+
+
+_RUN = {"add": _add, "test": _test, "arm": _arm, "disarm": _disarm, "remove": _remove}
+
+
+def _report(report: Mapping[str, Mapping[str, Any]]) -> str:
+    width = max(len(name) for name in report)
+    lines = (
+        f"{name.replace('_', ' '):<{width}}  {_MARKS.get(told['value'], told['value'])!s:<8}  {told['detail']}"
+        for name, told in report.items()
+    )
+    return "\n".join(lines)
+
+
+def _table(rows: Iterable[Mapping[str, Any]]) -> str:
+    armed = {True: "armed", False: "not armed", None: ""}
+    cells = [
+        (row["id"], row["venue"], row["market_type"], row["environment"], row["key"], armed[row["armed"]])
+        for row in rows
+    ]
+    widths = [max(len(row[column]) for row in cells) for column in range(6)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )

@@ -1,0 +1,139 @@
+"""A running instance with an account at a fake of Binance's futures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.base.clock import system_clock
+from app.bootstrap import Application, Settings, read_settings
+from app.engine.state import AccountState
+from app.exchange.paper.board import PriceBoard
+from app.exchange.paper.rules import RuleBook
+from tests.support.fakes import until
+from tests.support.venues import BinanceLinear
+from tests.support.venues.binance_linear import Asked
+
+SYMBOL = "SOL/USDT:USDT"
+KEYS = {"api_key": "key", "secret": "secret"}
+PERP = {"id": "perp", "venue": "binance", "market_type": "linear", "environment": "testnet"}
+LIVE = {**PERP, "environment": "live", "allowed_symbols": [SYMBOL]}
+LIMITS = {"max_exposure_quote": "5000", "daily_loss_limit_quote": "250", "max_order_quote": "100", "cooldown_sec": 0}
+VAULT = {"ZIGGURAT_VAULT": "file", "ZIGGURAT_VAULT_PASSPHRASE": "a passphrase for tests"}
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[BinanceLinear]:
+    board = PriceBoard(system_clock(), RuleBook())
+    board.open(SYMBOL, Decimal(200))
+    venue = BinanceLinear(board)
+    await venue.start()
+    yield venue
+    await venue.stop()
+
+
+def ids_in(asked: Asked) -> list[str]:
+    """Client ids of the orders that a request creates."""
+    if asked.method != "POST":
+        return []
+    batch = json.loads(asked.params.get("batchOrders", "[]"))
+    names = ("newClientOrderId", "clientAlgoId")
+    return [str(row[name]) for row in (asked.params, *batch) for name in names if name in row]
+
+
+class Instance:
+    """One process's worth of application over a data directory, started again at will."""
+
+    def __init__(self, data_dir: Path, fake: BinanceLinear) -> None:
+        self.data_dir = data_dir
+        self.fake = fake
+        self.client = httpx.AsyncClient(timeout=10)
+        self.application: Application
+        self.token = self.secret = self.api = ""
+
+    def write(self, **config: Any) -> None:
+        document = {"accounts": [{"id": "paper"}], "risk": {"cooldown_sec": 0}, **config}
+        (self.data_dir / "config.json").write_text(json.dumps(document))
+
+    @property
+    def settings(self) -> Settings:
+        urls = {"perp": self.fake.url}
+        return self.with_environ({**VAULT, "ZIGGURAT_PAPER_FEED": "manual", "ZIGGURAT_EXCHANGE_URLS": json.dumps(urls)})
+
+    def with_environ(self, environ: Mapping[str, str]) -> Settings:
+        return read_settings(data_dir=self.data_dir, api_port=0, webhook_port=0, log_level="warning", environ=environ)
+
+    async def restarted(self, **config: Any) -> None:
+        """Start anew with other settings."""
+        await self.stop()
+        self.write(**config)
+        await self.start()
+
+    def state(self, account_id: str) -> AccountState:
+        return self.application.engine.state.accounts[account_id]
+
+    async def start(self) -> None:
+        self.application = await Application.open(self.settings)
+        api_port, _ = await self.application.start()
+        office = self.application.administration
+        await office.revoke_token("t")
+        self.token = await office.create_token("t", "trader")
+        self.secret = await office.show_secret(None, path_token=False)
+        self.api = f"http://127.0.0.1:{api_port}"
+
+    async def stop(self) -> None:
+        await self.application.stop(2)
+
+    async def joined(self, settings: dict[str, Any]) -> None:
+        """Add an account and wait until it trades."""
+        await self.application.accounts.add(settings, KEYS)
+        await until(lambda: self.state("perp").ready)
+
+    def orders_sent(self) -> list[str]:
+        """Client ids of the orders that the exchange has."""
+        return [name for asked in self.fake.requests if asked.acted for name in ids_in(asked)]
+
+    async def get(self, path: str) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return (await self.client.get(self.api + path, headers=headers)).json()
+
+    async def post(self, path: str) -> httpx.Response:
+        return await self.client.post(self.api + path, headers={"Authorization": f"Bearer {self.token}"}, json={})
+
+    async def buy(self, size: str = "400", action: str = "buy") -> Any:
+        """Send an alert by HTTP; what was answered."""
+        body = {
+            "secret": self.secret,
+            "timestamp": system_clock().now().isoformat(),
+            "tv": {
+                "exchange": "BINANCE",
+                "symbol": "SOLUSDT.P",
+                "timeframe": "60",
+                "action": action,
+                "close_price": "200",
+                "order_size": size,
+            },
+            "execution_intent": {"type": "signal", "position_size_type": "quote"},
+            "account": "perp",
+        }
+        return (await self.client.post(f"{self.api}/webhook/tradingview", json=body)).json()
+
+    async def reason(self, answer: dict[str, Any]) -> Any:
+        """Why the signal of a webhook's answer was refused."""
+        return (await self.get(f"/api/execution/signals/{answer['signal_id']}"))["reason"]
+
+
+@pytest.fixture
+async def instance(tmp_path: Path, fake: BinanceLinear) -> AsyncIterator[Instance]:
+    made = Instance(tmp_path, fake)
+    made.write()
+    await made.start()
+    yield made
+    await made.stop()
+    await made.client.aclose()

@@ -1,0 +1,146 @@
+"""`account …` as a person types it, beside a running instance and without one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from app.base.clock import system_clock
+from app.exchange.paper.board import PriceBoard
+from app.exchange.paper.rules import RuleBook
+from tests.crash.kill_serve import ROOT, Server
+from tests.support.venues import BinanceLinear
+
+SYMBOL = "SOL/USDT:USDT"
+KEYS = "key\nsecret\n"
+LIMITS = {"max_exposure_quote": "5000", "daily_loss_limit_quote": "250", "max_order_quote": "100"}
+AT_BINANCE = ("perp", "--venue", "binance", "--environment")
+
+
+@dataclass
+class Said:
+    status: int
+    out: str
+    errors: str
+
+
+class Desk:
+    """Types commands at a data directory whose account `perp` is at a fake exchange."""
+
+    def __init__(self, data_dir: Path, fake: BinanceLinear) -> None:
+        self.data_dir = data_dir
+        self.fake = fake
+
+    def write(self, **config: object) -> None:
+        (self.data_dir / "config.json").write_text(json.dumps(config))
+
+    async def account(self, *arguments: str, typed: str = "") -> Said:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app", "account", *arguments, "--data-dir", str(self.data_dir)),
+            cwd=ROOT,
+            env=dict(os.environ),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, errors = await process.communicate(typed.encode())
+        return Said(process.returncode or 0, out.decode(), errors.decode())
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    board = PriceBoard(system_clock(), RuleBook())
+    board.open(SYMBOL, Decimal(200))
+    fake = BinanceLinear(board)
+    url = await fake.start()
+    monkeypatch.setenv("ZIGGURAT_VAULT", "file")
+    monkeypatch.setenv("ZIGGURAT_VAULT_PASSPHRASE", "a passphrase for tests")
+    monkeypatch.setenv("ZIGGURAT_EXCHANGE_URLS", json.dumps({"perp": url}))
+    data_dir = tmp_path / "d"
+    data_dir.mkdir(mode=0o700)
+    yield Desk(data_dir, fake)
+    await fake.stop()
+
+
+async def test_an_account_is_added_tested_listed_and_removed_without_an_instance(desk: Desk) -> None:
+    added = await desk.account("add", *AT_BINANCE, "testnet", "--allow-symbol", SYMBOL, typed=KEYS)
+    assert added.status == 0, added.errors
+    assert "may trade" in added.out
+    assert "perp was added; alerts name the account now: paper, perp all trade linear" in added.out
+    listed = await desk.account("list")
+    assert [line.split() for line in listed.out.splitlines()][-1] == ["perp", "binance", "linear", "testnet", "••••"]
+    assert (await desk.account("test", "perp")).status == 0
+    kept = json.loads((desk.data_dir / "config.json").read_text())["accounts"]
+    assert kept[-1]["allowed_symbols"] == [SYMBOL]
+    assert (await desk.account("remove", "perp")).status == 0
+    assert "perp" not in (await desk.account("list")).out
+
+
+async def test_beside_a_running_instance_an_account_is_there_at_once(desk: Desk) -> None:
+    server = await asyncio.to_thread(Server, desk.data_dir)
+    try:
+        await asyncio.to_thread(server.ask, "ports")
+        added = await desk.account("add", *AT_BINANCE, "testnet", typed=KEYS)
+        assert added.status == 0, added.errors
+        assert "perp" in (await desk.account("list")).out
+        assert "may trade" in (await desk.account("test", "perp")).out
+        assert desk.fake.asked("GET", "/fapi/v3/account")
+        assert (await desk.account("remove", "perp")).status == 0
+    finally:
+        await asyncio.to_thread(server.kill)
+
+
+async def test_wrong_keys_are_told_and_not_kept(desk: Desk) -> None:
+    refused = await desk.account("add", *AT_BINANCE, "testnet", typed="another\nsecret\n")
+    assert refused.status == 1
+    assert "nothing was kept" in refused.errors
+    assert "perp" not in (await desk.account("list")).out
+
+
+async def test_a_missing_key_is_named(desk: Desk) -> None:
+    refused = await desk.account("add", *AT_BINANCE, "testnet", typed="key\n")
+    assert (refused.status, refused.errors.strip()) == (1, "ziggurat: binance needs: secret")
+
+
+async def test_arming_names_what_is_missing(desk: Desk) -> None:
+    await desk.account("add", *AT_BINANCE, "live", "--no-test", typed=KEYS)
+    refused = await desk.account("arm", "perp", typed="perp\n")
+    assert refused.status == 1
+    for name in ("risk.max_exposure_quote", "risk.daily_loss_limit_quote", "risk.max_order_quote", "allowed_symbols"):
+        assert name in refused.errors
+
+
+async def test_arming_shows_the_worst_case_and_takes_the_name_and_none(desk: Desk) -> None:
+    desk.write(risk=LIMITS)
+    await desk.account("add", *AT_BINANCE, "live", "--no-test", "--allow-symbol", SYMBOL, typed=KEYS)
+    for typed in ("prep\nnone\n", "perp\n\n"):
+        assert (await desk.account("arm", "perp", typed=typed)).status == 1
+    armed = await desk.account("arm", "perp", typed="perp\nnone\n")
+    assert armed.status == 0, armed.errors
+    assert armed.out.startswith("worst case: 10 groups × 5 pyramids × 500 × 1 leverage = 25000")
+    assert (await desk.account("list")).out.splitlines()[-1].endswith("  armed")
+    assert (await desk.account("disarm", "perp")).status == 0
+    assert (await desk.account("list")).out.splitlines()[-1].endswith("  not armed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("test",), "the account's name is needed"), (("add", "perp"), "--venue and --environment is needed")],
+)
+async def test_what_is_not_given_is_usage(desk: Desk, arguments: tuple[str, ...], said: str) -> None:
+    refused = await desk.account(*arguments)
+    assert refused.status == 2
+    assert said in refused.errors
+
+
+async def test_an_unknown_account_is_told(desk: Desk) -> None:
+    refused = await desk.account("test", "perp")
+    assert (refused.status, refused.errors.strip()) == (1, "ziggurat: there is no account perp")

@@ -1,0 +1,54 @@
+"""Keys of accounts: asked for by venue, kept in the vault, shown masked."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.accounts.keys import AccountVault, complete, fields_of, shown
+from app.base.errors import OperatorActionNeeded
+from app.base.secret import Secret
+from app.ports.secrets import VaultCorrupt
+from app.vault.memory_store import MemoryStore
+
+KEY = "abcdefghijklmnop4B19"
+
+
+def test_what_was_written_is_read_again_until_it_is_forgotten() -> None:
+    vault = AccountVault(MemoryStore())
+    assert vault.read("perp") is None
+    vault.write("perp", complete("binance", {"api_key": KEY, "secret": "s3cret"}))
+    keys = vault.read("perp")
+    assert keys is not None
+    assert {name: secret.reveal() for name, secret in keys.items()} == {"api_key": KEY, "secret": "s3cret"}
+    vault.forget("perp")
+    assert vault.read("perp") is None
+
+
+def test_one_accounts_keys_are_not_anothers() -> None:
+    vault = AccountVault(MemoryStore())
+    vault.write("perp", complete("binance", {"api_key": KEY, "secret": "s3cret"}))
+    assert vault.read("perp2") is None
+
+
+def test_each_venue_asks_for_what_it_takes() -> None:
+    assert fields_of("bybit") == ("api_key", "secret")
+    assert fields_of("okx") == fields_of("kucoin") == ("api_key", "secret", "password")
+    assert fields_of("aster") == ("wallet_address", "private_key")
+
+
+def test_what_is_missing_is_named_as_people_call_it() -> None:
+    with pytest.raises(OperatorActionNeeded, match="okx needs: secret, passphrase of the key"):
+        complete("okx", {"api_key": KEY, "secret": "  "})
+
+
+def test_only_the_end_of_a_key_is_shown() -> None:
+    assert shown(complete("binance", {"api_key": KEY, "secret": "s3cret"})) == "••••4B19"
+    assert shown(None) == "none"
+
+
+def test_an_entry_that_is_no_longer_whole_is_told_without_what_it_holds() -> None:
+    store = MemoryStore({"account/perp": Secret('{"api_key": "leak')})
+    with pytest.raises(VaultCorrupt) as caught:
+        AccountVault(store).read("perp")
+    assert "leak" not in str(caught.value)
+    assert caught.value.__suppress_context__
