@@ -209,11 +209,12 @@ class Webhook:
                 signal = validate(document)
             except InvalidFields as error:
                 errors = error.errors
+        payload = stored_payload(fields)
         return AcceptSignal(
             received_at=self._clock.now(),
             source="webhook",
-            payload=stored_payload(fields),
-            content_key=content_key(fields),
+            payload=payload,
+            content_key=content_key(payload),
             signal=signal,
             errors=errors,
             grant=grant_of(key),

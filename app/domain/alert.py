@@ -561,9 +561,9 @@ def stored_payload(document: Mapping[str, Any]) -> str:
     return canonical_json(document)
 
 
-def content_key(document: Mapping[str, Any]) -> str:
-    """Equal for the same message with any secret, in any order of keys."""
-    return sha256(canonical_json(document).encode("ascii")).hexdigest()
+def content_key(payload: str) -> str:
+    """Of a stored payload: equal for the same message with any secret, in any order of keys."""
+    return sha256(payload.encode("ascii")).hexdigest()
 
 
 def bar_key(signal: Signal, account: str, side: Side) -> str | None:

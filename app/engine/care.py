@@ -15,7 +15,7 @@ from app.domain.offset import timer_may_start
 from app.domain.order import RESTING, Order, OrderStatus
 from app.domain.stop_loss import current_stop, needs_stop, tightened_stop, with_price
 from app.domain.take_profit import leg_target
-from app.domain.values import ZERO, CloseReason, OrderRole, OrderType, TimeInForce
+from app.domain.values import CloseReason, OrderRole, OrderType, TimeInForce
 from app.domain.wanted import (
     HYBRID_TRIES,
     Place,
@@ -24,6 +24,7 @@ from app.domain.wanted import (
     beyond_last_leg,
     closed_by,
     hybrid_target_reached,
+    is_sold_out,
     leftover_cannot_be_sold,
     leftover_must_be_sold,
     place_of,
@@ -110,7 +111,7 @@ def _advanced(turn: Turn, group: Group, terrain: Terrain) -> Group:
         group = _watch_hybrid(turn, group, terrain)
         group = _watch_take_profits(group, terrain)
         group = _give_up_entries(group, terrain)
-        group = _end_flat_pyramids(turn, group)
+        group = _end_flat_pyramids(turn, group, terrain)
     return group
 
 
@@ -150,7 +151,7 @@ def _decide_exit(turn: Turn, group: Group, terrain: Terrain) -> Group:
         return begin_close(turn, group, CloseReason.STOP_LOSS)
     if _held_too_long(turn, group):
         return begin_close(turn, group, CloseReason.MANUAL)
-    if group.open_quantity > 0 or not group.wants_entries:
+    if not group.wants_entries or not is_sold_out(group.legs, terrain.rules):
         return group
     reason = closed_by(orders)
     aggregate = group.grid.tp_mode in {TakeProfitMode.AGGREGATE, TakeProfitMode.HYBRID}
@@ -228,17 +229,18 @@ def _give_up_entries(group: Group, terrain: Terrain) -> Group:
     return group if group.side.is_better(terrain.quote.last, bound) else group.with_legs(end_entry)
 
 
-def _end_flat_pyramids(turn: Turn, group: Group) -> Group:
+def _end_flat_pyramids(turn: Turn, group: Group, terrain: Terrain) -> Group:
     """pyramid_aggregate: a pyramid whose exit filled takes its unfilled entries with it."""
     if group.grid.tp_mode is not TakeProfitMode.PYRAMID_AGGREGATE:
         return group
-    over = {pyramid.index for pyramid in group.pyramids if _exited_flat(group, pyramid.index, turn.orders_of(group.id))}
+    orders = turn.orders_of(group.id)
+    over = {pyramid.index for pyramid in group.pyramids if _exited_flat(group, pyramid.index, orders, terrain)}
     return group.with_legs(lambda leg: end_entry(leg) if leg.pyramid in over else leg) if over else group
 
 
-def _exited_flat(group: Group, pyramid: int, orders: list[Order]) -> bool:
+def _exited_flat(group: Group, pyramid: int, orders: list[Order], terrain: Terrain) -> bool:
     legs = [leg for leg in group.legs if leg.pyramid == pyramid]
-    if sum((leg.open_quantity for leg in legs), ZERO) > 0 or not any(leg.exited for leg in legs):
+    if not is_sold_out(legs, terrain.rules) or not any(leg.exited for leg in legs):
         return False
     return any(order.pyramid == pyramid and order.role is OrderRole.TAKE_PROFIT and order.filled for order in orders)
 
@@ -318,18 +320,29 @@ def _mend_orders(turn: Turn, group: Group, terrain: Terrain, account: AccountSta
 
 
 def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain, account: AccountState) -> None:
-    placed: list[str] = []
+    placed: list[Order] = []
     for wish in wishes:
         attempt = _attempt(turn, group, wish)
         if attempt is None:
             continue
         asked = _within_bound(turn, group, wish, terrain) if attempt % LIMIT_EVERY == 0 else wish
         for quantity in terrain.rules.split(asked.quantity):
-            order = _record(turn, turn.group(group.id), asked, quantity, attempt)
-            placed.append(order.client_order_id)
+            placed.append(_record(turn, group, asked, quantity, attempt, group.next_number + len(placed)))
     if placed:
+        _note_placed(turn, group, placed)
         account.activity += 1
-        turn.effect(SubmitOrders(group.account, tuple(placed)))
+        turn.effect(SubmitOrders(group.account, tuple(order.client_order_id for order in placed)))
+
+
+def _note_placed(turn: Turn, group: Group, placed: list[Order]) -> None:
+    entries = {(order.pyramid, order.leg) for order in placed if order.role is OrderRole.ENTRY}
+
+    def working(leg: Leg) -> Leg:
+        is_new = leg.key in entries and leg.entry is EntryState.PLANNED
+        return replace(leg, entry=EntryState.WORKING) if is_new else leg
+
+    legs = tuple(map(working, group.legs))
+    turn.keep_group(replace(group, legs=legs, next_number=group.next_number + len(placed)))
 
 
 def _within_bound(turn: Turn, group: Group, wish: Wanted, terrain: Terrain) -> Wanted:
@@ -358,10 +371,9 @@ def _is_hybrid_try(order: Order) -> bool:
     return order.role is OrderRole.TAKE_PROFIT and order.time_in_force is TimeInForce.IOC
 
 
-def _record(turn: Turn, group: Group, wish: Wanted, quantity: Decimal, attempt: int) -> Order:
-    address = OrderAddress(
-        turn.namespace, group.id, wish.place.pyramid, wish.place.leg, wish.place.role, group.next_number
-    )
+def _record(turn: Turn, group: Group, wish: Wanted, quantity: Decimal, attempt: int, number: int) -> Order:
+    place = wish.place
+    address = OrderAddress(turn.namespace, group.id, place.pyramid, place.leg, place.role, number)
     order = Order(
         client_order_id=client_order_id.encode(address),
         account=group.account,
@@ -377,7 +389,7 @@ def _record(turn: Turn, group: Group, wish: Wanted, quantity: Decimal, attempt: 
         trigger_price=wish.trigger_price,
         reduce_only=wish.reduce_only,
         time_in_force=wish.time_in_force,
-        number=group.next_number,
+        number=number,
         attempt=attempt,
         status=OrderStatus.PENDING,
         created_at=turn.now,
@@ -385,12 +397,6 @@ def _record(turn: Turn, group: Group, wish: Wanted, quantity: Decimal, attempt: 
         expected_price=wish.expected_price,
     )
     turn.put_order(order)
-    group = replace(group, next_number=group.next_number + 1)
-    if wish.place.role is OrderRole.ENTRY and wish.place.pyramid is not None and wish.place.leg is not None:
-        leg = group.leg(wish.place.pyramid, wish.place.leg)
-        if leg.entry is EntryState.PLANNED:
-            group = group.with_leg(replace(leg, entry=EntryState.WORKING))
-    turn.keep_group(group)
     return order
 
 

@@ -81,17 +81,24 @@ def _needs(group: Group, notional: Decimal, taker_fee: Decimal) -> Decimal:
 
 def _unknown_to_balance(turn: Turn, account: str, at: datetime) -> Iterator[Order]:
     """Entries whose request has not been answered, and those made after the balance was told."""
-    ids = dict.fromkeys((*turn.orders.changes, *turn.state.on_their_way))
-    for order_id, known in reversed(turn.state.orders.items()):
-        if known.created_at < at:
-            break
-        ids[order_id] = None
-    for order_id in ids:
-        order = turn.orders.get(order_id)
-        if order is None or order.account != account or order.role is not OrderRole.ENTRY:
-            continue
-        if order.status in _ON_ITS_WAY or (order.created_at > at and (order.is_live or order.filled > 0)):
+    changed, on_their_way = turn.orders.changes, turn.state.on_their_way
+    for order in changed.values():
+        if order is not None and _is_unknown_to(order, account, at):
             yield order
+    for order_id in on_their_way:
+        if order_id not in changed and _is_unknown_to(turn.state.orders[order_id], account, at):
+            yield turn.state.orders[order_id]
+    for order_id, order in reversed(turn.state.orders.items()):
+        if order.created_at < at:
+            break
+        if _is_unknown_to(order, account, at) and order_id not in changed and order_id not in on_their_way:
+            yield order
+
+
+def _is_unknown_to(order: Order, account: str, at: datetime) -> bool:
+    if order.role is not OrderRole.ENTRY or order.account != account:
+        return False
+    return order.status in _ON_ITS_WAY or (order.created_at > at and (order.is_live or order.filled > 0))
 
 
 def _notional(group: Group, order: Order) -> Decimal:

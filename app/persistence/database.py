@@ -12,7 +12,7 @@ from app.persistence.connections import connect, connect_memory, problems_of
 from app.persistence.paper_store import SqlitePaperStore
 from app.persistence.queries import SqliteQueries
 from app.persistence.store import SqliteStore
-from app.persistence.writer import InlineWriter, ThreadWriter, Writer
+from app.persistence.writer import InlineWriter, QuickWriter, Writer
 from app.ports.store import StoreFailed
 
 FILE_NAME: Final = "ziggurat.db"
@@ -53,7 +53,7 @@ def open_database(data_dir: Path | None) -> Database:
         _refuse_damage(file)
     if migrate.revision_of(file) != migrate.HEAD:
         migrate.up(file)
-    writer = ThreadWriter(connect(file))
+    writer = QuickWriter(connect(file))
     return Database(file, writer, SqliteStore(writer), SqlitePaperStore(writer), SqliteQueries(file))
 
 

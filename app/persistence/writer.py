@@ -8,11 +8,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
+from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
 from app.persistence.failures import plain
 from app.ports.store import StoreFailed
 
+QUICK_SEC = 0.002
+"""What the loop may be stopped for."""
+WEIGHT_OF_LAST = 0.1
 Result = TypeVar("Result")
 Job = Callable[[sqlite3.Connection], Result]
 
@@ -83,6 +87,8 @@ class ThreadWriter:
         self._connection = connection
         self._jobs: SimpleQueue[tuple[Job[Any], asyncio.Future[Any]] | None] = SimpleQueue()
         self._closing: asyncio.Future[None] | None = None
+        self._handed = 0
+        self._finished = 0
         self._thread = Thread(target=self._work, name="database-writer", daemon=True)
         self._thread.start()
 
@@ -90,8 +96,18 @@ class ThreadWriter:
         if self._closing is not None:
             raise _closed()
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._handed += 1
         self._jobs.put((job, answer))
         return await answer
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closing is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every job that was handed over has been done: nobody uses the connection then."""
+        return self._finished == self._handed
 
     async def close(self) -> None:
         if self._closing is None:
@@ -106,14 +122,45 @@ class ThreadWriter:
             try:
                 result = transact(self._connection, job)
             except BaseException as error:  # noqa: BLE001 - it is raised again where the job came from
+                self._finished += 1
                 _tell(answer, _fail, error)
             else:
+                self._finished += 1
                 _tell(answer, _answer, result)
             del handed, job, answer
         with suppress(sqlite3.Error):
             self._connection.close()
         if self._closing is not None:
             _tell(self._closing, _answer, None)
+
+
+class QuickWriter:
+    """Runs jobs in the caller's turn while the disk is quick, and in a thread of its own while it is slow.
+
+    To hand a job to a thread and back costs as much as a quick disk's sync, and far more while the loop is busy, for
+    the two contend for the interpreter. A slow disk must not stop the loop. `now` tells seconds, for durations.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, now: Callable[[], float] = perf_counter) -> None:
+        self._connection = connection
+        self._now = now
+        self._thread = ThreadWriter(connection)
+        self._usual_sec = 0.0
+        """How long jobs have taken lately, the last ones counting most."""
+
+    async def run(self, job: Job[Result]) -> Result:
+        if self._thread.is_closed:
+            raise _closed()
+        started = self._now()
+        try:
+            if self._thread.is_idle and self._usual_sec <= QUICK_SEC:
+                return transact(self._connection, job)
+            return await self._thread.run(job)
+        finally:
+            self._usual_sec += (self._now() - started - self._usual_sec) * WEIGHT_OF_LAST
+
+    async def close(self) -> None:
+        await self._thread.close()
 
 
 def _tell(answer: asyncio.Future[Any], how: Callable[[asyncio.Future[Any], Any], None], what: object) -> None:

@@ -104,7 +104,7 @@ class World:
             received_at=self.clock.now(),
             source="replay",
             payload=stored_payload(document),
-            content_key=content_key(document),
+            content_key=content_key(stored_payload(document)),
             signal=signal,
             errors=errors,
         )

@@ -172,7 +172,7 @@ class Trading:
             received_at=self.clock.now(),
             source="test",
             payload=stored_payload(body),
-            content_key=content_key(body),
+            content_key=content_key(stored_payload(body)),
             signal=validate(body),
             errors=(),
         )
@@ -212,7 +212,7 @@ class Trading:
 
     async def flat(self, symbol: str | None = None) -> None:
         """Wait until no group is open, and nothing at the venue."""
-        await self.until(lambda: not self.groups() and not self.held(symbol) and not self.resting())
+        await self.until(lambda: not self.groups() and self.is_flat(symbol) and not self.resting())
 
     async def reconcile(self) -> ReconcileReport:
         return await self.engine.reconcile()
@@ -268,13 +268,20 @@ class Trading:
         return self.engine.all_groups()[-1]
 
     def held(self, symbol: str | None = None, side: Side = Side.LONG) -> Decimal:
-        """What the venue holds beside what was there at first; on spot without what is too little to sell."""
+        """What the venue holds, on spot what has come to the coins that were there at first."""
         symbol, ledger = symbol or self.symbol, self.fake.book.ledger
         if self.place.is_spot:
-            rules = ledger.rules[symbol]
-            return rules.quantize_quantity(self.gained(rules.base))
+            return self.gained(ledger.rules[symbol].base)
         position = ledger.positions.get((symbol, side))
         return D(0) if position is None else position.quantity
+
+    def is_flat(self, symbol: str | None = None) -> bool:
+        """Whether the venue holds nothing, or on spot less than it would take as an order."""
+        symbol, ledger = symbol or self.symbol, self.fake.book.ledger
+        held = self.held(symbol)
+        if not self.place.is_spot or held <= 0:
+            return held == 0
+        return not ledger.rules[symbol].meets_minimum(ledger.quotes[symbol].last, held)
 
     def gained(self, asset: str) -> Decimal:
         """How the fake's wallet has changed since the beginning."""

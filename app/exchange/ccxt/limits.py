@@ -101,6 +101,13 @@ class Limiter:
         self._numbers = count()
         self._timer: Timer | None = None
 
+    def take_now(self, priority: Priority, weight: int, orders: int = 0) -> bool:
+        """Count a request of this cost as sent, if it may be sent now and nobody waits before it."""
+        if self._waiters or self._wait(priority, weight, orders) > 0:
+            return False
+        self._spend(weight, orders)
+        return True
+
     async def take(self, priority: Priority, weight: int, orders: int = 0) -> None:
         """Return when a request of this cost may be sent, and count it as sent."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -128,22 +135,22 @@ class Limiter:
         while self._waiters:
             first = self._waiters[0]
             if not first.turn.done():
-                wait = self._wait(first)
+                wait = self._wait(first.priority, first.weight, first.orders)
                 if wait > 0:
                     self._timer = self._clock.call_later(max(wait, SHORTEST_WAIT_SEC), self._serve)
                     return
-                self._spend(first)
+                self._spend(first.weight, first.orders)
                 first.turn.set_result(None)
             heapq.heappop(self._waiters)
 
-    def _wait(self, waiter: _Waiter) -> float:
+    def _wait(self, priority: Priority, weight: int, orders: int) -> float:
         waits = [self.host.paused_for()]
-        waits += [bucket.wait_for(waiter.weight, waiter.priority) for bucket in self.host.buckets if waiter.weight]
-        waits += [bucket.wait_for(waiter.orders, waiter.priority) for bucket in self._orders if waiter.orders]
+        waits += [bucket.wait_for(weight, priority) for bucket in self.host.buckets if weight]
+        waits += [bucket.wait_for(orders, priority) for bucket in self._orders if orders]
         return max(waits)
 
-    def _spend(self, waiter: _Waiter) -> None:
+    def _spend(self, weight: int, orders: int) -> None:
         for bucket in self.host.buckets:
-            bucket.spend(waiter.weight)
+            bucket.spend(weight)
         for bucket in self._orders:
-            bucket.spend(waiter.orders)
+            bucket.spend(orders)

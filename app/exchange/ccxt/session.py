@@ -20,6 +20,8 @@ WARM_SEC = 20.0
 WARM = 2
 """Connections that are kept open: what is sent at once goes over several."""
 _TRIES = 2
+READ_PATIENCE_SEC = 25.0
+"""How long a question may wait for the limits: a reading given up in the middle has spent its part for nothing."""
 
 
 class Held(Exception):
@@ -37,7 +39,7 @@ class RequestFailed(Exception):
 class Session:
     """One account at ccxt.
 
-    `patience_sec` is how long a request may wait for the limits before it counts as not sent.
+    `patience_sec` is how long a request may wait for the limits before it counts as not sent; questions wait longer.
     """
 
     def __init__(
@@ -77,11 +79,6 @@ class Session:
         exchange, self._exchange, self._synced_at = self._exchange, None, None
         if exchange is not None:
             await exchange.close()
-
-    def drop_idle(self) -> None:
-        """The network may be another one now: the next requests open connections of their own."""
-        if self._exchange is not None:
-            self._exchange.drop_idle()
 
     async def read(self, operation: Operation, ask: Callable[[Any], Awaitable[T]]) -> T:
         """The answer to a question. Raises Retryable or OperatorActionNeeded."""
@@ -164,9 +161,13 @@ class Session:
         paused = self._limiter.host.paused_for()
         if paused > self.patience_sec:
             raise RequestFailed(self._held("the exchange has asked us to wait", paused))
+        weight = self.dialect.weight(operation)
+        if self._limiter.take_now(priority, weight, orders):
+            return
+        patience = READ_PATIENCE_SEC if priority is Priority.READ else self.patience_sec
         try:
-            async with asyncio.timeout(self.patience_sec):
-                await self._limiter.take(priority, self.dialect.weight(operation), orders)
+            async with asyncio.timeout(patience):
+                await self._limiter.take(priority, weight, orders)
         except TimeoutError:
             raise RequestFailed(self._held("the exchange's limits are used up", DEFAULT_PAUSE_SEC)) from None
 
@@ -178,8 +179,6 @@ class Session:
         if not failure.has_left:
             return
         meaning = verdict(failure, self.dialect.codes)
-        if failure.answer is None:
-            self.drop_idle()
         if meaning.kind is Kind.LIMITED:
             self._limiter.host.pause(retry_after(failure.answer, self._clock.now()) or DEFAULT_PAUSE_SEC)
         if meaning.kind in {Kind.UNKNOWN, Kind.UNREACHED, Kind.BUSY}:

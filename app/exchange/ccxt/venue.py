@@ -165,7 +165,6 @@ class CcxtVenue:
     def _went_down(self, reason: str) -> None:
         if self._up_since is not None:
             self._up_since = None
-            self._session.drop_idle()
             self._poller.hurry()
             self._tell(ConnectionReport(self._account, False, self._clock.now(), reason))
 
@@ -220,7 +219,10 @@ class CcxtVenue:
             else:
                 outcomes[request.client_order_id] = off
         groups = batches(fitting, self._dialect)
-        answers = await asyncio.gather(*(self._create_group(group) for group in groups))
+        if len(groups) == 1:
+            answers = [await self._create_group(groups[0])]
+        else:
+            answers = await asyncio.gather(*(self._create_group(group) for group in groups))
         for group, told in zip(groups, answers, strict=True):
             outcomes |= {request.client_order_id: each for request, each in zip(group, told, strict=True)}
         return [outcomes[request.client_order_id] for request in requests]
@@ -275,7 +277,7 @@ class CcxtVenue:
             told = await self._session.call(
                 Operation.CREATE_BATCH,
                 priority_of(group[0]),
-                lambda api: api.create_orders(arguments),
+                lambda api: self._dialect.create_batch(api, arguments),
                 orders=len(group),
             )
         except RequestFailed as failed:

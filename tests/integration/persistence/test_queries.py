@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -16,6 +16,7 @@ from app.domain.order import OrderStatus
 from app.domain.values import Liquidity, OrderSide
 from app.messages.records import Changes, SignalOutcome
 from app.messages.snapshots import order_snapshot
+from app.persistence.connections import connect
 from app.persistence.database import Database, open_database
 from app.persistence.queries import SqliteQueries
 from app.persistence.views import trade_row
@@ -209,18 +210,12 @@ async def test_events_after_a_sequence_in_order_and_by_type(database: Database) 
 
 async def test_readers_do_not_wait_for_the_writer_nor_see_what_is_not_committed(database: Database) -> None:
     queries = queries_of(database)
-    seen: list[int] = []
-
-    async def read() -> None:
-        seen.append(len((await queries.signals(ALL, PageRequest())).rows))
-
-    def write(connection: sqlite3.Connection) -> None:
-        connection.execute("INSERT INTO facts VALUES ('a', 'b')")
-        asyncio.run_coroutine_threadsafe(read(), loop).result(20)
-
-    loop = asyncio.get_running_loop()
-    await database.writer.run(write)
-    assert seen == [0]
+    assert database.file is not None
+    with closing(connect(database.file)) as writing:
+        writing.execute("BEGIN IMMEDIATE")
+        writing.execute("INSERT INTO facts VALUES ('a', 'b')")
+        assert list((await queries.signals(ALL, PageRequest())).rows) == []
+        writing.execute("ROLLBACK")
 
 
 async def test_many_readers_share_the_pool(database: Database) -> None:

@@ -7,7 +7,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from app.persistence.writer import InlineWriter, Job, Result, ThreadWriter, Writer
+from app.persistence.writer import QUICK_SEC, InlineWriter, Job, QuickWriter, Result, ThreadWriter, Writer
 from app.ports.store import StoreFailed
 
 
@@ -17,7 +17,7 @@ def connection() -> sqlite3.Connection:
     return made
 
 
-@pytest.fixture(params=[InlineWriter, ThreadWriter])
+@pytest.fixture(params=[InlineWriter, ThreadWriter, QuickWriter])
 async def writer(request: pytest.FixtureRequest) -> AsyncIterator[Writer]:
     made: Writer = request.param(connection())
     yield made
@@ -141,3 +141,49 @@ def test_a_loop_that_ended_does_not_stop_the_thread() -> None:
         return found
 
     assert asyncio.run(come_back()) == []
+
+
+class Disk:
+    """A clock that each job moves by what the disk takes."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+        self.takes = 0.0
+
+    def now(self) -> float:
+        return self.at
+
+    def job(self, _: sqlite3.Connection) -> str:
+        self.at += self.takes
+        return current_thread().name
+
+
+async def test_a_quick_disk_is_written_in_the_callers_turn_and_a_slow_one_beside_the_loop() -> None:
+    disk = Disk()
+    writer = QuickWriter(connection(), disk.now)
+    here = current_thread().name
+
+    disk.takes = QUICK_SEC / 2
+    assert {await writer.run(disk.job) for _ in range(20)} == {here}
+    disk.takes = QUICK_SEC * 20
+    assert await writer.run(disk.job) == here
+    assert await writer.run(disk.job) == "database-writer"
+    disk.takes = QUICK_SEC / 2
+    names = [await writer.run(disk.job) for _ in range(100)]
+
+    assert (names[0], names[-1]) == ("database-writer", here)
+    await writer.close()
+
+
+async def test_a_job_waits_for_one_whose_caller_gave_up() -> None:
+    disk = Disk()
+    writer = QuickWriter(connection(), disk.now)
+    disk.takes = QUICK_SEC * 20
+    await writer.run(disk.job)
+    go = Event()
+    given_up = await handed_over(writer, lambda connection: (add(1)(connection), go.wait(10)))
+    given_up.cancel()
+    after = await handed_over(writer, read)
+    go.set()
+    assert await after == [1]
+    await writer.close()

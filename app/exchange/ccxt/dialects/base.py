@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -172,6 +172,11 @@ class Dialect:
     def reference_words(self, order: OrderRef) -> Params:  # noqa: ARG002 - for venues that want more
         """What a question about an order carries beside its id."""
         return {}
+
+    async def create_batch(self, exchange: Any, orders: Sequence[Params]) -> list[Any]:
+        """Send several orders at once, given as the arguments of ccxt's `create_order`; its orders, in place."""
+        told: list[Any] = await exchange.create_orders(orders)
+        return told
 
     # ------------------------------------------------------------------ derived
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from app.exchange.ccxt.dialects.base import (
     Dialect,
     HedgeStyle,
     Operation,
+    Params,
     Pool,
     facts,
 )
@@ -103,7 +104,33 @@ _BINANCE_OPTIONS: Mapping[str, Any] = facts(
     ws={"keepAlive": 2000, "maxPingPongMisses": 1.5, "connectionTimeout": 3000},
 )
 
-BINANCE_USDM = Dialect(
+
+@dataclass(frozen=True, slots=True)
+class BinanceUsdm(Dialect):
+    async def create_batch(self, exchange: Any, orders: Sequence[Params]) -> list[Any]:
+        """Put together by ourselves: ccxt's deliberations over each order take longer than everything else here.
+
+        Place Multiple Orders, https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api
+        """
+        told = await exchange.fapiPrivatePostBatchOrders({"batchOrders": [_batched(exchange, each) for each in orders]})
+        return [exchange.parse_order(each) for each in told]
+
+
+def _batched(exchange: Any, order: Params) -> Params:
+    row = {
+        "symbol": exchange.market(order["symbol"])["id"],
+        "side": order["side"].upper(),
+        "type": order["type"].upper(),
+        "quantity": order["amount"],
+        "newOrderRespType": "RESULT",
+        **order["params"],
+    }
+    if order["price"] is not None:
+        row["price"] = order["price"]
+    return row
+
+
+BINANCE_USDM = BinanceUsdm(
     name="binance_usdm",
     exchange="binanceusdm",
     codes=BINANCE_CODES,

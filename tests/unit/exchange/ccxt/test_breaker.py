@@ -117,3 +117,20 @@ def test_an_exit_that_gets_through_closes_it(breaker: Breaker) -> None:
 def test_failures_while_open_are_told_once(breaker: Breaker, told: list[BreakerReport]) -> None:
     fail(breaker, 12)
     assert len(told) == 1
+
+
+async def test_a_sign_of_the_venue_lets_a_whole_reading_try(breaker: Breaker, clock: ManualClock) -> None:
+    fail(breaker)
+    breaker.may_probe_now()
+    assert all(breaker.allows() for _ in range(6))
+    await clock.advance(1)
+    assert not breaker.allows()
+
+
+async def test_a_sign_that_was_wrong_ends_with_the_first_failure(breaker: Breaker) -> None:
+    fail(breaker)
+    breaker.may_probe_now()
+    assert breaker.allows()
+    breaker.failed("time-out")
+    assert not breaker.allows()
+    assert breaker.retry_after() == 20.0

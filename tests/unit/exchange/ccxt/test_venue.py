@@ -64,6 +64,14 @@ class Scripted:
     def milliseconds(self) -> int:
         return 0
 
+    @staticmethod
+    def market(symbol: str) -> dict[str, Any]:
+        return {"id": symbol.partition(":")[0].replace("/", "")}
+
+    @staticmethod
+    def parse_order(told: dict[str, Any]) -> dict[str, Any]:
+        return told
+
     def __getattr__(self, name: str) -> Any:
         async def call(*args: Any, **kwargs: Any) -> Any:
             self.calls.append((name, args, kwargs))
@@ -108,14 +116,14 @@ async def test_h01_an_accepted_order_whose_answer_cannot_be_read_is_unknown(venu
 
 async def test_each_order_of_a_batch_has_its_own_outcome(venue: CcxtVenue, api: Scripted) -> None:
     refused = {"id": None, "status": "rejected", "info": {"code": -2019, "msg": "Margin is insufficient."}}
-    api.script["create_orders"] = [[row(), refused]]
+    api.script["fapiPrivatePostBatchOrders"] = [[row(), refused]]
     first, second = await venue.create_orders([request("zg1"), request("zg2")])
     assert isinstance(first, Accepted)
     assert second == Refused(RefusalCode.INSUFFICIENT_BALANCE, "-2019: Margin is insufficient.")
 
 
 async def test_h01_a_batch_without_an_answer_is_unknown_for_all(venue: CcxtVenue, api: Scripted) -> None:
-    api.script["create_orders"] = [ccxt.RequestTimeout("x")]
+    api.script["fapiPrivatePostBatchOrders"] = [ccxt.RequestTimeout("x")]
     answers = await venue.create_orders([request("zg1"), request("zg2")])
     assert [type(answer) for answer in answers] == [OutcomeUnknown, OutcomeUnknown]
 
