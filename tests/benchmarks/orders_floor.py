@@ -17,7 +17,8 @@ from app.exchange.ccxt.wire import redirected
 
 
 async def main(folder: Path, url: str) -> None:
-    exchange: Any = import_module("ccxt.pro").binanceusdm({"apiKey": "key", "secret": "secret", "enableRateLimit": False})
+    given = {"apiKey": "key", "secret": "secret", "enableRateLimit": False}
+    exchange: Any = import_module("ccxt.pro").binanceusdm(given)
     exchange.options["fetchCurrencies"] = False
     exchange.urls["api"] = redirected(exchange.urls["api"], url)
     await exchange.load_markets()
