@@ -29,7 +29,7 @@ from app.domain.market import MarketRules
 from app.domain.values import MarketType, Side
 from app.replay.model import parse_scenario
 from app.replay.runner import replay
-from tests.benchmarks import engine, window
+from tests.benchmarks import engine, orders, window
 from tests.benchmarks.client import Connection, Timing
 
 ROOT = Path(__file__).parents[2]
@@ -221,8 +221,10 @@ def main() -> int:
         measured = asyncio.run(measured_signals(server, options.rounds))
         told = server.stop()
     floor_spaced, floor_close = measured_floor(options.rounds)
+    at_venue = orders.measure(list(BASES), options.rounds, signal_message)
     shown = window.measure(options.window_minutes, BASES, signal_message) if options.window_minutes else None
-    report = _report(options.rounds, measured, told, (floor_spaced, floor_close), decisions, shown)
+    floors = (floor_spaced, floor_close)
+    report = _report(options.rounds, measured, told, floors, decisions, orders.lines(at_venue, percentiles), shown)
     print(report)
     if options.write:
         RESULT.write_text(report)
@@ -235,6 +237,7 @@ def _report(
     told: dict[str, Any],
     floor: tuple[list[Timing], list[Timing]],
     decisions: tuple[tuple[float, float], tuple[float, float]],
+    at_venue: list[str],
     shown: dict[str, Any] | None,
 ) -> str:
     spaced, close, burst = measured["spaced"], measured["close"], measured["burst"]
@@ -279,6 +282,7 @@ def _report(
             f"{selection[0]:.2f} / {selection[1]:.2f} ms.",
             f"- 500 open groups assessed, a plan made, every limit looked at: {looking[0]:.1f} / {looking[1]:.1f} ms.",
             "",
+            *at_venue,
             *(_window_lines(shown) if shown is not None else ()),
             f"{rounds} rounds each, {told['groups']} groups open at the end; Python {platform.python_version()}, "
             f"{os.cpu_count()} cores, commit {commit}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC.",

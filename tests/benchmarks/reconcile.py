@@ -85,7 +85,7 @@ class Account:
         return next(account for account in self.ask("GET", "/api/accounts") if account["id"] == "perp")
 
     def weight(self) -> int:
-        return round(self.perp()["limits_used"]["weight"] * WEIGHT_A_MINUTE)
+        return round(float(self.perp()["limits_used"]["weight"]) * WEIGHT_A_MINUTE)
 
     def until(self, is_so: Any, what: str, pause: float = 0.5) -> None:
         end = time.monotonic() + PATIENCE_SEC
@@ -106,7 +106,7 @@ class Account:
         self.until(lambda: self.weight() <= WEIGHT_A_MINUTE * 0.01, "the budgets' refilling")
 
     def live(self) -> int:
-        return sum(order["is_live"] for order in self.fake.get("/book")["orders"])
+        return sum(bool(order["is_live"]) for order in self.fake.get("/book")["orders"])
 
     def _send(self, symbol: str, strategy: str) -> None:
         body = {
