@@ -79,6 +79,8 @@ class Engine:
         self._jitter = jitter
         self._meter = meter or NoMeter()
         self._mailbox = Mailbox()
+        self._touched: set[str] = set()
+        """Groups whose care, for a price that was reached, waits in the mailbox: one message is enough."""
         self._dispatch = Dispatcher(read_payload)
         self.state = EngineState(config)
         for account_id, venue in venues.items():
@@ -311,6 +313,8 @@ class Engine:
     def _decide(self, turn: Turn, batch: Sequence[Envelope]) -> list[tuple[Envelope, Any, Exception | None]]:
         answers: list[tuple[Envelope, Any, Exception | None]] = []
         for envelope in batch:
+            if isinstance(envelope.message, PriceTouched):
+                self._touched.difference_update(envelope.message.group_ids)
             if type(envelope.message) not in TOLD_TOGETHER:
                 self._settle(turn)
             savepoint = turn.savepoint()
@@ -411,9 +415,12 @@ class Engine:
         touched = []
         for group_id in self.state.groups_of_market.get((report.account, report.symbol), ()):
             watch = self.state.watches.get(group_id, NO_WATCH)
-            if (watch.low is not None and lowest <= watch.low) or (watch.high is not None and highest >= watch.high):
+            is_reached = watch.low is not None and lowest <= watch.low
+            is_reached = is_reached or (watch.high is not None and highest >= watch.high)
+            if is_reached and group_id not in self._touched:
                 touched.append(group_id)
         if touched:
+            self._touched.update(touched)
             self._mailbox.post(PriceTouched(tuple(touched)))
 
 
