@@ -145,3 +145,18 @@ async def test_one_who_gave_up_costs_nothing(queue: Queue, clock: ManualClock) -
     await queue.ask("b", Priority.ENTRY, 10)
     await clock.advance(12.5)
     assert queue.passed == ["a", "b"]
+
+
+async def test_a_request_that_fits_need_not_wait_its_turn_but_none_overtakes_those_who_do(queue: Queue) -> None:
+    assert queue.limiter.take_now(Priority.ENTRY, 80)
+    assert not queue.limiter.take_now(Priority.ENTRY, 20)
+    await queue.ask("entry", Priority.ENTRY, 20)
+    assert queue.passed == []
+    assert not queue.limiter.take_now(Priority.EXIT, 20)
+    queue.tasks["entry"].cancel()
+
+
+async def test_what_was_taken_at_once_is_counted(queue: Queue) -> None:
+    assert queue.limiter.take_now(Priority.EXIT, 100, orders=10)
+    assert not queue.limiter.take_now(Priority.EXIT, 1)
+    assert queue.limiter.used() == {Pool.WEIGHT: 1.0, Pool.ORDERS: 1.0}
