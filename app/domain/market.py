@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
@@ -31,6 +31,15 @@ class Quote:
     def executable(self, side: OrderSide) -> Decimal:
         """What a market order of `side` would meet: the ask for a buy, the bid for a sell."""
         return self.ask if side is OrderSide.BUY else self.bid
+
+    def after_fill(self, side: OrderSide, price: Decimal, at: datetime) -> Quote:
+        """What is known once an order of `side` filled at `price`, later than this quote: nobody bids more than a
+        buyer paid, or asks less than a seller got."""
+        if at <= self.at:
+            return self
+        if side is OrderSide.BUY:
+            return replace(self, bid=min(self.bid, price))
+        return replace(self, ask=max(self.ask, price))
 
     def valuation(self, market_type: MarketType) -> Decimal:
         """What open quantity is worth: the mark on perpetuals, the last price on spot."""

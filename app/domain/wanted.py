@@ -290,6 +290,11 @@ def watches_take_profits(group: Group, terrain: Terrain) -> bool:
     return current_stop(group, terrain.rules, terrain.taker_fee) is not None
 
 
+def is_sold_out(legs: Iterable[Leg], rules: MarketRules) -> bool:
+    """Whether no leg has a step left to sell: on spot the fee comes out of what was bought, and exits leave a rest."""
+    return all(rules.quantize_quantity(leg.open_quantity) == 0 for leg in legs)
+
+
 def leftover_cannot_be_sold(group: Group, live: Iterable[Order], terrain: Terrain) -> bool:
     """Whether what is open is dust: nothing will add to it and no venue order can sell it."""
     if group.open_quantity <= 0 or group.wants_entries or any(True for _ in live) or terrain.quote is None:

@@ -182,8 +182,7 @@ class Recovery:
 
     async def _read_regularly(self, account: str) -> None:
         while True:
-            known = self._state.accounts[account].reconciled
-            await self._clock.sleep(self._state.config.reconcile.interval_sec if known else UNREACHABLE_RETRY_SEC)
+            await self._clock.sleep(self._state.config.reconcile.interval_sec)
             await self._read(account)
 
     async def _read(self, account: str) -> None:
@@ -192,6 +191,7 @@ class Recovery:
                 self._post(await within(self._clock, READ_TIMEOUT_SEC, self._fetch(account)))
             except (AppError, TimeoutError) as error:
                 self._post(AccountUnreachable(account, str(error) or "no answer"))
+                self.read_soon(account, UNREACHABLE_RETRY_SEC)
 
     async def _fetch(self, account: str) -> AccountRead:
         venue = self._venues[account]

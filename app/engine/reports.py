@@ -504,6 +504,7 @@ def _book_entry(
     if order.pyramid is None or order.leg is None:
         raise ValueError(f"the entry {order.client_order_id} has no leg")
     first = not group.was_filled
+    _note_price(turn, report)
     grown = book_entry(group, (order.pyramid, order.leg), report.price, quantity, fee_quote, base_fee, report.at)
     if not group.is_open:
         # it filled after the group was closed: sold again, in the same group (orders.md)
@@ -513,6 +514,13 @@ def _book_entry(
     if first:
         turn.emit("trade.opened", group=grown, side=group.side, timeframe=group.timeframe)
     return grown
+
+
+def _note_price(turn: Turn, report: FillReport) -> None:
+    """Fills may be told before the prices they were made at: what is watched must not go by those of before."""
+    market = turn.state.market(report.account, report.symbol)
+    if market is not None and market.quote is not None:
+        market.quote = market.quote.after_fill(report.side, report.price, report.at)
 
 
 def _book_exit(

@@ -135,7 +135,7 @@ def _is_protected(group: Group, orders: list[Order]) -> bool | None:
     resting = sum(
         (order.remaining for order in orders if order.role is OrderRole.STOP_LOSS and order.is_live), Decimal(0)
     )
-    return resting >= group.open_quantity
+    return group.open_quantity - resting < group.step_size
 
 
 def _leg_view(group: Group, leg: Leg, rules: MarketRules | None, mark: Decimal | None) -> LegSnapshot:

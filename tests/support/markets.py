@@ -12,8 +12,10 @@ from app.base.clock import Clock
 from app.base.config.groups import AccountConfig
 from app.domain.market import MarketRules
 from app.domain.values import MarketType
-from app.exchange.ccxt.dialects import ASTER_LINEAR, ASTER_SPOT, BINANCE_SPOT, BINANCE_USDM, BYBIT_LINEAR, BYBIT_SPOT
+from app.exchange.ccxt.dialects.aster import ASTER_LINEAR, ASTER_SPOT
 from app.exchange.ccxt.dialects.base import Dialect
+from app.exchange.ccxt.dialects.binance import BINANCE_SPOT, BINANCE_USDM
+from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR, BYBIT_SPOT
 from app.exchange.paper.board import PriceBoard
 from tests.support.venues import AsterLinear, AsterSpot, BinanceLinear, BinanceSpot, BybitLinear, BybitSpot
 from tests.support.venues.aster_linear import AGENT_KEY, WALLET
@@ -30,7 +32,7 @@ class Place:
     name: str
     made: Callable[..., Any]
     dialect: Dialect
-    keys: Mapping[str, str] = field(default_factory=lambda: dict(_KEYS))
+    keys: Mapping[str, Any] = field(default_factory=lambda: dict(_KEYS))
     position_mode: str = "one_way"
 
     @property
@@ -68,5 +70,3 @@ PLACES = (
     Place("bybit spot", BybitSpot, BYBIT_SPOT),
     Place("aster spot", AsterSpot, ASTER_SPOT, _AGENT),
 )
-LINEAR = tuple(place for place in PLACES if not place.is_spot)
-SPOT = tuple(place for place in PLACES if place.is_spot)

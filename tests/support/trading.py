@@ -22,7 +22,7 @@ from app.exchange.ccxt.limits import Host
 from app.exchange.ccxt.venue import CcxtVenue
 from app.exchange.ccxt.wire import Access
 from app.exchange.paper.board import PriceBoard
-from app.exchange.paper.ledger import is_conditional
+from app.exchange.paper.ledger import Ledger, is_conditional
 from app.exchange.paper.rules import RuleBook
 from app.messages.commands import AcceptSignal
 from app.messages.effects import LoadMarket
@@ -102,7 +102,7 @@ class Trading:
         board.open(self.symbol, D(200))
         board.open(self.other, D(20))
         self.fake = place.fake(board, self.clock, account)
-        self.began = dict(self.fake.book.ledger.balances)
+        self.began: dict[str, Decimal] = dict(self.fake.book.ledger.balances)
         """What the fake's wallet held at first, by asset."""
         self.store = store or open_database(None).store
         self.host = Host(place.dialect.budgets, self.clock)
@@ -269,15 +269,17 @@ class Trading:
 
     def held(self, symbol: str | None = None, side: Side = Side.LONG) -> Decimal:
         """What the venue holds, on spot what has come to the coins that were there at first."""
-        symbol, ledger = symbol or self.symbol, self.fake.book.ledger
+        ledger: Ledger = self.fake.book.ledger
+        symbol = symbol or self.symbol
         if self.place.is_spot:
-            return self.gained(ledger.rules[symbol].base)
+            return self.gained(ledger.rules[symbol].base) if side is Side.LONG else ZERO
         position = ledger.positions.get((symbol, side))
         return D(0) if position is None else position.quantity
 
     def is_flat(self, symbol: str | None = None) -> bool:
         """Whether the venue holds nothing, or on spot less than it would take as an order."""
-        symbol, ledger = symbol or self.symbol, self.fake.book.ledger
+        ledger: Ledger = self.fake.book.ledger
+        symbol = symbol or self.symbol
         held = self.held(symbol)
         if not self.place.is_spot or held <= 0:
             return held == 0
@@ -285,7 +287,8 @@ class Trading:
 
     def gained(self, asset: str) -> Decimal:
         """How the fake's wallet has changed since the beginning."""
-        return self.fake.book.ledger.balances.get(asset, ZERO) - self.began.get(asset, ZERO)
+        ledger: Ledger = self.fake.book.ledger
+        return ledger.balances.get(asset, ZERO) - self.began.get(asset, ZERO)
 
     async def until_held(self, quantity: int) -> None:
         await self.until(lambda: self.held() == quantity)

@@ -12,6 +12,7 @@ FAILURES = 5
 WITHIN_SEC = 60.0
 FIRST_SEC = 10.0
 LONGEST_SEC = 300.0
+WELCOME_SEC = 1.0
 
 
 class Breaker:
@@ -28,6 +29,7 @@ class Breaker:
         self._period = FIRST_SEC
         self._until: float | None = None
         self._is_probing = False
+        self._welcome_until = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -38,16 +40,17 @@ class Breaker:
         if self._until is None or is_exit:
             return True
         now = self._clock.monotonic()
-        if now < self._until:
+        if now < self._until and now >= self._welcome_until:
             return False
         self._is_probing = True
         self._until = now + self._period
         return True
 
     def may_probe_now(self) -> None:
-        """There is a sign that the venue is back: the next request need not wait for the end of the open time."""
+        """There is a sign that the venue is back: for a moment all requests may try, for an account is read by many."""
         if self._until is not None:
             self._until = self._clock.monotonic()
+            self._welcome_until = self._until + WELCOME_SEC
 
     def retry_after(self) -> float:
         """Seconds until the next request may try."""
@@ -68,6 +71,7 @@ class Breaker:
         now = self._clock.monotonic()
         if self._is_probing:
             self._is_probing = False
+            self._welcome_until = now
             self._period = min(self._period * 2, LONGEST_SEC)
             self._until = now + self._period
             return

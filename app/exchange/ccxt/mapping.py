@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
@@ -157,12 +158,20 @@ def quote_of(ticker: Raw, before: Quote | None, now: datetime, *, has_mark: bool
     """
     last = positive(ticker.get("last")) or (before.last if before else None)
     mark = mark_of(ticker) or (before.mark if before and has_mark else None)
+    before = _passed(before, last)
     bid = positive(ticker.get("bid")) or (before.bid if before else None)
     ask = positive(ticker.get("ask")) or (before.ask if before else None)
     known = next((price for price in (last, mark, bid, ask) if price is not None), None)
     if known is None:
         return None
     return Quote(bid or known, ask or known, last or known, mark or known, moment(ticker.get("timestamp"), now))
+
+
+def _passed(before: Quote | None, last: Decimal | None) -> Quote | None:
+    """The quote of before once somebody traded at another price: nobody bids more than that, or asks less."""
+    if before is None or last is None or last == before.last:
+        return before
+    return replace(before, bid=min(before.bid, last), ask=max(before.ask, last))
 
 
 def candles(rows: Iterable[Sequence[Any]]) -> list[Candle]:

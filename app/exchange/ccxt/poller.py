@@ -93,9 +93,11 @@ class Poller:
                 await self.look()
             except AppError as error:
                 log.info("open orders could not be read: %s", error)
+                self._has_changed = True
 
     async def _pause(self) -> None:
-        timer = self._clock.call_later(SLOW_SEC if self._is_streaming() else FAST_SEC, self._woken.set)
+        is_slow = self._is_streaming() and not self._has_changed
+        timer = self._clock.call_later(SLOW_SEC if is_slow else FAST_SEC, self._woken.set)
         try:
             await self._woken.wait()
         finally:

@@ -389,7 +389,8 @@ class CcxtVenue:
 
     # ------------------------------------------------------------------ reads
 
-    async def look_up(self, order: OrderRef, priority: Priority = Priority.READ) -> LookUpOutcome:
+    async def look_up(self, order: OrderRef, priority: Priority = Priority.ENTRY) -> LookUpOutcome:
+        """Before other questions: what became of an order decides what may be sent next."""
         return await self._reader.look_up(order, priority)
 
     async def load_market(self, symbol: str, hint: Decimal | None) -> MarketReport | None:  # noqa: ARG002 - venues know prices

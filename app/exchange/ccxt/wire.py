@@ -80,7 +80,7 @@ def redirected(urls: Any, base_url: str) -> Any:
 def make_exchange(dialect: Dialect, access: Access, hooks: StreamHooks) -> Any:
     """ccxt's object for this venue: numbers as text, no limiter and no time correction of its own."""
     base = dialect.refined(getattr(import_module("ccxt.pro"), dialect.exchange))
-    kind = _watched(_traced(_patient(base)), hooks)
+    kind = _watched(_traced(_connecting(_patient(base))), hooks)
     exchange = kind(
         {
             "apiKey": access.api_key,
@@ -114,10 +114,10 @@ class Connections(TCPConnector):
                 protocol.close()
 
 
-def _traced(base: Any) -> Any:
-    """`base`, telling the trace of the running call what happens to its request."""
+def _connecting(base: Any) -> Any:
+    """`base` with connections of our own."""
 
-    class Traced(base):  # type: ignore[misc]  # ccxt is untyped
+    class Connecting(base):  # type: ignore[misc]  # ccxt is untyped
         session: ClientSession | None
 
         def open(self, lazy: bool = False) -> None:
@@ -127,7 +127,7 @@ def _traced(base: Any) -> Any:
                 connector = Connections(ssl=self.ssl_context, limit=0, keepalive_timeout=KEEP_ALIVE_SEC)
                 self.session = ClientSession(connector=connector)
 
-        def drop_idle(self) -> None:
+        def _drop_idle(self) -> None:
             """Let nothing be sent over a connection from before: when one is dead the others are, and none tells."""
             if self.session is not None and isinstance(self.session.connector, Connections):
                 self.session.connector.drop_idle()
@@ -138,10 +138,22 @@ def _traced(base: Any) -> Any:
             if session is not None:
                 await session.close()
 
+    return Connecting
+
+
+def _traced(base: Any) -> Any:
+    """`base`, telling the trace of the running call what happens to its request."""
+
+    class Traced(base):  # type: ignore[misc]  # ccxt is untyped
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
             trace = TRACE.get() or Trace()
             trace.begin()
-            answer = await super().fetch(url, method, headers, body)
+            try:
+                answer = await super().fetch(url, method, headers, body)
+            except Exception:
+                if trace.answer is None:
+                    self._drop_idle()
+                raise
             trace.is_done = True
             return answer
 
@@ -195,6 +207,7 @@ def _watched(base: Any, hooks: StreamHooks) -> Any:
             if client.url in private:
                 private.remove(client.url)
                 forget_login(self.options)
+                self._drop_idle()
                 hooks.down(reason)
 
     return Watched

@@ -134,3 +134,19 @@ async def test_a_sign_that_was_wrong_ends_with_the_first_failure(breaker: Breake
     breaker.failed("time-out")
     assert not breaker.allows()
     assert breaker.retry_after() == 20.0
+
+
+def test_a_sign_of_life_lets_requests_try_until_one_fails(breaker: Breaker) -> None:
+    fail(breaker)
+    assert not breaker.allows()
+    breaker.may_probe_now()
+    assert breaker.allows()
+    assert breaker.allows()
+    breaker.failed("time-out")
+    assert not breaker.allows()
+    assert breaker.retry_after() == 20.0
+
+
+def test_a_sign_of_life_does_not_open_a_closed_breaker(breaker: Breaker) -> None:
+    breaker.may_probe_now()
+    assert not breaker.is_open

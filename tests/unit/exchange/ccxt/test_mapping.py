@@ -173,6 +173,16 @@ def test_a_ticker_is_a_quote_and_what_it_lacks_stays() -> None:
     assert mapping.quote_of({"last": None, "bid": "0"}, None, NOW) is None
 
 
+def test_a_trade_at_another_price_takes_older_bids_and_asks_with_it() -> None:
+    first = mapping.quote_of({"last": "150", "bid": "149.9", "ask": "150.1", "timestamp": AT_MS}, None, NOW)
+    fallen = mapping.quote_of({"last": "140"}, first, NOW)
+    assert fallen is not None
+    assert (fallen.bid, fallen.ask) == (Decimal(140), Decimal("150.1"))
+    unmoved = mapping.quote_of({"last": "150"}, first, NOW)
+    assert unmoved is not None
+    assert (unmoved.bid, unmoved.ask) == (Decimal("149.9"), Decimal("150.1"))
+
+
 def test_candles_are_read_row_by_row() -> None:
     assert mapping.candles([[AT_MS, "1", "3", "0.5", "2", "10"]]) == [Candle(AT, D(1), D(3), D("0.5"), D(2), D(10))]
     with pytest.raises(Unreadable):

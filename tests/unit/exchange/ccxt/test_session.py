@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from importlib import import_module
 from typing import Any
@@ -170,3 +171,15 @@ def test_aster_is_made_without_the_builder_fee() -> None:
 
 def test_secrets_are_not_shown() -> None:
     assert "hidden" not in repr(Access(api_key="hidden", secret="hidden", private_key="hidden"))
+
+
+async def test_a_question_waits_for_the_limits_when_an_order_has_been_given_up(desk: Desk) -> None:
+    desk.session.patience_sec = 0.01
+    desk.exchange.script = ["answer"]
+    desk.host.buckets[0].spend(BINANCE_USDM.budgets[0].amount)
+    asking = asyncio.create_task(desk.session.read(Operation.FILLS, lambda api: api.ask()))
+    with pytest.raises(RequestFailed, match="limits are used up"):
+        await desk.session.call(Operation.CREATE_BATCH, Priority.ENTRY, lambda api: api.ask())
+    assert not asking.done()
+    await desk.clock.advance(60)
+    assert await asking == "answer"
