@@ -130,6 +130,7 @@ def desk_of(application: Application) -> Desk:
         loop_lag_ms=application.loop_lag_ms,
         data_dir=application.settings.data_dir,
         version=application.version,
+        accounts=application.accounts,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.base.clock import Clock
 from app.base.config import Config
+from app.ports.accounts import AccountDesk
 from app.ports.engine import Engine
 from app.ports.queries import Queries
 
@@ -33,3 +34,4 @@ class Desk:
     loop_lag_ms: Callable[[], float]
     data_dir: Path
     version: str
+    accounts: AccountDesk

@@ -108,7 +108,11 @@ QLineEdit, QPlainTextEdit, QComboBox, QSpinBox {{ background: {_c(theme, "bg_inp
 QLineEdit:focus, QPlainTextEdit:focus {{ border-color: {_c(theme, "focus")}; }}
 QLineEdit[state="error"] {{ border-color: {_c(theme, "critical")}; }}
 QPlainTextEdit {{ padding: 6px; }}
-QRadioButton {{ spacing: 8px; }}
+QRadioButton, QCheckBox {{ spacing: 8px; }}
+QCheckBox::indicator {{ width: 14px; height: 14px; background: {_c(theme, "bg_input")};
+  border: 1px solid {_c(theme, "border_control")}; border-radius: 2px; }}
+QCheckBox::indicator:checked {{ background: {_c(theme, "accent_fill")}; border-color: {_c(theme, "accent_fill")}; }}
+QCheckBox:focus {{ color: {_c(theme, "focus")}; }}
 QScrollBar:vertical {{ background: transparent; width: {theme.metric("size.scroll_bar")}px; margin: 0; }}
 QScrollBar:horizontal {{ background: transparent; height: {theme.metric("size.scroll_bar")}px; margin: 0; }}
 QScrollBar::handle {{ background: {_c(theme, "border_strong")}; border-radius: 3px; margin: 2px; min-height: 24px; }}

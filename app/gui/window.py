@@ -10,14 +10,17 @@ from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
 from app.gui import formats
+from app.gui.accounts import AccountBook
 from app.gui.actions import EMERGENCY, ENGINE, Actions, Settled
 from app.gui.desk import Desk
+from app.gui.dialogs.accounts import AccountsSheet
 from app.gui.dialogs.close_all import CloseAllSheet
 from app.gui.dialogs.emergency import ResetSheet
 from app.gui.dialogs.first_start import FirstStart
 from app.gui.dialogs.leave import leave_sheet
 from app.gui.dialogs.palette import CommandPalette, Entry
 from app.gui.dialogs.shortcuts import show_shortcuts
+from app.gui.models.accounts import ENVIRONMENTS, mode_of
 from app.gui.models.risk import run_refusal
 from app.gui.panels.dashboard import DashboardPanel
 from app.gui.panels.panel import PanelHost
@@ -62,6 +65,7 @@ SHORTCUTS = (
     ("Ctrl+Shift+E", "emergency stop, at once"),
     ("Ctrl+Shift+P", "pause, resume"),
     ("Ctrl+Shift+R", "reconcile"),
+    ("Ctrl+Shift+A", "accounts"),
     ("Ctrl+T", "light, dark, system"),
     ("Ctrl+Z", "undo, while the bar at the foot offers it"),
     ("Ctrl+= \u2212 0", "text 90 to 150 %"),
@@ -85,6 +89,7 @@ class MainWindow(QMainWindow):
         self._sheet: Sheet | None = None
         self._may_close = False
         self._told = store.engine.last_sequence
+        self.accounts = AccountBook(desk, store)
         self.dashboard = DashboardPanel(desk, store)
         self.positions = PositionsPanel(desk, store, actions)
         self.queue = QueuePanel(desk, store, actions)
@@ -117,6 +122,7 @@ class MainWindow(QMainWindow):
         self.theme_button = self.rail.add_tool(
             "Theme", "sun", "Light, dark or the system's theme (Ctrl+T)", self.next_theme
         )
+        self.rail.add_tool("Accounts", "key-round", "Keys, tests and arming (Ctrl+Shift+A)", self.list_accounts)
         self.rail.add_tool("Shortcuts", "circle-help", "List of shortcuts (?)", self.show_shortcuts)
         top = QWidget()
         top_row = row(top, 0)
@@ -152,6 +158,11 @@ class MainWindow(QMainWindow):
         self.dashboard.group_wanted.connect(self.show_group)
         self.dashboard.signal_wanted.connect(self.show_signal)
         self.signals.group_wanted.connect(self.show_group)
+        self.strip.accounts_wanted.connect(self.show_accounts)
+        self.accounts.changed.connect(self._show_frame)
+        self.accounts.told.connect(self.notice.tell)
+        self.positions.detail.accounts_wanted.connect(self.show_accounts)
+        self.queue.detail.accounts_wanted.connect(self.show_accounts)
         self.strip.emergency_wanted.connect(self._actions.emergency_stop)
         self.strip.close_all_wanted.connect(self.show_close_all)
         self.alerts.wanted.connect(self._on_alert_button)
@@ -174,6 +185,7 @@ class MainWindow(QMainWindow):
         self._shortcut("Ctrl+Shift+E", self._stop_by_key)
         self._shortcut("Ctrl+Z", self.notice.take_back)
         self._shortcut("Ctrl+Shift+R", self._actions.reconcile)
+        self._shortcut("Ctrl+Shift+A", self.list_accounts)
         self._shortcut("Ctrl+T", self.next_theme)
         self._shortcut("F6", self.next_region)
         self._shortcut("Ctrl+=", lambda: theme.zoom_by(1))
@@ -217,6 +229,7 @@ class MainWindow(QMainWindow):
             host.refresh(change)
         if change.alerts:
             self._tell_closed()
+        self.accounts.follow()
         self._show_frame()
 
     def _tell_closed(self) -> None:
@@ -231,8 +244,9 @@ class MainWindow(QMainWindow):
     def _show_frame(self) -> None:
         now = self._desk.clock.now()
         engine = self._store.engine
-        live = any(account.environment == "live" for account in engine.accounts)
-        self.edge.show_mode(live=live)
+        mode = mode_of(engine.accounts, {group.account for group in self._store.groups.values()})
+        self.edge.show_mode(live=mode == "live")
+        self.strip.show_accounts(engine, mode, self.accounts.standings(), self.accounts.wires())
         pending = self._store.pending.get(ENGINE)
         self.strip.show_state(engine, now, pending=pending.text if pending else None, wide=self._wide)
         stopping = self._store.pending.get(EMERGENCY)
@@ -243,7 +257,7 @@ class MainWindow(QMainWindow):
         self.rail.badge("queue", str(engine.queued) if engine.queued else "")
         level = engine.emergency.level
         self.rail.badge("risk", "" if level == "normal" else "!", warns=True)
-        self.setWindowTitle(f"{'LIVE' if live else 'PAPER'} \u2013 Ziggurat")
+        self.setWindowTitle(f"{ENVIRONMENTS[mode]} \u2013 Ziggurat")
 
     def next_region(self) -> None:
         """Rail, table, detail, strip, and around again."""
@@ -314,6 +328,13 @@ class MainWindow(QMainWindow):
         takers = {account.id: account.fees.taker for account in self._desk.config().accounts}
         self._open(lambda: CloseAllSheet(self.content, self._store, takers, self._actions), instead=True)
 
+    def list_accounts(self) -> None:
+        self.show_accounts("")
+
+    def show_accounts(self, account_id: str) -> None:
+        """List them, with `account_id` chosen; the first where it is empty."""
+        self._open(lambda: AccountsSheet(self.content, self._store, self.accounts, self._desk.clock, account_id))
+
     def show_first_start(self) -> None:
         def make() -> Sheet:
             sheet = FirstStart(self.content, self._desk, self._store)
@@ -345,6 +366,7 @@ class MainWindow(QMainWindow):
         entries += [
             Entry("Resume" if paused else "Pause", "Ctrl+Shift+P", "play" if paused else "pause", self._toggle_pause),
             Entry("Reconcile with the exchange", "Ctrl+Shift+R", "refresh-cw", self._actions.reconcile),
+            Entry("Accounts\u2026", "Ctrl+Shift+A", "key-round", self.list_accounts),
             Entry("Change theme", "Ctrl+T", "sun", self.next_theme),
             Entry("Send a test signal", "", "send", self.show_first_start),
             Entry("List of shortcuts", "?", "circle-help", self.show_shortcuts),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -48,3 +48,40 @@ class Accounts(Protocol):
         ...
 
     def wire(self, account_id: str) -> Wire: ...
+
+
+class AccountDesk(Accounts, Protocol):
+    """What a person at this machine may do besides; no API token can. Raises errors of `app.base.errors`."""
+
+    async def rows(self) -> Sequence[Mapping[str, Any]]:
+        """`id`, `venue`, `market_type`, `environment`, `armed` and `key` of every account, the key masked."""
+        ...
+
+    def key_fields(self, venue: str) -> Sequence[tuple[str, str]]:
+        """What a venue's keys consist of, as (name, words)."""
+        ...
+
+    async def try_keys(self, settings: Mapping[str, Any], given: Mapping[str, str]) -> KeyReport:
+        """What keys could do that are not kept yet; nothing is changed."""
+        ...
+
+    async def add(
+        self,
+        settings: Mapping[str, Any],
+        given: Mapping[str, str],
+        *,
+        with_test: bool = True,
+        allow_withdrawal: bool = False,
+    ) -> Mapping[str, Any]:
+        """Keep the keys and trade on the account; `detail` says what that means. An account that is there gets them."""
+        ...
+
+    def plan(self, account_id: str) -> Mapping[str, Any]:
+        """What arming takes and could cost: `missing`, `without_stop`, `worst_case`."""
+        ...
+
+    async def arm(self, account_id: str, typed_name: str, typed_stop: str) -> str: ...
+
+    async def disarm(self, account_id: str) -> str: ...
+
+    async def remove(self, account_id: str) -> str: ...

@@ -32,6 +32,7 @@ from app.messages.snapshots import (
     QueueSnapshot,
     RiskSnapshot,
 )
+from tests.support.account_desk import FakeAccountDesk
 from tests.support.examples import NOON, engine_snapshot, group_snapshot, order_snapshot, signal_record
 from tests.support.fakes import FakeEngine, FakeQueries, HandClock
 
@@ -59,6 +60,7 @@ class Scene:
     actions: Actions
     window: MainWindow
     sent: list[str]
+    accounts: FakeAccountDesk
 
     def show(self, groups: list[GroupSnapshot], signals: list[SignalRecord] | None = None) -> None:
         """Have the engine hold `groups`, and the window show them."""
@@ -108,7 +110,8 @@ def scene(tmp_path: Path, styled: QApplication) -> Iterator[Scene]:
         sent.append(symbol)
         return "s0000000000001"
 
-    desk = Desk(engine, queries, clock, lambda: config, webhook, send_test, lambda: 0.0, tmp_path, "1.0")
+    accounts = FakeAccountDesk()
+    desk = Desk(engine, queries, clock, lambda: config, webhook, send_test, lambda: 0.0, tmp_path, "1.0", accounts)
     engine.state = engine_snapshot(open_groups=0)
     store = ViewStore(engine.state)
     actions = Actions(desk, store)
@@ -116,9 +119,10 @@ def scene(tmp_path: Path, styled: QApplication) -> Iterator[Scene]:
     window = MainWindow(desk, store, actions, settings)
     window.resize(1280, 720)
     window.show()
-    made = Scene(engine, queries, clock, desk, store, actions, window, sent)
+    made = Scene(engine, queries, clock, desk, store, actions, window, sent, accounts)
     yield made
     actions.stop()
+    window.accounts.stop()
     window.allow_close()
     window.close()
     window.deleteLater()

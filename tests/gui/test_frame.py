@@ -54,8 +54,9 @@ async def test_paper_and_live_are_told_by_badge_edge_and_title(scene: Scene) -> 
     scene.store.changed.emit(Change(engine=True))
     assert scene.window.strip.badge.word == "PAPER"
     live = account_snapshot(environment="live")
-    scene.store.engine = engine_snapshot(accounts=(account_snapshot(), replace(live, id="binance")))
-    scene.store.changed.emit(Change(engine=True))
+    scene.tell(accounts=(account_snapshot(), replace(live, id="binance", armed=False)))
+    assert scene.window.strip.badge.word == "PAPER"
+    scene.tell(accounts=(account_snapshot(), replace(live, id="binance", armed=True)))
     assert scene.window.strip.badge.word == "LIVE"
     assert scene.window.windowTitle().startswith("LIVE")
 

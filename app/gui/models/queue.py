@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.gui import formats
+from app.gui.models.accounts import read_only_reason
 from app.gui.models.tree import Column, Kind, Spec
 from app.messages.snapshots import EngineSnapshot, QueueSnapshot
 
@@ -188,15 +189,19 @@ def promote_refusal(engine: EngineSnapshot, entry: QueueSnapshot) -> str | None:
         return "The emergency stop is on."
     if engine.state != "running":
         return f"The engine is {engine.state}."
+    if (barred := read_only_reason(engine.accounts, entry.account)) is not None:
+        return barred
     if engine.slots_used >= engine.max_open_groups and not (entry.is_reserved or entry.is_continuation):
         return f"All {engine.max_open_groups} slots are taken."
     return None
 
 
-def force_refusal(engine: EngineSnapshot) -> str | None:
+def force_refusal(engine: EngineSnapshot, entry: QueueSnapshot) -> str | None:
     if engine.emergency.level == "critical":
         return "The emergency stop is on."
-    return None if engine.state == "running" else f"The engine is {engine.state}."
+    if engine.state != "running":
+        return f"The engine is {engine.state}."
+    return read_only_reason(engine.accounts, entry.account)
 
 
 def opening_lines(entry: QueueSnapshot, engine: EngineSnapshot, *, forced: bool) -> list[tuple[str, str]]:

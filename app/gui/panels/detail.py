@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QSplitter, QTabWidget, QWidget
 
 from app.base.errors import AppError
@@ -21,6 +21,7 @@ from app.gui.desk import Desk
 from app.gui.dialogs.block import ask_block
 from app.gui.dialogs.changes import AddFundsSheet, MoveStopSheet, TakeProfitSheet
 from app.gui.dialogs.close_percent import ask_percent
+from app.gui.models.accounts import read_only_reason
 from app.gui.models.changes import stop_words
 from app.gui.models.ladder import ladder_of
 from app.gui.models.trace import trace_of
@@ -29,6 +30,7 @@ from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
 from app.gui.widgets.basics import Button, Text, column, row
 from app.gui.widgets.money import MoneyText
+from app.gui.widgets.read_only import ReadOnlySign
 from app.gui.widgets.sheet import Sheet, confirm, dismiss_when_gone, sheet_parent
 from app.messages.records import SignalRecord
 from app.messages.reports import Candle
@@ -45,6 +47,9 @@ FILLS_SHOWN = 200
 
 
 class GroupDetail(QFrame):
+    accounts_wanted = Signal(str)
+    """An account that is to be armed before anything may be opened on it."""
+
     def __init__(self, desk: Desk, store: ViewStore, actions: Actions) -> None:
         super().__init__()
         self._desk = desk
@@ -78,6 +83,9 @@ class GroupDetail(QFrame):
         self._currency = Text("", "body", "tertiary")
         for widget in (self._title, self._what, self._percent, self._pnl, self._currency):
             line.addWidget(widget)
+        self.read_only = ReadOnlySign("")
+        self.read_only.wanted.connect(self.accounts_wanted)
+        line.addWidget(self.read_only)
         line.addStretch(1)
         self.close_button = Button("Close\u2026", "x", kind="emphasis", tip="Close the group at market (C)")
         self.percent_button = Button("Close %\u2026", "scissors", tip="Close part of it at market (Shift+C)")
@@ -186,6 +194,7 @@ class GroupDetail(QFrame):
         self._pnl.show_money(group.unrealized_pnl if has_open else None)
         self._currency.show_text(group.quote_currency if has_open else "")
         self._allow(group)
+        self.read_only.show_account(self._store.engine.accounts, group.account)
         self.legs.show_group(group)
         self.orders.show_orders(group)
         self.tabs.setTabText(self.tabs.indexOf(self.orders), f"Orders {len(group.orders)}")
@@ -205,7 +214,8 @@ class GroupDetail(QFrame):
         self.stop_button.allow(group.open_quantity > 0, "Nothing of it is open.")
         self.mode_button.allow(group.open_quantity > 0, "Nothing of it is open.")
         stopped = self._store.engine.emergency.level == "critical"
-        self.funds_button.allow(not stopped, "The emergency stop is on.")
+        barred = read_only_reason(self._store.engine.accounts, group.account)
+        self.funds_button.allow(not stopped and barred is None, barred or "The emergency stop is on.")
         self.block_button.allow(True)
         self.block_button.show_as(
             *(("Unblock", "shield-check") if group.blocked else (self._block_words, "shield-off"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
@@ -26,11 +26,15 @@ from app.gui.theme import theme
 from app.gui.view_store import ViewStore
 from app.gui.widgets.basics import Button, Hairline, Text, area, column, row
 from app.gui.widgets.facts import Facts
+from app.gui.widgets.read_only import ReadOnlySign
 from app.gui.widgets.sheet import Sheet, confirm, dismiss_when_gone, sheet_parent
 from app.messages.snapshots import QueueSnapshot
 
 
 class QueueDetail(QFrame):
+    accounts_wanted = Signal(str)
+    """An account that is to be armed before anything may be opened on it."""
+
     def __init__(self, desk: Desk, store: ViewStore, actions: Actions) -> None:
         super().__init__()
         self._desk = desk
@@ -58,6 +62,9 @@ class QueueDetail(QFrame):
         self._place = Text("", "body", "secondary")
         line.addWidget(self._title)
         line.addWidget(self._place)
+        self.read_only = ReadOnlySign()
+        self.read_only.wanted.connect(self.accounts_wanted)
+        line.addWidget(self.read_only)
         line.addStretch(1)
         self.promote_button = Button("Promote\u2026", "arrow-up", tip="Open it now, out of its turn (P)")
         self.remove_button = Button("Remove\u2026", "trash-2", tip="Take it out of the queue for good")
@@ -128,12 +135,13 @@ class QueueDetail(QFrame):
         self.waits.show_text(" ".join(waits_for(entry, engine, now)))
         self.expires.show_text(expires_text(entry, now))
         self._allow(entry)
+        self.read_only.show_account(engine.accounts, entry.account)
 
     def _allow(self, entry: QueueSnapshot) -> None:
         pending = self._store.pending.get(entry.signal_id)
         engine = self._store.engine
         promote = pending.text if pending else promote_refusal(engine, entry)
-        force = pending.text if pending else force_refusal(engine)
+        force = pending.text if pending else force_refusal(engine, entry)
         self.promote_button.allow(promote is None, promote or "")
         self.force_button.allow(force is None, force or "")
         self.remove_button.allow(pending is None, pending.text if pending else "")

@@ -125,6 +125,9 @@ class Segments(QWidget):
         self._buttons[name].setChecked(True)
         self.chosen.emit(name)
 
+    def allow(self, name: str, allowed: bool, reason: str = "") -> None:
+        self._buttons[name].allow(allowed, reason)
+
     def label(self, name: str, text: str) -> None:
         if self._buttons[name].text() != text:
             self._buttons[name].setText(text)

@@ -60,10 +60,10 @@ class Sheet(QWidget):
         return self._body
 
     def repeat_mode(self) -> None:
-        """A sheet that sends orders repeats the badge of the strip: PAPER or LIVE."""
+        """A sheet that sends orders repeats the badge of the strip."""
         strip = self.window().findChild(StatusStrip)
         badge = ModeBadge()
-        badge.show_mode(live=strip is not None and strip.badge.is_live)
+        badge.show_mode(strip.badge.mode if strip is not None else "paper")
         self._head_row.addWidget(badge, 0, Qt.AlignmentFlag.AlignTop)
 
     def add_buttons(self, *buttons: QWidget) -> QHBoxLayout:

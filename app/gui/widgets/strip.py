@@ -2,118 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from app.gui import formats
+from app.gui.models.accounts import ENVIRONMENTS, Standing
 from app.gui.models.risk import warning_text
 from app.gui.theme import theme
-from app.gui.widgets.basics import Button, Hairline, Icon, Text, repolish, row
-from app.messages.snapshots import AccountSnapshot, EmergencySnapshot, EngineSnapshot
+from app.gui.widgets.account_cells import AccountCell, AccountCells
+from app.gui.widgets.basics import Button, Hairline, Icon, row
+from app.gui.widgets.cells import Cell
+from app.messages.snapshots import EmergencySnapshot, EngineSnapshot
+from app.ports.accounts import Wire
 
-ACCOUNTS_SHOWN = 3
+SPARE = 8
 ROOMY = 900
 """Below this width, before zooming, the stop button has one word."""
 
 
-class Light(QWidget):
-    """Connected is a filled circle; anything else has a shape of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._icon: tuple[str, str] | None = None
-        self._color = "positive"
-        self.setFixedSize(QSize(14, 14))
-
-    def show_good(self, color: str = "positive") -> None:
-        self._icon, self._color = None, color
-        self.update()
-
-    def show_icon(self, name: str, color: str) -> None:
-        self._icon = (name, color)
-        self.update()
-
-    def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self._icon is not None:
-            painter.drawPixmap(0, 0, theme.pixmap(*self._icon, 14))
-        else:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.color(self._color))
-            painter.drawEllipse(3, 3, 8, 8)
-        painter.end()
-
-
-class Cell(QFrame):
-    """One fact of the strip: a light and words."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("cell")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, on=True)
-        self._layout: QHBoxLayout = row(self, 6, (12, 0, 12, 0))
-        self.light = Light()
-        self.words = Text("", "control")
-        self.more = Text("", "control", "tertiary")
-        for widget in (self.light, self.words, self.more):
-            self._layout.addWidget(widget)
-        self.more.hide()
-
-    def alarm(self, *, on: bool) -> None:
-        """The cell becomes a block that cannot be overlooked."""
-        name = "cell_critical" if on else "cell"
-        if self.objectName() != name:
-            self.setObjectName(name)
-            repolish(self)
-
-    def tell(self, words: str, more: str = "", *, spoken: str = "", tone: str = "primary") -> None:
-        alarmed = self.objectName() == "cell_critical"
-        self.words.show_text(words, "on_critical" if alarmed else tone)
-        self.more.show_text(more, "on_critical" if alarmed else "tertiary")
-        self.more.setVisible(bool(more))
-        self.setAccessibleName(spoken or f"{words} {more}".strip())
-        self.setToolTip(spoken)
-
-
 class ModeBadge(QWidget):
-    """PAPER or LIVE, unmistakably."""
+    """PAPER, TESTNET or LIVE, unmistakably."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._live = False
+        self._mode = "paper"
         theme.changed.connect(self._resize)
         self._resize()
 
-    def show_mode(self, *, live: bool) -> None:
-        self._live = live
-        self.setAccessibleName("LIVE: real money" if live else "PAPER: no real money")
+    def show_mode(self, mode: str) -> None:
+        """live, testnet or paper."""
+        self._mode = mode
+        self.setAccessibleName(f"{self.word}: {'' if self.is_live else 'no '}real money")
         self._resize()
         self.update()
 
     @property
+    def mode(self) -> str:
+        return self._mode
+
+    @property
     def is_live(self) -> bool:
-        return self._live
+        return self._mode == "live"
 
     @property
     def word(self) -> str:
-        return "LIVE" if self._live else "PAPER"
+        return ENVIRONMENTS[self._mode]
 
     def _resize(self) -> None:
-        self.setFixedSize(62 if self._live else 68, theme.metric("size.button_small"))
+        self.setFixedSize(theme.advance(self.word, "badge") + 26, theme.metric("size.button_small"))
 
     def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen if self._live else theme.pen("paper"))
-        painter.setBrush(theme.color("live_fill" if self._live else "paper_bg"))
+        painter.setPen(Qt.PenStyle.NoPen if self.is_live else theme.pen("paper"))
+        painter.setBrush(theme.color("live_fill" if self.is_live else "paper_bg"))
         radius = theme.metric("radius.tag")
         painter.drawRoundedRect(self.rect().adjusted(1, 1, -1, -1), radius, radius)
         painter.setFont(theme.font("badge"))
-        painter.setPen(theme.color("text_on_live" if self._live else "paper"))
+        painter.setPen(theme.color("text_on_live" if self.is_live else "paper"))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.word)
         painter.end()
 
@@ -147,6 +97,8 @@ class StatusStrip(QFrame):
     resume_wanted = Signal()
     emergency_wanted = Signal()
     close_all_wanted = Signal()
+    accounts_wanted = Signal(str)
+    """An account that was chosen; empty where their count was."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -155,8 +107,8 @@ class StatusStrip(QFrame):
         layout = row(self, 0, (10, 0, 12, 0))
         self.badge = ModeBadge()
         self.engine = Cell()
-        self.accounts = [Cell() for _ in range(ACCOUNTS_SHOWN)]
-        self.folded = Cell()
+        self._accounts = AccountCells()
+        self._accounts.chosen.connect(self.accounts_wanted)
         self.webhook = Cell()
         self.webhook.light.hide()
         self._webhook_icon = Icon("radio", "positive", 15)
@@ -175,7 +127,7 @@ class StatusStrip(QFrame):
         layout.addWidget(self.badge)
         layout.addSpacing(12)
         layout.addWidget(Hairline(vertical=True))
-        for cell in (self.engine, *self.accounts, self.folded, self.webhook):
+        for cell in (self.engine, self._accounts, self.webhook):
             layout.addWidget(cell)
         layout.addStretch(1)
         layout.addWidget(self.finder)
@@ -203,6 +155,30 @@ class StatusStrip(QFrame):
     def _shorten(self) -> None:
         self.stop.show_as("Emergency stop" if self.width() >= theme.scaled(ROOMY) else "Stop", "octagon-x")
         self.stop.setAccessibleName("Emergency stop")
+        self._fit_accounts()
+
+    def _fit_accounts(self) -> None:
+        """They get the room that the rest leaves."""
+        layout = self.layout()
+        if layout is None:
+            return
+        margins = layout.contentsMargins()
+        taken = margins.left() + margins.right() + SPARE
+        for place in range(layout.count()):
+            item = layout.itemAt(place)
+            if item is not None and item.widget() is not self._accounts:
+                taken += item.sizeHint().width()
+        self._accounts.fit(self.width() - taken)
+
+    @property
+    def accounts(self) -> list[AccountCell]:
+        """Their cells, whether seen or not."""
+        return self._accounts.cells
+
+    @property
+    def folded(self) -> AccountCell:
+        """The count of those that there is no room for."""
+        return self._accounts.folded
 
     def _toggle(self) -> None:
         (self.resume_wanted if self._paused else self.pause_wanted).emit()
@@ -220,11 +196,15 @@ class StatusStrip(QFrame):
         self.pause.setVisible(not critical)
         self.stop.allow(pending is None, pending or "")
 
+    def show_accounts(
+        self, engine: EngineSnapshot, mode: str, standings: Mapping[str, Standing], wires: Mapping[str, Wire]
+    ) -> None:
+        self.badge.show_mode(mode)
+        self._accounts.show_accounts(engine.accounts, standings, wires)
+        self._fit_accounts()
+
     def show_state(self, engine: EngineSnapshot, now: datetime, *, pending: str | None, wide: bool) -> None:
-        live = any(account.environment == "live" for account in engine.accounts)
-        self.badge.show_mode(live=live)
         self._show_engine(engine, pending, now)
-        self._show_accounts(engine.accounts, now)
         self._show_webhook(engine, now, wide=wide)
         self._paused = engine.state == "paused"
         self.pause.show_as(*(("Resume", "play") if self._paused else ("Pause", "pause")))
@@ -267,19 +247,6 @@ class StatusStrip(QFrame):
         self.engine.light.show_icon("octagon-x", "text_on_critical")
         self.engine.tell("EMERGENCY STOP", since, spoken=f"Emergency stop since {since}. {why}".strip())
 
-    def _show_accounts(self, accounts: tuple[AccountSnapshot, ...], now: datetime) -> None:
-        ordered = sorted(accounts, key=lambda account: not (account.stale or not account.connected))
-        shown = sorted(ordered[:ACCOUNTS_SHOWN], key=accounts.index)
-        for cell, account in zip(self.accounts, shown, strict=False):
-            _show_account(cell, account, now)
-            cell.show()
-        for cell in self.accounts[len(shown) :]:
-            cell.hide()
-        rest = len(accounts) - len(shown)
-        self.folded.setVisible(rest > 0)
-        self.folded.light.show_good()
-        self.folded.tell(f"+{rest}", spoken=f"{rest} more accounts, all connected")
-
     def _show_webhook(self, engine: EngineSnapshot, now: datetime, *, wide: bool) -> None:
         if engine.last_signal_at is None:
             self._webhook_icon.show_icon("radio", "text_tertiary")
@@ -288,17 +255,3 @@ class StatusStrip(QFrame):
         passed = formats.spoken_age(now - engine.last_signal_at)
         self._webhook_icon.show_icon("radio", "positive")
         self.webhook.tell(f"Last signal {passed} ago" if wide else passed, spoken=f"Last signal {passed} ago")
-
-
-def _show_account(cell: Cell, account: AccountSnapshot, now: datetime) -> None:
-    if not account.stale and account.connected:
-        cell.light.show_good()
-        cell.tell(account.id, spoken=f"{account.id}, connected")
-        return
-    since = formats.spoken_age(now - account.stale_since) if account.stale_since else ""
-    if account.connected:
-        cell.light.show_icon("triangle-alert", "warning")
-        cell.tell(account.id, f"stale {since}".strip(), spoken=f"{account.id}, stale {since}. {account.reason or ''}")
-    else:
-        cell.light.show_icon("unplug", "critical")
-        cell.tell(account.id, f"away {since}".strip(), spoken=f"{account.id}, not connected. {account.reason or ''}")

@@ -18,7 +18,7 @@ PATIENCE_SEC = 30.0
 
 
 class FakeProcess:
-    """As a context: `url` is the venue, `control` takes what `control.py` knows. `prices` are markets with first prices.
+    """As a context: `url` is the venue, `control` takes what `control.py` knows. `prices` are by market.
 
     RuntimeError where it does not start.
     """
