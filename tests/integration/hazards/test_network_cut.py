@@ -1,15 +1,18 @@
-"""The venue is out of reach in the middle of a grid, fills happen meanwhile, and soon after its return the books agree."""
+"""The venue is out of reach in the middle of a grid, fills happen meanwhile, and soon after its return books agree."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from decimal import Decimal
 
 import pytest
 
+from app.base.errors import Retryable
 from app.domain.values import OrderRole
-from tests.support.trading import SOL, Trading, grid
+from tests.support.trading import Trading, grid
 from tests.support.tunnel import Tunnel
+from tests.support.venues.faults import FaultKind
 
 D = Decimal
 IS_LONG = os.environ.get("ZIGGURAT_LONG") == "1"
@@ -79,9 +82,7 @@ def books_are_equal(trading: Trading) -> bool:
 
 
 async def assert_equal_soon(trading: Trading) -> None:
-    back = trading.clock.monotonic()
     await trading.until(lambda: books_are_equal(trading), EQUAL_WITHIN_SEC)
-    print(f"equal after {trading.clock.monotonic() - back:.1f} s")
     assert trading.group.legs_filled == 3
     names = [order.client_order_id for order in trading.fake.ledger.orders.values()]
     assert len(names) == len(set(names))
@@ -95,6 +96,7 @@ async def test_fills_while_the_venue_is_down_are_booked_within_five_seconds_of_i
         port = port_of(trading.fake.url)
         await trading.fake.stop()
         await moved_while_away(trading)
+        await trading.until(lambda: bool(trading.seen("account.breaker_opened")))
         await trading.fake.start(port)
         await assert_equal_soon(trading)
 
@@ -121,7 +123,38 @@ async def test_an_order_sent_into_the_silence_is_neither_doubled_nor_lost() -> N
         trading.tunnel.mend(forgets=True)
         await trading.until(lambda: not trading.groups() and not trading.held() and not trading.resting(), 15.0)
         assert trading.last.id == group
-        sold = sum(
-            (order.filled for order in trading.fake.ledger.orders.values() if order.side == "sell"), start=D(0)
-        )
+        sold = sum((order.filled for order in trading.fake.ledger.orders.values() if order.side == "sell"), start=D(0))
         assert sold == 2
+
+
+@pytest.mark.expects_log_warnings
+async def test_a_reading_that_fails_upon_the_return_is_tried_again_soon() -> None:
+    async with Trading(GRID) as trading:
+        await trading.enter()
+        trading.fake.faults.arm(FaultKind.ERROR_BEFORE, "/positionRisk", method="GET", times=2)
+        trading.fake.streams.cut_user_streams()
+        await trading.until(lambda: bool(trading.seen("account.stale")) and not trading.fake.faults.armed)
+        await trading.until(lambda: trading.engine.state.accounts["perp"].ready)
+
+
+@pytest.mark.expects_log_warnings
+async def test_a_look_at_the_orders_that_fails_upon_the_return_is_repeated_soon() -> None:
+    async with Trading(GRID) as trading:
+        await trading.enter()
+        trading.fake.faults.is_silent = True
+        trading.fake.faults.arm(FaultKind.ERROR_BEFORE, "/openAlgoOrders", method="GET", times=3)
+        trading.fake.streams.cut_user_streams()
+        await trading.until(lambda: not trading.fake.faults.armed)
+        trading.price("195.9")
+        await trading.until(lambda: trading.group.legs_filled == 2, 4.5)
+
+
+@pytest.mark.expects_log_warnings
+async def test_once_a_request_was_lost_no_other_goes_over_a_connection_from_before() -> None:
+    async with Tunnelled(GRID) as trading:
+        await asyncio.gather(*(trading.venue.server_time() for _ in range(6)))
+        trading.tunnel.cut()
+        with pytest.raises(Retryable):
+            await trading.venue.server_time()
+        trading.tunnel.mend(forgets=True)
+        assert (await trading.venue.server_time()).tzinfo is not None

@@ -9,10 +9,11 @@ import pytest
 
 from app.base.clock import LoopClock, system_clock
 from app.domain.values import CloseReason, OrderRole, Side
-from app.exchange.ccxt import poller
+from app.engine import recovery
+from app.exchange.ccxt import poller, venue
 from app.messages.records import EventRecord, SignalOutcome
 from app.messages.reports import FillKind
-from tests.support.trading import LINK, SOL, Trading, grid
+from tests.support.trading import ACCOUNT, LINK, SOL, Trading, grid
 from tests.support.venues.faults import FaultKind
 
 D = Decimal
@@ -166,3 +167,45 @@ async def test_h39_a_position_closed_in_part_by_hand_shrinks_here_with_its_exits
         trading.fake.book.act(lambda: core.close_by_hand(SOL, D(2), trading.clock.now()))
         await trading.until(lambda: trading.group.open_quantity == 3)
         await trading.until(lambda: [order.quantity for order in trading.resting()] == [3, 3])
+
+
+async def test_h33_without_a_private_stream_entries_wait_and_fills_are_found_by_asking(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(venue, "UP_WITHIN_SEC", 0.2)
+    monkeypatch.setattr(poller, "FAST_SEC", 0.2)
+    async with Trading(RESTING) as trading:
+        await trading.enter()
+        trading.fake.faults.arm(FaultKind.REFUSE, "/listenKey", method="POST", times=None, code=-1000, message="x")
+        await trading.restart(ready=False)
+        await trading.until(lambda: trading.engine.state.recovered)
+        assert trading.engine.state.accounts[ACCOUNT].reconciled
+        record = await trading.signal(symbol="LINKUSDT.P", price="20")
+        assert (record.outcome, record.reason) == (SignalOutcome.QUEUED, "account_stale")
+        trading.price("190")
+        await trading.until(lambda: trading.group.legs_filled == 2)
+        await trading.until(lambda: sum(order.quantity for order in trading.stops()) == trading.held())
+        trading.fake.faults.clear()
+        await trading.until(lambda: trading.held(LINK) == 25, 5)
+
+
+@pytest.mark.expects_log_warnings
+async def test_h36_a_reading_that_breaks_in_a_way_nobody_foresaw_is_told_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recovery, "UNREACHABLE_RETRY_SEC", 0.1)
+    async with Trading() as trading:
+        await trading.enter()
+        read = trading.venue.fetch_positions
+        answers = iter([OverflowError("date value out of range")])
+
+        async def breaks_once() -> object:
+            for error in answers:
+                raise error
+            return await read()
+
+        monkeypatch.setattr(trading.venue, "fetch_positions", breaks_once)
+        await trading.reconcile()
+        await trading.until(lambda: bool(trading.seen("account.stale")))
+        assert trading.seen("account.stale")[-1].data["detail"] == "reading the account broke: OverflowError"
+        await trading.until(lambda: trading.engine.state.accounts[ACCOUNT].ready)
