@@ -18,6 +18,7 @@ MASK = "••••"
 _SECRET_NAMES = re.compile(r"secret|token|password|passphrase|signature|authorization|api_?key", re.IGNORECASE)
 _SECRET_TEXTS = re.compile(
     r"zgt_[A-Za-z0-9_-]{16,}|(?<=tradingview/)[A-Za-z0-9_-]{20,}|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}"
+    r"|(?<=signature=)[A-Za-z0-9._~+/%-]{8,}"
 )
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -60,7 +61,8 @@ def set_up(level: str, directory: Path | None, keep_days: int = 30) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         handlers.append(_file(directory / "ziggurat.log", shared, keep_days))
     logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
-    for chatty in ("alembic", "uvicorn"):
+    # At debug ccxt and aiohttp tell every request with its key and its signature.
+    for chatty in ("alembic", "uvicorn", "ccxt", "aiohttp"):
         logging.getLogger(chatty).setLevel("WARNING")
 
 

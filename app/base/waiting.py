@@ -1,10 +1,10 @@
-"""Waiting with a bound, by the injected clock."""
+"""Waiting with a bound, by the injected clock, and for several at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
 
 from app.base.clock import Clock
 
@@ -32,3 +32,13 @@ async def within(clock: Clock, seconds: float, awaitable: Awaitable[T]) -> T:
         raise
     finally:
         timer.cancel()
+
+
+async def together(*works: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Their results, in place. The first that fails ends the others and is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work) for work in works]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]

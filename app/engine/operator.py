@@ -69,7 +69,7 @@ def connection_changed(turn: Turn, report: ConnectionReport) -> None:
     """After a gap in the private stream the account is read again before it is trusted."""
     account = turn.state.accounts[report.account]
     if report.connected:
-        account.connected = True
+        account.connected, account.reconciled = True, False
         turn.effect(Reconcile(report.account, 0))
         return
     account.connected, account.reconciled = False, False

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ import structlog
 from app.base.clock import Clock
 from app.base.errors import AppError, OperatorActionNeeded
 from app.base.ids import IdFactory
-from app.base.waiting import within
+from app.base.waiting import together, within
 from app.domain.client_order_id import Namespace
 from app.domain.order import Order, OrderStatus
 from app.engine.inbox import AccountRead, AccountUnreachable, DiskAnswered, MarketLoaded, Recovered
@@ -30,6 +31,8 @@ from app.ports.venue import Venue
 
 log = structlog.get_logger("system")
 READ_TIMEOUT_SEC = 30.0
+HISTORY_TIMEOUT_SEC = 300.0
+"""After a long absence many pages are read, within the venue's limits; each request has a bound of its own."""
 UNREACHABLE_RETRY_SEC = 5.0
 REFUSED_RETRY_SEC = 60.0
 """After a refusal that a person must mend: a wrong key stays wrong."""
@@ -51,6 +54,8 @@ class Recovery:
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._of_account: dict[str, set[asyncio.Task[Any]]] = defaultdict(set)
+        self._coming: set[str] = set()
+        """Accounts that are being connected."""
         self._due: dict[str, float] = {}
         self._stopped = False
 
@@ -130,15 +135,21 @@ class Recovery:
 
     async def _bring_up(self, account: str, deliver: Callable[[VenueReport], None]) -> None:
         venue = self._venues[account]
+        self._coming.add(account)
         try:
             await within(self._clock, READ_TIMEOUT_SEC, venue.connect(deliver))
-        except (AppError, TimeoutError) as error:
-            self._post(AccountUnreachable(account, str(error) or "no answer"))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the account is tried again and the others go on
+            self._coming.discard(account)
+            self._post(AccountUnreachable(account, _told(error, "connecting")))
             pause = REFUSED_RETRY_SEC if isinstance(error, OperatorActionNeeded) else UNREACHABLE_RETRY_SEC
             self._spawn(self._connect_again(account, deliver, pause), account)
             return
-        self._state.accounts[account].capabilities = venue.capabilities
-        await self._load_markets(account)
+        known = self._state.accounts[account]
+        known.capabilities, known.connected = venue.capabilities, venue.health().connected
+        try:
+            await self._load_markets(account)
+        finally:
+            self._coming.discard(account)
         await self._read(account)
 
     async def _connect_again(self, account: str, deliver: Callable[[VenueReport], None], pause: float) -> None:
@@ -155,20 +166,27 @@ class Recovery:
         for entry in self._state.queue.values():
             if entry.identity.account == account:
                 wanted.setdefault(entry.identity.symbol, entry.entry_price)
-        for symbol, hint in wanted.items():
-            try:
-                report = await self._venues[account].load_market(symbol, hint)
-            except AppError as error:
-                log.info("market rules could not be fetched", symbol=symbol, error=str(error))
-                continue
+        await together(*(self._load_market(account, symbol, hint) for symbol, hint in wanted.items()))
+
+    async def _load_market(self, account: str, symbol: str, hint: Decimal | None) -> None:
+        try:
+            report = await self._venues[account].load_market(symbol, hint)
+        except AppError as error:
+            log.info("market rules could not be fetched", symbol=symbol, error=str(error))
+        else:
             self._post(MarketLoaded(account, symbol, report))
 
     # ------------------------------------------------------------------ reading
 
     def read_soon(self, account: str, delay: float) -> None:
-        """Read an account after `delay` seconds; an earlier wish that still waits is enough."""
+        """Read an account after `delay` seconds; an earlier wish that still waits is enough.
+
+        One that is being connected is read at the end of that.
+        """
         due = self._clock.monotonic() + delay
-        if account not in self._venues or (account in self._due and self._due[account] <= due):
+        if account not in self._venues or account in self._coming:
+            return
+        if account in self._due and self._due[account] <= due:
             return
         self._due[account] = due
         self._spawn(self._read_later(account, delay, due), account)
@@ -188,16 +206,16 @@ class Recovery:
     async def _read(self, account: str) -> None:
         async with self._locks[account]:
             try:
-                self._post(await within(self._clock, READ_TIMEOUT_SEC, self._fetch(account)))
-            except (AppError, TimeoutError) as error:
-                self._post(AccountUnreachable(account, str(error) or "no answer"))
+                self._post(await within(self._clock, HISTORY_TIMEOUT_SEC, self._fetch(account)))
+            except Exception as error:  # noqa: BLE001 - readings must never end
+                self._post(AccountUnreachable(account, _told(error, "reading the account")))
                 self.read_soon(account, UNREACHABLE_RETRY_SEC)
 
     async def _fetch(self, account: str) -> AccountRead:
         venue = self._venues[account]
         started_at, activity = self._clock.now(), self._state.accounts[account].activity
         since = self._since(account, started_at)
-        open_orders, positions, balances, fills, funding = await asyncio.gather(
+        open_orders, positions, balances, fills, funding = await together(
             venue.fetch_open_orders(),
             venue.fetch_positions(),
             venue.fetch_balances(),
@@ -217,7 +235,8 @@ class Recovery:
 
     def _since(self, account: str, now: datetime) -> datetime:
         mark = self._state.facts.get(watermark_fact(account))
-        return datetime.fromisoformat(mark) - OVERLAP if mark else now - FIRST_WINDOW
+        known = datetime.fromisoformat(mark) - OVERLAP if mark else now - FIRST_WINDOW
+        return min(known, now - OVERLAP)  # the clock may have been ahead when the mark was set
 
     async def read_all_now(
         self, subscribe: Callable[[Callable[[EventRecord], None]], Callable[[], None]]
@@ -319,3 +338,11 @@ def _finding(event: EventRecord) -> Finding:
         at=event.at,
         group_id=event.group_id,
     )
+
+
+def _told(error: Exception, doing: str) -> str:
+    """What a person is told of it. What nobody foresaw is kept in the log, and must not end the readings."""
+    if isinstance(error, AppError | TimeoutError):
+        return str(error) or "no answer"
+    log.error("an account's reading broke", doing=doing, exc_info=error)
+    return f"{doing} broke: {type(error).__name__}"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from app.base.clock import Clock
-from app.base.errors import AppError, OperatorActionNeeded, Retryable
+from app.base.errors import AppError, OperatorActionNeeded
 from app.domain.market import Quote
 from app.domain.order import OrderStatus
 from app.domain.values import ZERO, OrderType, PositionMode, TimeInForce
@@ -108,22 +109,27 @@ class CcxtVenue:
             self._reader.markets_were_loaded()
             self._mode = await self._position_mode()
             self._streams.start(follow_own=self._dialect.has_private_stream)
-            if self._dialect.has_private_stream:
-                async with asyncio.timeout(UP_WITHIN_SEC):
-                    await self._came_up.wait()
-            else:
-                self._went_up()
             self._poller.start()
+            await self._until_up()
             self._warming = asyncio.get_running_loop().create_task(self._session.keep_warm())
         except RequestFailed as failed:
             await self.close()
             raise read_error(failed.failure, self._dialect.codes) from failed
-        except TimeoutError:
-            await self.close()
-            raise Retryable("the exchange's private stream does not come up") from None
         except AppError:
             await self.close()
             raise
+
+    async def _until_up(self) -> None:
+        """Wait for the private stream a while. Without it exits are looked after by polling; entries wait for it."""
+        if not self._dialect.has_private_stream:
+            self._went_up()
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(UP_WITHIN_SEC):
+                await self._came_up.wait()
+        if self._up_since is None:
+            reason = "the exchange's private stream does not come up"
+            self._tell(ConnectionReport(self._account, False, self._clock.now(), reason))
 
     async def _position_mode(self) -> PositionMode:
         if not self._dialect.is_linear or not self._session.exchange.has.get("fetchPositionMode"):
@@ -188,12 +194,12 @@ class CcxtVenue:
         if price is not None:
             self._tell(price)
 
-    async def _ask_prices(self, symbols: frozenset[str]) -> bool:
+    async def _ask_prices(self, symbols: frozenset[str]) -> frozenset[str]:
         before = dict(self._known.quotes)
         prices = await self._reader.prices(symbols)
         for price in prices:
             self._tell(price)
-        return any(_has_moved(before.get(price.symbol), price.quote) for price in prices)
+        return frozenset(price.symbol for price in prices if _has_moved(before.get(price.symbol), price.quote))
 
     def _take_order(self, order: Raw) -> None:
         report = self._known.owned(mapping.order_report(order, self._account, self._clock.now()))

@@ -58,7 +58,7 @@ def read(state: EngineState, minute: int, *symbols: str) -> None:
 
 def test_a_mass_difference_holds_entries_until_a_read_finds_everything_again() -> None:
     state = EngineState(parse_config({}))
-    state.accounts["paper"] = AccountState("paper", CAN)
+    state.accounts["paper"] = AccountState("paper", CAN, connected=True)
     for number, symbol in enumerate(SYMBOLS, start=1):
         one = group(number, symbol)
         state.groups[one.id] = one
