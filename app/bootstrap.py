@@ -21,7 +21,7 @@ import structlog
 
 from app import __version__
 from app.accounts.engines import RestingEngine, RunningEngine
-from app.accounts.keys import AccountVault, Keys
+from app.accounts.keys import AccountVault, Keys, fingerprint
 from app.accounts.office import AccountOffice
 from app.accounts.venues import VenueMaker, exchange_urls, is_loopback
 from app.api.server import Listeners, build_listeners
@@ -171,7 +171,8 @@ async def administer(settings: Settings) -> AsyncIterator[Administration]:
             tokens = SqliteTokens(database.writer, clock, secrets.token_urlsafe)
             await tokens.load()
             vault = await asyncio.to_thread(open_vault, settings.data_dir, settings.environ, _passphrase_asker())
-            engine = await RestingEngine.load(settings.config, database.store, clock, RandomIds())
+            prints = _key_prints(await _account_keys(vault, settings.config))
+            engine = await RestingEngine.load(settings.config, database.store, clock, RandomIds(), prints)
             board = PriceBoard(clock, RuleBook())
             maker = VenueMaker(clock, board, database.paper, exchange_urls(settings.environ), settings.data_dir)
             office = AccountOffice(engine, AccountVault(vault), maker, settings.file.keep)
@@ -191,6 +192,10 @@ async def _account_keys(vault: SecretStore, config: Config) -> dict[str, Keys]:
     real = [account.id for account in config.accounts if account.venue != "paper"]
     read = {account_id: await asyncio.to_thread(AccountVault(vault).read, account_id) for account_id in real}
     return {account_id: keys for account_id, keys in read.items() if keys is not None}
+
+
+def _key_prints(keys: Mapping[str, Keys]) -> dict[str, str]:
+    return {account_id: fingerprint(given) for account_id, given in keys.items()}
 
 
 def _real_market(settings: Settings, clock: LoopClock, queries: Queries) -> RealMarket:
@@ -268,6 +273,7 @@ class Application:
             random.SystemRandom().random,
             read_recorded,
             metrics,
+            key_prints=_key_prints(account_keys),
         )
         self.accounts = AccountOffice(RunningEngine(self.engine), AccountVault(vault), self._maker, settings.file.keep)
         self._listeners = build_listeners(
@@ -345,6 +351,7 @@ class Application:
         self._sample_equity()
         gc.collect()
         gc.freeze()  # what was loaded at start is never garbage: full collections over it would stop the loop
+        gc.set_threshold(20_000, 20, 100)  # a signal makes thousands of objects, which are gone before they are counted
         log.info("started", api_port=ports[0], webhook_port=ports[1], vault=self._vault.kind)
         return ports
 
