@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 
 from app.base.config import Config
@@ -26,6 +27,77 @@ class WorstCase:
     @property
     def total(self) -> Decimal:
         return self.groups * self.pyramids * self.capital * self.leverage
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an account is armed for. `limits` by name, `keys` the fingerprint of the keys."""
+
+    venue: str
+    market_type: str
+    environment: str
+    allowed_symbols: tuple[str, ...]
+    limits: Mapping[str, Decimal]
+    without_stop: bool
+    keys: str
+
+    def to_json(self, at: str) -> str:
+        """With the moment of arming."""
+        limits = {name: f"{most:f}" for name, most in self.limits.items()}
+        return json.dumps({**asdict(self), "limits": limits, "at": at})
+
+    @classmethod
+    def from_json(cls, text: str) -> Terms | None:
+        """None where `text` is not what `to_json` wrote."""
+        try:
+            kept = json.loads(text)
+            return cls(
+                venue=kept["venue"],
+                market_type=kept["market_type"],
+                environment=kept["environment"],
+                allowed_symbols=tuple(kept["allowed_symbols"]),
+                limits={name: Decimal(kept["limits"][name]) for name in LIMITS},
+                without_stop=kept["without_stop"],
+                keys=kept["keys"],
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+            return None
+
+
+def terms_of(config: Config, account: AccountConfig, keys: str) -> Terms:
+    """Of an account from which nothing is `missing`."""
+    limits = {name: getattr(config.risk, name) for name in LIMITS}
+    return Terms(
+        venue=account.venue,
+        market_type=account.market_type,
+        environment=account.environment,
+        allowed_symbols=account.allowed_symbols or (),
+        limits={name: most for name, most in limits.items() if most is not None},
+        without_stop=trades_without_stop(config, account),
+        keys=keys,
+    )
+
+
+def wider(armed: Terms, now: Terms) -> list[str]:
+    """By what an account could do more than was armed, or is another one, in words; what is narrower is no matter."""
+    changed = [
+        f"it is another account now: {name.replace('_', ' ')} {before} became {after}"
+        for name in ("venue", "market_type", "environment")
+        if (before := getattr(armed, name)) != (after := getattr(now, name))
+    ]
+    raised = [
+        f"risk.{name} was raised from {armed.limits[name]:f} to {most:f}"
+        for name, most in now.limits.items()
+        if most > armed.limits[name]
+    ]
+    added = sorted(set(now.allowed_symbols) - set(armed.allowed_symbols))
+    if added:
+        raised.append(f"{', '.join(added)} may be entered too")
+    if now.without_stop and not armed.without_stop:
+        raised.append("a grid of it has no stop any more")
+    if now.keys != armed.keys:
+        raised.append("its keys are others")
+    return [*changed, *raised]
 
 
 def missing(config: Config, account: AccountConfig) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -68,6 +69,10 @@ class Order:
     `leg` and `pyramid` are None for an order of a whole group (or pyramid). `number` counts the orders of one place and
     stands in the client order id; `attempt` counts tries of the same wish. `filled_value` is Σ price × quantity of the
     booked fills. `seen_filled` is the largest cumulative quantity the venue ever told, booked or not.
+
+    `look_ups` counts, by status: look-ups that the venue answered (unknown, or a cancel of what it does not know),
+    sends that never left (pending), amendments that never left (resting). `retry_at` is when the next of them is due;
+    on a resting order whose amendment was refused, when that was; on one that is over, when its wish is tried again.
     """
 
     client_order_id: str
@@ -118,9 +123,28 @@ class Order:
         return self.amend_quantity is not None
 
     @property
+    def waits_to_be_sent(self) -> bool:
+        """It never left, and goes again at `retry_at`."""
+        return self.status is OrderStatus.PENDING and self.retry_at is not None
+
+    @property
+    def is_present(self) -> bool:
+        """Live, and not held up before it left: one on its way for the first time counts until its outcome is known."""
+        is_held_up = self.status in {OrderStatus.PENDING, OrderStatus.SUBMITTED} and self.look_ups > 0
+        return self.is_live and not is_held_up
+
+    @property
     def average(self) -> Decimal | None:
         return self.filled_value / self.filled if self.filled else None
 
     def moved(self, status: OrderStatus, at: datetime, reason: str | None = None) -> Order:
         """The order in another status; the caller has asked `may_become`."""
         return replace(self, status=status, updated_at=at, reason=reason if reason is not None else self.reason)
+
+    def without_amendment(self) -> Order:
+        return replace(self, amend_price=None, amend_quantity=None)
+
+
+def has_stop(orders: Iterable[Order]) -> bool:
+    """Whether a stop among a group's orders protects it, or is about to."""
+    return any(order.role is OrderRole.STOP_LOSS and order.is_present for order in orders)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from app.base.clock import iso
 from app.base.config import Config
-from app.domain.arming import missing, trades_without_stop
+from app.domain.arming import Terms, missing, terms_of, trades_without_stop, wider
 from app.engine.closing import end_entries
 from app.engine.state import EngineState
 from app.engine.turn import Turn
-from app.messages.commands import ArmAccount, CommandResult, DisarmAccount
+from app.messages.commands import ArmAccount, ChangeKeys, CommandResult, DisarmAccount
 from app.ports.engine import CommandRefused
 
 NO_STOP = "none"
 """What is typed where a grid of the account has no stop."""
 
 
+_PREFIX = "armed/"
+
+
 def armed_fact(account: str) -> str:
-    return f"armed/{account}"
+    """What was armed, as the JSON of its `Terms`; empty where it is not."""
+    return _PREFIX + account
 
 
 def is_live(config: Config, account_id: str) -> bool:
@@ -27,11 +33,20 @@ def is_live(config: Config, account_id: str) -> bool:
 
 def armed_in(state: EngineState, account_id: str) -> bool | None:
     """None where the account needs no arming."""
-    return bool(state.facts.get(armed_fact(account_id))) if is_live(state.config, account_id) else None
+    if not is_live(state.config, account_id):
+        return None
+    return _is_armed(state.config, account_id, state.facts.get(armed_fact(account_id)), state.key_prints)
 
 
 def may_enter(turn: Turn, account_id: str) -> bool:
-    return not is_live(turn.config, account_id) or turn.fact(armed_fact(account_id)) is not None
+    if not is_live(turn.config, account_id):
+        return True
+    return _is_armed(turn.config, account_id, turn.fact(armed_fact(account_id)), turn.state.key_prints)
+
+
+def _is_armed(config: Config, account_id: str, fact: str | None, key_prints: Mapping[str, str]) -> bool:
+    """Armed, and still for what was armed: the configuration may have been edited on disk."""
+    return bool(fact) and _no_longer(config, account_id, fact or "", key_prints) is None
 
 
 def arm(turn: Turn, command: ArmAccount) -> CommandResult:
@@ -47,7 +62,8 @@ def arm(turn: Turn, command: ArmAccount) -> CommandResult:
         raise CommandRefused("not_ready", f"to arm {account.id}, set {', '.join(lacking)}")
     if trades_without_stop(turn.config, account) and command.typed_stop != NO_STOP:
         raise CommandRefused("stop_not_set", f"a grid of {account.id} has no stop; set one, or type {NO_STOP}")
-    turn.facts.put(armed_fact(account.id), iso(turn.now))
+    terms = terms_of(turn.config, account, turn.state.key_prints.get(account.id, ""))
+    turn.facts.put(armed_fact(account.id), terms.to_json(iso(turn.now)))
     turn.emit("account.armed", account=account.id)
     turn.wants_promotion = True
     return CommandResult(f"{account.id} trades live from now on")
@@ -61,28 +77,44 @@ def disarm(turn: Turn, command: DisarmAccount) -> CommandResult:
     return CommandResult(f"{command.account} takes no entries any more; open groups are still managed to their exit")
 
 
+def change_keys(turn: Turn, command: ChangeKeys) -> CommandResult:
+    """Other keys may be of another account, on which the open groups have no position."""
+    account = command.account
+    if not command.same_account and any(group.account == account for group in turn.open_groups()):
+        raise CommandRefused(
+            "account_in_use",
+            f"groups are open on {account}: close them first; or, if the new keys are of the same account at the "
+            "exchange, give them on the command line with --same-account",
+        )
+    turn.state.key_prints[account] = command.key_print
+    if turn.fact(armed_fact(account)) is not None:
+        _disarm(turn, account, "its keys were changed")
+    return CommandResult(f"{account} is reached with other keys from now on")
+
+
 def follow_config(turn: Turn) -> None:
-    """An armed account whose settings are no longer complete, or that is another's now, is disarmed."""
-    for account_id in [account.id for account in turn.state.config.accounts if turn.fact(armed_fact(account.id))]:
-        reason = _no_longer(turn, account_id)
+    """Disarm what may do more than was armed, or is another's now: at the start, and with every configuration."""
+    names = [name for name in {**turn.facts.base, **turn.facts.changes} if name.startswith(_PREFIX)]
+    for account_id in [name.removeprefix(_PREFIX) for name in names]:
+        fact = turn.fact(armed_fact(account_id))
+        reason = None if fact is None else _no_longer(turn.config, account_id, fact, turn.state.key_prints)
         if reason is not None:
             _disarm(turn, account_id, reason)
             turn.alert("warning", f"{account_id} was disarmed: {reason}", account=account_id)
 
 
-def _no_longer(turn: Turn, account_id: str) -> str | None:
-    """Why the new settings do not let the account stay armed."""
-    before, after = turn.state.config.account(account_id), turn.config.account(account_id)
-    if before is None or after is None:
+def _no_longer(config: Config, account_id: str, fact: str, key_prints: Mapping[str, str]) -> str | None:
+    """Why what was armed is not what would trade now."""
+    account = config.account(account_id)
+    if account is None:
         return "the account was removed"
-    if (before.venue, before.market_type, before.environment) != (after.venue, after.market_type, after.environment):
-        return "it is another account now"
-    lacking = missing(turn.config, after)
+    lacking = missing(config, account)
     if lacking:
         return f"{', '.join(lacking)} must be set"
-    if trades_without_stop(turn.config, after) and not trades_without_stop(turn.state.config, before):
-        return "a grid of it has no stop any more"
-    return None
+    armed = Terms.from_json(fact)
+    if armed is None:
+        return "what was armed cannot be read"
+    return "; ".join(wider(armed, terms_of(config, account, key_prints.get(account_id, "")))) or None
 
 
 def _disarm(turn: Turn, account_id: str, reason: str) -> None:

@@ -12,7 +12,7 @@ from app.domain.client_order_id import OrderAddress
 from app.domain.difference import Amendment, Means, difference
 from app.domain.group import EntryState, Group, Leg, end_entry, write_off_dust
 from app.domain.offset import timer_may_start
-from app.domain.order import RESTING, Order, OrderStatus
+from app.domain.order import RESTING, Order, OrderStatus, has_stop
 from app.domain.stop_loss import current_stop, needs_stop, tightened_stop, with_price
 from app.domain.take_profit import leg_target
 from app.domain.values import CloseReason, OrderRole, OrderType, TimeInForce
@@ -162,7 +162,7 @@ def _decide_exit(turn: Turn, group: Group, terrain: Terrain) -> Group:
 
 def _watched_stop_hit(turn: Turn, group: Group, terrain: Terrain) -> bool:
     """Only where no stop rests at the venue: one that does triggers there."""
-    if any(order.role is OrderRole.STOP_LOSS for order in turn.live_orders(group.id)):
+    if has_stop(turn.live_orders(group.id)):
         return False
     return group.open_quantity > 0 and watched_stop_is_hit(group, terrain)
 
@@ -413,13 +413,10 @@ def _cancel(turn: Turn, order: Order) -> None:
         turn.put_order(replace(order.moved(OrderStatus.ABANDONED, turn.now, "no longer wanted"), retry_at=None))
         turn.touch(order.group_id)
         return
-    if order.status not in RESTING or order.is_amending:
+    if order.status not in RESTING or (order.is_amending and order.retry_at is None):
         return
-    turn.put_order(
-        replace(
-            order.moved(OrderStatus.PENDING_CANCEL, turn.now), retry_at=turn.now + timedelta(seconds=CANCEL_RETRY_SEC)
-        )
-    )
+    cancelled = order.without_amendment().moved(OrderStatus.PENDING_CANCEL, turn.now)
+    turn.put_order(replace(cancelled, retry_at=turn.now + timedelta(seconds=CANCEL_RETRY_SEC), look_ups=0))
     turn.effect(CancelOrder(order.account, order.client_order_id))
 
 
@@ -445,7 +442,7 @@ def _look_up_unknown(turn: Turn, group: Group) -> None:
         if turn.now < due:
             turn.wake(f"group/{group.id}", due)
             continue
-        turn.put_order(replace(order, look_ups=order.look_ups + 1))
+        turn.put_order(replace(order, look_ups=order.look_ups + 1, retry_at=None))
         turn.effect(LookUpOrder(order.account, order.client_order_id))
 
 
@@ -454,9 +451,9 @@ def next_look_up(order: Order) -> datetime:
     asked, since = order.look_ups, order.unknown_since
     if since is None:
         raise ValueError(f"{order.client_order_id} is not unknown")
-    if asked < len(LOOK_UP_DELAYS):
-        return since + timedelta(seconds=LOOK_UP_DELAYS[asked])
-    return since + timedelta(seconds=LOOK_UP_DELAYS[-1] + LOOK_UP_EVERY * (asked - len(LOOK_UP_DELAYS) + 1))
+    later = max(asked - len(LOOK_UP_DELAYS) + 1, 0) * LOOK_UP_EVERY
+    due = since + timedelta(seconds=LOOK_UP_DELAYS[min(asked, len(LOOK_UP_DELAYS) - 1)] + later)
+    return due if order.retry_at is None else max(due, order.retry_at)
 
 
 # ---------------------------------------------------------------------------------------------- protection
@@ -468,7 +465,7 @@ def _guard_protection(turn: Turn, group: Group, terrain: Terrain) -> None:
         if group.unprotected_since is not None:
             turn.keep_group(replace(group, unprotected_since=None))
         return
-    if _has_stop(turn, group):
+    if has_stop(turn.live_orders(group.id)):
         if group.unprotected_since is not None:
             turn.keep_group(replace(group, unprotected_since=None))
             turn.emit("protection.restored", group=group)
@@ -478,11 +475,6 @@ def _guard_protection(turn: Turn, group: Group, terrain: Terrain) -> None:
         turn.keep_group(group)
         turn.emit("protection.missing", group=group)
     _when_grace_is_over(turn, group)
-
-
-def _has_stop(turn: Turn, group: Group) -> bool:
-    """An order on its way counts as present until its outcome is known."""
-    return any(order.role is OrderRole.STOP_LOSS for order in turn.live_orders(group.id))
 
 
 def _when_grace_is_over(turn: Turn, group: Group) -> None:

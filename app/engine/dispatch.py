@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.domain.market import MarketRules, Quote
-from app.domain.order import Order, OrderStatus
+from app.domain.order import RESTING, Order, OrderStatus
 from app.domain.signal import Signal
 from app.domain.values import HUNDRED, MarketType, OrderRole, OrderType
 from app.engine import (
@@ -16,6 +16,7 @@ from app.engine import (
     close_all,
     emergency,
     groups,
+    holds,
     offsetting,
     operator,
     placing,
@@ -45,6 +46,7 @@ from app.engine.inbox import (
 from app.engine.state import Balance, Market
 from app.engine.turn import Turn
 from app.messages.commands import (
+    AcceptDifference,
     AcceptSignal,
     AcknowledgeAlert,
     AddFunds,
@@ -52,6 +54,7 @@ from app.messages.commands import (
     ArmAccount,
     BlockGroup,
     CancelEntries,
+    ChangeKeys,
     CloseAll,
     CloseGroup,
     DisarmAccount,
@@ -70,6 +73,7 @@ from app.messages.commands import (
     RunOffset,
     SampleEquity,
     SetTakeProfitMode,
+    SettleForeign,
     SkipOffset,
 )
 from app.messages.effects import LookUpOrder, SubmitOrders
@@ -111,7 +115,7 @@ class Dispatcher:
             Promote: self._with_payloads(queueing.promote_by_hand),
             Force: self._with_payloads(queueing.force),
             Remove: queueing.remove,
-            EmergencyStop: emergency.stop,
+            EmergencyStop: _then_drop_entries(emergency.stop),
             EmergencyReset: emergency.reset,
             CloseAll: close_all.begin,
             RunOffset: offsetting.run,
@@ -119,11 +123,14 @@ class Dispatcher:
             BlockGroup: offsetting.block,
             AcknowledgeAlert: operator.acknowledge,
             NoteProposal: operator.note_proposal,
-            Pause: operator.pause,
+            Pause: _then_drop_entries(operator.pause),
             Resume: operator.resume,
             ApplyConfig: operator.apply_config,
             ArmAccount: arming.arm,
-            DisarmAccount: arming.disarm,
+            DisarmAccount: _then_drop_entries(arming.disarm),
+            ChangeKeys: arming.change_keys,
+            SettleForeign: holds.settle_foreign,
+            AcceptDifference: holds.accept_difference,
             SampleEquity: operator.sample_equity,
             OrdersSent: reports.sent,
             SubmitAnswered: reports.submit_answered,
@@ -191,6 +198,10 @@ class Dispatcher:
                     turn.touch(key)
             case "send":
                 _send_again(turn, key)
+            case "amend":
+                _amend_again(turn, key)
+            case "late":
+                _tell_late(turn, key)
             case "lookup" | "stop":
                 _look_up(turn, key)
             case "queue":
@@ -203,6 +214,7 @@ class Dispatcher:
     def _recovered(self, turn: Turn, _: Recovered) -> None:
         """Act on what was recorded meanwhile: exits first, then entries, then the queue."""
         turn.state.recovered = True
+        arming.follow_config(turn)
         emergency.watch(turn)
         waiting = [(record, self._read_payload(record.payload)) for record in turn.state.pending_signals.values()]
         for record, signal in sorted(waiting, key=lambda item: not signals.is_exit(item[1])):
@@ -221,6 +233,7 @@ class Dispatcher:
         quote = message.report.quote if known is None or known.quote is None else known.quote
         turn.state.markets[key] = Market(message.report.rules, quote, turn.now)
         if turn.state.recovered:
+            reports.rules_loaded(turn, message.account, message.symbol)
             queueing.note_profits(turn, message.account, message.symbol, self._read_payload)
             for group in turn.groups_on(message.account, message.symbol):
                 turn.touch(group.id)
@@ -320,6 +333,8 @@ def _send_again(turn: Turn, order_id: str) -> None:
     if turn.now < order.retry_at:
         turn.wake(f"send/{order_id}", order.retry_at)
         return
+    if _drop_forbidden(turn, order):
+        return
     worse = _has_run_away(turn, order)
     if worse is not None:
         reports.abandon_entry(turn, order, worse)
@@ -327,6 +342,40 @@ def _send_again(turn: Turn, order_id: str) -> None:
         return
     turn.put_order(replace(order, retry_at=None))
     turn.effect(SubmitOrders(order.account, (order_id,)))
+
+
+def _then_drop_entries(handler: Callable[[Turn, Any], Any]) -> Callable[[Turn, Any], Any]:
+    """After a command that forbids entries, those that wait to be sent are given up at once."""
+
+    def handle(turn: Turn, command: Any) -> Any:
+        answer = handler(turn, command)
+        for group in turn.open_groups():
+            for order in turn.live_orders(group.id):
+                if order.waits_to_be_sent:
+                    _drop_forbidden(turn, order)
+        return answer
+
+    return handle
+
+
+def _drop_forbidden(turn: Turn, order: Order) -> bool:
+    """Give up an entry that must not be sent any more."""
+    why = _forbidden(turn, order.account) if order.role is OrderRole.ENTRY else None
+    if why is None:
+        return False
+    reports.abandon_entry(turn, order, why, OrderStatus.ABANDONED)
+    turn.touch(order.group_id)
+    return True
+
+
+def _forbidden(turn: Turn, account: str) -> str | None:
+    """Why no entry is sent now, one that was accepted before included."""
+    stop = emergency.critical(turn)
+    if stop is not None:
+        return f"the emergency stop is critical: {stop.reason}"
+    if turn.paused is not None:
+        return f"the engine is paused: {turn.paused}"
+    return None if arming.may_enter(turn, account) else f"{account} is not armed"
 
 
 def _has_run_away(turn: Turn, order: Order) -> str | None:
@@ -343,6 +392,26 @@ def _has_run_away(turn: Turn, order: Order) -> str | None:
     if worse <= bound:
         return None
     return f"the price {price:f} is {worse:.2f} % worse than {planned:f}, the bound is {bound} %"
+
+
+def _amend_again(turn: Turn, order_id: str) -> None:
+    """An amendment never left: what is wanted by now is decided anew."""
+    order = turn.orders.get(order_id)
+    if order is None or order.status not in RESTING or not order.is_amending or order.retry_at is None:
+        return
+    if turn.now < order.retry_at:
+        turn.wake(f"amend/{order_id}", order.retry_at)
+        return
+    turn.put_order(replace(order.without_amendment(), retry_at=None))
+    turn.touch(order.group_id)
+
+
+def _tell_late(turn: Turn, order_id: str) -> None:
+    """A close that cannot be sent leaves open what should be closed."""
+    order = turn.orders.get(order_id)
+    if order is not None and order.is_live and not order.is_present:
+        what = f"the close of {order.symbol} cannot be sent and is tried on: {order.reason}"
+        turn.alert("critical", what, group=turn.group(order.group_id))
 
 
 def _look_up(turn: Turn, order_id: str) -> None:

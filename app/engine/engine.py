@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -59,6 +59,7 @@ class Engine:
     """The port `app.ports.engine.Engine` over one store and the accounts' venues.
 
     `open` makes it answer signals; `start` connects, reconciles and acts. `jitter` draws from [0, 1) to spread retries.
+    `key_prints` are the fingerprints of the accounts' keys.
     """
 
     def __init__(
@@ -71,6 +72,8 @@ class Engine:
         jitter: Callable[[], float],
         read_payload: Callable[[str], Signal],
         meter: Meter | None = None,
+        *,
+        key_prints: Mapping[str, str] | None = None,
     ) -> None:
         self._store = store
         self._venues = venues
@@ -82,7 +85,7 @@ class Engine:
         self._touched: set[str] = set()
         """Groups whose care, for a price that was reached, waits in the mailbox: one message is enough."""
         self._dispatch = Dispatcher(read_payload)
-        self.state = EngineState(config)
+        self.state = EngineState(config, key_prints=dict(key_prints or {}))
         for account_id, venue in venues.items():
             self.state.accounts[account_id] = AccountState(account_id, venue.capabilities)
         self._recovery = Recovery(self.state, venues, clock, self._mailbox.post)

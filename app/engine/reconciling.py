@@ -11,9 +11,10 @@ from app.domain import client_order_id
 from app.domain.group import Group, shrink
 from app.domain.group import book_funding as group_with_funding
 from app.domain.order import Order, OrderStatus
-from app.domain.reconciliation import BookReading, Comparison, Verdict, compare, is_mass_difference, share
+from app.domain.reconciliation import BookReading, Comparison, Verdict, compare, share
 from app.domain.values import ZERO, CloseReason, MarketType, Side, TimeInForce
 from app.engine.closing import begin_close
+from app.engine.holds import end_difference, holds_for_difference, is_ours, note_others_orders
 from app.engine.inbox import AccountRead, AccountUnreachable
 from app.engine.reports import apply_fill, apply_report
 from app.engine.state import AccountState, Balance, BookKey, Suspicion, external_fact
@@ -41,15 +42,16 @@ def account_read(turn: Turn, read: AccountRead) -> None:
         apply_fill(turn, fill)
     for payment in read.funding:
         book_funding(turn, payment)
+    note_others_orders(turn, read, account)
     _resolve_orders(turn, read)
     _resolve_amendments(turn, read.account)
     settled = _compare_books(turn, read, account)
     turn.facts.put(watermark_fact(read.account), iso(read.started_at))
     was_stale = not account.reconciled
-    account.connected, account.reconciled = True, True
-    account.stale_since, account.reason = None, None
-    account.last_reconciled_at = turn.now
-    if was_stale:
+    account.reconciled, account.last_reconciled_at = True, turn.now
+    if account.connected:
+        account.stale_since, account.reason = None, None
+    if was_stale and account.connected:
         account.ready_since = turn.now
         turn.emit("account.connected", account=read.account)
         turn.wants_promotion = True
@@ -107,13 +109,10 @@ def _should_be_listed(order: Order, read: AccountRead) -> bool:
 
 def _unexpected(turn: Turn, report: OrderReport, order: Order | None) -> None:
     """An order at the venue that is not live here."""
-    if report.client_order_id is None:
+    if report.client_order_id is None or not is_ours(turn, report.account, report.client_order_id):
         return
     address = client_order_id.decode(report.client_order_id)
     if address is None:
-        return
-    if address.namespace.tag != turn.namespace.tag:
-        _another_instance(turn, report)
         return
     group = turn.groups.get(address.group_id)
     if order is not None and order.status is OrderStatus.LOST and group is not None and group.is_open:
@@ -126,24 +125,6 @@ def _unexpected(turn: Turn, report: OrderReport, order: Order | None) -> None:
     turn.effect(
         CancelForeign(report.account, report.symbol, report.client_order_id, report.venue_order_id, report.type)
     )
-
-
-def _another_instance(turn: Turn, report: OrderReport) -> None:
-    account = turn.state.accounts[report.account]
-    if account.foreign is None:
-        account.foreign = "orders of another Ziggurat instance are live on this account"
-        turn.alert("critical", account.foreign, account=report.account)
-        turn.find(
-            Finding(
-                report.account,
-                report.symbol,
-                "other_instance",
-                report.client_order_id or "",
-                "",
-                "entries held",
-                turn.now,
-            )
-        )
 
 
 def _adopt(turn: Turn, report: OrderReport, address: client_order_id.OrderAddress, group: Group) -> None:
@@ -201,15 +182,12 @@ def _compare_books(turn: Turn, read: AccountRead, account: AccountState) -> bool
         for group in groups
         if group.open_quantity > 0
     ]
-    everything = [group for group in turn.open_groups() if group.account == read.account]
-    if is_mass_difference(losing, everything):
-        _hold_for_mass_difference(turn, account, losing)
+    if holds_for_difference(turn, account, losing):
         return True
-    if settled and account.mass_difference is not None:
-        account.mass_difference = None
-        turn.wants_promotion = True
     for book, groups, comparison in verdicts:
         settled = _settle_book(turn, book, groups, comparison) and settled
+    if settled:
+        end_difference(turn, account)
     return settled
 
 
@@ -269,15 +247,6 @@ def _reducing_fills(turn: Turn, book: BookKey) -> list[FillReport]:
 
 def _is_explained(turn: Turn, book: BookKey, comparison: Comparison) -> bool:
     return sum((fill.quantity for fill in _reducing_fills(turn, book)), ZERO) >= comparison.missing
-
-
-def _hold_for_mass_difference(turn: Turn, account: AccountState, losing: list[Group]) -> None:
-    if account.mass_difference is not None:
-        return
-    account.mass_difference = f"{len(losing)} groups seem to be gone at the venue without fills; nothing was changed"
-    turn.alert("critical", account.mass_difference)
-    symbols = ", ".join(sorted({group.symbol for group in losing}))
-    turn.find(Finding(account.id, None, "mass_difference", symbols, "", "entries held", turn.now))
 
 
 def _settle_book(turn: Turn, book: BookKey, groups: list[Group], comparison: Comparison) -> bool:
@@ -382,7 +351,11 @@ def _price_of_loss(turn: Turn, group: Group, fills: list[FillReport]) -> tuple[D
 
 
 def book_funding(turn: Turn, payment: FundingReport) -> None:
-    """Share a payment among the book's groups by open quantity, each once."""
+    """Share a payment among the book's groups by open quantity, once: told again, it is not for new ones."""
+    key = (payment.account, payment.payment_id)
+    told = (item[:2] for item in turn.state.funding_ids)
+    if key in told or any((item.account, item.payment_id) == key for item in turn.ledger.funding):
+        return
     groups = [
         group
         for group in turn.groups_on(payment.account, payment.symbol)
@@ -391,11 +364,6 @@ def book_funding(turn: Turn, payment: FundingReport) -> None:
     total = sum((group.open_quantity for group in groups), ZERO)
     rest = payment.amount
     for group in groups:
-        key = (payment.account, payment.payment_id, group.id)
-        if key in turn.state.funding_ids or any(
-            (item.account, item.payment_id, item.group_id) == key for item in turn.ledger.funding
-        ):
-            return
         amount = rest if group is groups[-1] else payment.amount * group.open_quantity / total
         rest -= amount
         turn.ledger.funding.append(

@@ -322,7 +322,7 @@ def _in_doubt(order: Order, now: datetime) -> Order:
     if order.status is OrderStatus.UNKNOWN:
         return replace(order, unknown_since=now, look_ups=0)
     if order.status is OrderStatus.PENDING_CANCEL:
-        return replace(order, retry_at=None)
+        return replace(order, retry_at=None, unknown_since=None, look_ups=0)
     return order
 
 

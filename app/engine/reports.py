@@ -9,14 +9,14 @@ from decimal import Decimal
 from app.domain import client_order_id
 from app.domain.fill import Fill
 from app.domain.group import EntryState, Group, book_entry, book_exit, end_entry
-from app.domain.order import Order, OrderStatus, may_become
+from app.domain.order import RESTING, Order, OrderStatus, may_become
 from app.domain.values import HUNDRED, ZERO, CloseReason, Liquidity, OrderRole, OrderType
 from app.engine.care import LOOK_UP_DELAYS
 from app.engine.closing import begin_close
 from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, OrdersSent, SubmitAnswered
 from app.engine.state import EngineState
 from app.engine.turn import Turn
-from app.messages.effects import LoadGroup, LookUpOrder, Reconcile
+from app.messages.effects import LoadGroup, LoadMarket, LookUpOrder, Reconcile
 from app.messages.reports import (
     Accepted,
     FillReport,
@@ -32,7 +32,10 @@ from app.messages.reports import (
 _SHOWN = Decimal("0.0001")
 EXIT_BACKOFF_SEC = 0.5
 SEND_BACKOFF_SEC = 0.5
+ASK_BACKOFF_SEC = 1.0
 MOST_BACKOFF_SEC = 30.0
+_BY_RULES = frozenset({RefusalCode.PRECISION, RefusalCode.MIN_NOTIONAL})
+"""Refused by rules of the market that may not be those that are known here."""
 
 
 # ---------------------------------------------------------------------------------------------- answers to requests
@@ -84,6 +87,7 @@ def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
     rejected = replace(order.moved(OrderStatus.REJECTED, turn.now, reason), retry_at=_exit_retry_at(turn, order))
     turn.emit("order.rejected", order=rejected, role=order.role, reason=code.value, detail=detail)
     group = turn.group(order.group_id)
+    _reload_rules(turn, order, code)
     if order.role is OrderRole.ENTRY:
         turn.put_order(replace(rejected, retry_at=None))
         _end_leg(turn, rejected)
@@ -94,10 +98,28 @@ def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
         begin_close(turn, group, CloseReason.STOP_LOSS)
     if code is RefusalCode.REDUCE_ONLY:
         # the position is gone or smaller than thought: read it, do not try again before (exchanges.md)
+        turn.effect(Reconcile(order.account, 0))
+    if code is RefusalCode.REDUCE_ONLY or code in _BY_RULES:
         wait = timedelta(seconds=turn.config.protection.monitor_interval_sec)
         rejected = replace(rejected, retry_at=turn.now + wait)
-        turn.effect(Reconcile(order.account, 0))
     turn.put_order(rejected)
+
+
+def _reload_rules(turn: Turn, order: Order, code: RefusalCode) -> None:
+    if code in _BY_RULES:
+        turn.effect(LoadMarket(order.account, order.symbol, order.expected_price or order.price, fresh=True))
+
+
+def rules_loaded(turn: Turn, account: str, symbol: str) -> None:
+    """Exits that the market's old rules had refused need not wait longer than any other."""
+    for group in turn.groups_on(account, symbol):
+        for order in turn.orders_of(group.id):
+            if order.status is OrderStatus.REJECTED and order.retry_at is not None and _was_refused_by_rules(order):
+                turn.put_order(replace(order, retry_at=min(order.retry_at, _exit_retry_at(turn, order))))
+
+
+def _was_refused_by_rules(order: Order) -> bool:
+    return any((order.reason or "").startswith(f"{code.value}: ") for code in _BY_RULES)
 
 
 def _exit_retry_at(turn: Turn, order: Order) -> datetime:
@@ -130,18 +152,25 @@ def _not_sent(turn: Turn, order: Order, detail: str, retry_after: float | None) 
     if order.role is OrderRole.ENTRY and order.look_ups + 1 >= turn.config.order.max_attempts:
         abandon_entry(turn, order, f"{detail}; given up after {order.look_ups + 1} attempts")
         return
-    pause = retry_after or min(SEND_BACKOFF_SEC * 2**order.look_ups, MOST_BACKOFF_SEC) * (1 + turn.jitter() / 10)
-    at = turn.now + timedelta(seconds=pause)
+    at = _again_at(turn, order, SEND_BACKOFF_SEC, retry_after)
     waiting = replace(
         order, status=OrderStatus.PENDING, updated_at=turn.now, retry_at=at, look_ups=order.look_ups + 1, reason=detail
     )
     turn.put_order(waiting)
     turn.wake(f"send/{order.client_order_id}", at)
+    if order.role is OrderRole.CLOSE and order.look_ups == 0:
+        turn.wake(f"late/{order.client_order_id}", turn.now + timedelta(seconds=turn.config.protection.grace_sec))
 
 
-def abandon_entry(turn: Turn, order: Order, detail: str) -> None:
-    """An entry that never left and is not sent any more."""
-    abandoned = replace(order, status=OrderStatus.REJECTED, updated_at=turn.now, retry_at=None, reason=detail)
+def _again_at(turn: Turn, order: Order, first: float, retry_after: float | None) -> datetime:
+    """When what never left goes again: as told, else after pauses that double."""
+    doubled = min(first * 2 ** min(order.look_ups, 10), MOST_BACKOFF_SEC) * (1 + turn.jitter() / 10)
+    return turn.now + timedelta(seconds=retry_after or doubled)
+
+
+def abandon_entry(turn: Turn, order: Order, detail: str, status: OrderStatus = OrderStatus.REJECTED) -> None:
+    """An entry that never left and is not sent any more; `ABANDONED` where that is what a person wants."""
+    abandoned = replace(order, status=status, updated_at=turn.now, retry_at=None, reason=detail)
     turn.put_order(abandoned)
     turn.emit("order.failed", order=abandoned, role=order.role, detail=detail)
     turn.alert("warning", f"an entry of {order.symbol} was not sent: {detail}", group=turn.group(order.group_id))
@@ -171,26 +200,35 @@ def amend_answered(turn: Turn, message: AmendAnswered) -> None:
         return
     match message.outcome:
         case Accepted(report):
-            turn.put_order(_amended(order, report))
+            turn.put_order(_amended(turn, order, report))
             apply_report(turn, report)
-        case NotSent():
-            turn.put_order(_without_amendment(order))
+        case NotSent(_, retry_after):
+            _amend_later(turn, order, retry_after)
         case Refused() | OutcomeUnknown():
             # it filled meanwhile, or nobody knows: what the venue has now decides
             if isinstance(message.outcome, Refused) and message.outcome.code is not RefusalCode.NOT_FOUND:
                 turn.put_order(replace(order, retry_at=turn.now))  # another amendment would be refused too
+                _reload_rules(turn, order, message.outcome.code)
             turn.effect(LookUpOrder(order.account, order.client_order_id))
     turn.touch(order.group_id)
 
 
-def _without_amendment(order: Order) -> Order:
-    return replace(order, amend_price=None, amend_quantity=None)
+def _amend_later(turn: Turn, order: Order, retry_after: float | None) -> None:
+    """It never left; what is wanted after a pause is decided then."""
+    if not order.is_amending:
+        return
+    at = _again_at(turn, order, ASK_BACKOFF_SEC, retry_after)
+    turn.put_order(replace(order, retry_at=at, look_ups=order.look_ups + 1))
+    turn.wake(f"amend/{order.client_order_id}", at)
 
 
-def _amended(order: Order, report: OrderReport) -> Order:
-    """The order with the price and quantity that the venue has."""
+def _amended(turn: Turn, order: Order, report: OrderReport) -> Order:
+    """The order with the price and quantity that the venue has; it answers, so that nothing waits any more."""
+    waited = order.retry_at is not None and order.retry_at > turn.now
     return replace(
-        _without_amendment(order),
+        order.without_amendment(),
+        look_ups=0 if order.status in RESTING else order.look_ups,
+        retry_at=None if waited else order.retry_at,
         quantity=report.quantity,
         price=report.price if order.price is not None else None,
         trigger_price=report.trigger_price if order.trigger_price is not None else None,
@@ -205,39 +243,54 @@ def look_up_answered(turn: Turn, message: LookUpAnswered) -> None:
     match message.outcome:
         case Found(report):
             if order.is_amending:
-                turn.put_order(_amended(order, report))
+                turn.put_order(_amended(turn, order, report))
             if order.status in {OrderStatus.UNKNOWN, OrderStatus.LOST}:
                 turn.emit("order.adopted", order=order, status=report.status)
             apply_report(turn, report, looked_up=True)
         case NotFound():
             _not_found(turn, order)
-        case OutcomeUnknown() | NotSent():
-            # only an answer of the venue counts (hazard 4): the look-up is repeated
-            current = turn.orders.get(order.client_order_id) or order
-            if current.status is OrderStatus.UNKNOWN:
-                turn.put_order(replace(current, look_ups=max(current.look_ups - 1, 0)))
-                turn.wake(f"group/{order.group_id}", turn.now + timedelta(seconds=1))
-            elif current.is_amending:
-                turn.wake(f"lookup/{order.client_order_id}", turn.now + timedelta(seconds=1))
+        case OutcomeUnknown():
+            _look_up_later(turn, order, None)
+        case NotSent(_, retry_after):
+            _look_up_later(turn, order, retry_after)
     turn.touch(order.group_id)
 
 
+def _look_up_later(turn: Turn, order: Order, retry_after: float | None) -> None:
+    """Only an answer of the venue counts (hazard 4): it is asked again after as long as it has been in doubt."""
+    doubted = (turn.now - (order.unknown_since or order.updated_at)).total_seconds()
+    at = turn.now + timedelta(seconds=retry_after or min(max(doubted, ASK_BACKOFF_SEC), MOST_BACKOFF_SEC))
+    if order.status is OrderStatus.UNKNOWN:
+        turn.put_order(replace(order, look_ups=max(order.look_ups - 1, 0), retry_at=at))
+    elif order.is_amending:
+        turn.wake(f"lookup/{order.client_order_id}", at)
+
+
 def _not_found(turn: Turn, order: Order) -> None:
+    """One answer is not believed (hazard 3): it takes several, or the grace."""
+    if not order.is_live or order.status in {OrderStatus.PENDING, OrderStatus.SUBMITTED}:
+        return
+    since = order.unknown_since
+    if since is None:
+        _forgotten(turn, order)
+        return
     if order.status is OrderStatus.PENDING_CANCEL:
-        _end(turn, order, OrderStatus.LOST, "the venue has never seen it")
-        return
-    if order.status is not OrderStatus.UNKNOWN or order.unknown_since is None:
-        if order.is_live and order.status not in {OrderStatus.PENDING, OrderStatus.SUBMITTED}:
-            # a resting order that the venue has forgotten; once more before it is believed (hazard 3)
-            unknown = replace(order, status=OrderStatus.UNKNOWN, unknown_since=turn.now, look_ups=1)
-            turn.put_order(_without_amendment(unknown))
-        return
-    waited = (turn.now - order.unknown_since).total_seconds()
+        order = replace(order, look_ups=order.look_ups + 1)
+        turn.put_order(order)
+    waited = (turn.now - since).total_seconds()
     asked_enough = order.reduce_only and order.look_ups >= len(LOOK_UP_DELAYS)
     if not asked_enough and waited < turn.config.order.unknown_grace_sec:
         return
     _end(turn, order, OrderStatus.LOST, "the venue has never seen it")
     turn.emit("order.lost", order=order, role=order.role)
+
+
+def _forgotten(turn: Turn, order: Order) -> None:
+    """An order that the venue had. One that is being cancelled stays so: the next cancel asks again."""
+    doubted = replace(order.without_amendment(), unknown_since=turn.now, look_ups=1)
+    if order.status is not OrderStatus.PENDING_CANCEL:
+        doubted = replace(doubted, status=OrderStatus.UNKNOWN, retry_at=None)
+    turn.put_order(doubted)
 
 
 # ---------------------------------------------------------------------------------------------- order reports
@@ -316,11 +369,14 @@ def _move(turn: Turn, order: Order, report: OrderReport) -> None:
     if status is order.status or not may_become(order.status, status):
         return  # stale: a late `open` after `filled`, and the like
     if order.status is OrderStatus.PENDING_CANCEL and status in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}:
-        return  # told before our cancel arrived; the cancel's own answer decides
+        # told before our cancel arrived: the cancel's own answer decides, but the venue has it
+        turn.put_order(replace(order, unknown_since=None, look_ups=0))
+        return
     if status in _ENDED:
         _end(turn, order, status, report.reason)
         return
-    turn.put_order(replace(order.moved(status, turn.now), unknown_since=None, look_ups=0, retry_at=None))
+    retry_at = order.retry_at if order.is_amending else None
+    turn.put_order(replace(order.moved(status, turn.now), unknown_since=None, look_ups=0, retry_at=retry_at))
     if status is OrderStatus.OPEN:
         turn.emit("order.placed", order=order, role=order.role, price=order.price, quantity=order.quantity)
 
@@ -328,7 +384,7 @@ def _move(turn: Turn, order: Order, report: OrderReport) -> None:
 def _end(turn: Turn, order: Order, status: OrderStatus, reason: str | None) -> None:
     """An order over: its leg's entry may be over with it, an exit is placed again by what is still wanted."""
     was = order.status
-    over = replace(_without_amendment(order.moved(status, turn.now, reason)), unknown_since=None, retry_at=None)
+    over = replace(order.moved(status, turn.now, reason).without_amendment(), unknown_since=None, retry_at=None)
     if order.role is not OrderRole.ENTRY and status is not OrderStatus.FILLED:
         over = replace(over, retry_at=_next_exit_at(turn, order, was))
     turn.put_order(over)
@@ -405,7 +461,9 @@ def apply_fill(turn: Turn, report: FillReport) -> None:
         account.activity += 1
         account.fills_unsettled = True
     group = turn.group(order.group_id)
-    base_fee, fee_quote = _fees(group, report)
+    base_fee, fee_quote = _fees(turn, group, report)
+    if fee_quote is None:
+        group, fee_quote = replace(group, estimated=True), ZERO
     turn.put_fill(_fill_of(report, order, quantity, fee_quote))
     _book(turn, order, group, report, quantity, base_fee if order.role is OrderRole.ENTRY else ZERO, fee_quote)
 
@@ -415,11 +473,24 @@ def _most(order: Order) -> Decimal:
     return max(order.quantity, order.amend_quantity or ZERO)
 
 
-def _fees(group: Group, report: FillReport) -> tuple[Decimal, Decimal]:
-    """(fee taken from the bought quantity, fee in quote at the fill's price)."""
+def _fees(turn: Turn, group: Group, report: FillReport) -> tuple[Decimal, Decimal | None]:
+    """(fee taken from the bought quantity, fee in quote); None where nobody knows what a third asset is worth."""
     if report.fee_asset == group.base:
         return report.fee, report.fee * report.price
-    return ZERO, report.fee
+    if report.fee_asset in {group.quote, ""} or not report.fee:
+        return ZERO, report.fee
+    price = _price_of(turn, report.account, (report.fee_asset, group.quote))
+    return ZERO, None if price is None else report.fee * price
+
+
+def _price_of(turn: Turn, account: str, pair: tuple[str, str]) -> Decimal | None:
+    """The last price of a (base, quote) that any account knows, the given one's first."""
+    known = {
+        owner: market.quote.last
+        for (owner, _), market in turn.state.markets.items()
+        if market.quote is not None and (market.rules.base, market.rules.quote) == pair
+    }
+    return known.get(account) or next(iter(known.values()), None)
 
 
 def _fill_of(report: FillReport, order: Order, quantity: Decimal, fee_quote: Decimal) -> Fill:
@@ -463,10 +534,10 @@ def _book(
         status=status,
         updated_at=turn.now,
         unknown_since=None if status is not OrderStatus.UNKNOWN else order.unknown_since,
-        retry_at=None if status is not OrderStatus.PENDING_CANCEL else order.retry_at,
+        retry_at=order.retry_at if status is OrderStatus.PENDING_CANCEL or order.is_amending else None,
     )
     if status is OrderStatus.FILLED:
-        booked = _without_amendment(booked)
+        booked = replace(booked.without_amendment(), retry_at=None)
     turn.put_order(booked)
     if order.role is OrderRole.ENTRY:
         group = _book_entry(turn, order, group, report, quantity, base_fee, fee_quote)

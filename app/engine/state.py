@@ -14,7 +14,7 @@ from app.domain.order import Order
 from app.domain.values import Identity, MarketType, PositionMode, Side
 from app.engine.ranks import Ranks
 from app.messages.records import QueueEntry, RiskAction, SeenSignal, SignalRecord
-from app.messages.reports import FillReport
+from app.messages.reports import FillReport, OrderReport
 from app.ports.venue import Capabilities
 
 REMEMBERED = timedelta(hours=24)
@@ -38,9 +38,11 @@ class AccountState:
     reason: str | None = None
     last_reconciled_at: datetime | None = None
     foreign: str | None = None
-    """Another instance's orders are live on it: no entries until the trader chooses."""
+    """Another instance's orders are live on it: no entries until the trader chooses, or they are gone."""
     mass_difference: str | None = None
-    """Too much seems to be gone at once: no entries until a read finds it there again."""
+    """Too much seems to be gone at once: no entries until a read finds it there again, or the trader accepts it."""
+    external_orders: tuple[OrderReport, ...] = ()
+    """Live orders that are not ours, as of the last reading."""
     breaker_since: datetime | None = None
     """Since when the venue's breaker is open: requests fail at once, entries wait."""
     clock_skew_ms: int | None = None
@@ -132,6 +134,8 @@ class EngineState:
     """The last offset actions, oldest first."""
     sequence: int = 0
 
+    key_prints: dict[str, str] = field(default_factory=dict)
+    """Fingerprints of the keys in use, by account; an account on the paper exchange has none."""
     accounts: dict[str, AccountState] = field(default_factory=dict)
     markets: dict[MarketKey, Market] = field(default_factory=dict)
     markets_missing: dict[MarketKey, str] = field(default_factory=dict)

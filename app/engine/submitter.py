@@ -265,7 +265,7 @@ class Submitter:
     async def _fetch_market(self, effect: LoadMarket) -> None:
         key = (effect.account, effect.symbol)
         try:
-            report = await self._venues[effect.account].load_market(effect.symbol, effect.hint)
+            report = await self._venues[effect.account].load_market(effect.symbol, effect.hint, fresh=effect.fresh)
         except AppError as error:
             self._post(MarketLoaded(effect.account, effect.symbol, None, failure=str(error)))
         else:

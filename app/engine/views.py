@@ -22,10 +22,12 @@ from app.engine.ranking import continues, expires_at, move_percent, ranked
 from app.engine.state import AccountState, EngineState
 from app.engine.turn import Turn
 from app.messages.records import QueueEntry
+from app.messages.reports import OrderReport
 from app.messages.snapshots import (
     AccountSnapshot,
     EmergencySnapshot,
     EngineSnapshot,
+    ExternalOrderSnapshot,
     GroupSnapshot,
     LegSnapshot,
     PyramidSnapshot,
@@ -133,7 +135,7 @@ def _is_protected(group: Group, orders: list[Order]) -> bool | None:
     if not needs_stop(group):
         return None
     resting = sum(
-        (order.remaining for order in orders if order.role is OrderRole.STOP_LOSS and order.is_live), Decimal(0)
+        (order.remaining for order in orders if order.role is OrderRole.STOP_LOSS and order.is_present), Decimal(0)
     )
     return group.open_quantity - resting < group.step_size
 
@@ -317,4 +319,16 @@ def _account_view(state: EngineState, account: AccountState) -> AccountSnapshot:
         armed=armed_in(state, account.id),
         breaker_since=account.breaker_since,
         clock_skew_ms=account.clock_skew_ms,
+        external_orders=tuple(_external_order(report) for report in account.external_orders),
+    )
+
+
+def _external_order(report: OrderReport) -> ExternalOrderSnapshot:
+    return ExternalOrderSnapshot(
+        report.symbol,
+        report.side.value,
+        report.type.value,
+        report.quantity,
+        report.price,
+        report.trigger_price,
     )

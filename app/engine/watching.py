@@ -8,9 +8,10 @@ from decimal import Decimal
 from app.base.config.grid import TakeProfitMode
 from app.domain.group import Group
 from app.domain.market import MarketRules
+from app.domain.order import has_stop
 from app.domain.stop_loss import current_stop, needs_stop
 from app.domain.take_profit import group_target, leg_target
-from app.domain.values import HUNDRED, ZERO, OrderRole
+from app.domain.values import HUNDRED, ZERO
 from app.domain.wanted import beyond_last_leg
 from app.engine.state import EngineState, Watch
 
@@ -30,13 +31,9 @@ def watch_of(state: EngineState, group: Group) -> Watch:
 def _against(state: EngineState, group: Group, rules: MarketRules) -> Iterator[Decimal | None]:
     if group.wants_entries:
         yield beyond_last_leg(group)
-    if needs_stop(group) and not _stop_rests(state, group):
-        yield current_stop(group, rules, ZERO)
-
-
-def _stop_rests(state: EngineState, group: Group) -> bool:
     orders = (state.orders[order_id] for order_id in state.orders_of.get(group.id, ()))
-    return any(order.role is OrderRole.STOP_LOSS and order.is_live for order in orders)
+    if needs_stop(group) and not has_stop(orders):
+        yield current_stop(group, rules, ZERO)
 
 
 def _in_favour(group: Group, rules: MarketRules, reduce_only: bool) -> Iterator[Decimal | None]:

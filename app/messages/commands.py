@@ -280,6 +280,33 @@ class DisarmAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeKeys:
+    """Reach an account with other keys from now on; `key_print` is their fingerprint. It is disarmed.
+
+    Refused while groups are open on it, unless the keys are said to be of the same account at the exchange.
+    """
+
+    account: str
+    key_print: str
+    same_account: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SettleForeign:
+    """What becomes of another instance's orders: never touched, or taken for ours. Entries go on after it."""
+
+    account: str
+    choice: Literal["ignore", "adopt"]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptDifference:
+    """What seems to be gone is gone: the groups that are held for it shrink to what the venue has."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
 class SampleEquity:
     """Keep what every account is worth now, for the equity curve."""
 
@@ -315,6 +342,9 @@ Deed = (
     | ApplyConfig
     | ArmAccount
     | DisarmAccount
+    | ChangeKeys
+    | SettleForeign
+    | AcceptDifference
     | SampleEquity
 )
 """What is answered by a CommandResult."""

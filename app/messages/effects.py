@@ -47,11 +47,12 @@ class CancelForeign:
 
 @dataclass(frozen=True, slots=True)
 class LoadMarket:
-    """Fetch the rules and price of a market."""
+    """Fetch the rules and price of a market; with `fresh` the rules as they are now, not as lately listed."""
 
     account: str
     symbol: str
     hint: Decimal | None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,6 +254,16 @@ class RiskSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalOrderSnapshot:
+    symbol: str
+    side: str
+    type: str
+    quantity: Decimal
+    price: Decimal | None
+    trigger_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountSnapshot:
     id: str
     venue: str
@@ -274,6 +284,8 @@ class AccountSnapshot:
     """Since when requests fail at once because the exchange does not answer."""
     clock_skew_ms: int | None = None
     """By how much this machine's clock is ahead of the exchange's."""
+    external_orders: tuple[ExternalOrderSnapshot, ...] = ()
+    """Live orders that are not ours, as of the last reading."""
 
 
 @dataclass(frozen=True, slots=True)

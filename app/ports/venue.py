@@ -99,10 +99,11 @@ class Venue(Protocol):
 
     async def close(self) -> None: ...
 
-    async def load_market(self, symbol: str, hint: Decimal | None) -> MarketReport | None:
+    async def load_market(self, symbol: str, hint: Decimal | None, *, fresh: bool = False) -> MarketReport | None:
         """Rules and price of a market, None where the venue does not have it.
 
-        `hint` is a recent price of the market, for a venue that knows none of its own (paper).
+        `hint` is a recent price of the market, for a venue that knows none of its own (paper). With `fresh` the rules
+        are asked for anew, however lately they were.
         """
         ...
 

@@ -144,7 +144,13 @@ class PaperVenue:
 
     # ------------------------------------------------------------------ markets and prices
 
-    async def load_market(self, symbol: str, hint: Decimal | None) -> MarketReport | None:
+    async def load_market(
+        self,
+        symbol: str,
+        hint: Decimal | None,
+        *,
+        fresh: bool = False,  # noqa: ARG002 - its rules are always so
+    ) -> MarketReport | None:
         await self._wire.read("fetch_market", symbol)
         await self._board.prepare(symbol)
         quote = self._board.quotes.get(symbol)

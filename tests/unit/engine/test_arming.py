@@ -9,18 +9,25 @@ import pytest
 
 from app.base.config import parse_config
 from app.domain.alert import validate
+from app.domain.client_order_id import Namespace
 from app.domain.order import OrderStatus
 from app.domain.values import Side
+from app.engine.arming import arm, armed_in, follow_config, may_enter
+from app.engine.state import EngineState
+from app.engine.turn import Turn
 from app.messages.commands import (
     AddFunds,
     ApplyConfig,
     ArmAccount,
+    ChangeKeys,
     DisarmAccount,
     KeyGrant,
     PlaceOrder,
     PreviewSignal,
 )
 from app.replay.webhooks import body_of
+from tests.support.examples import NOON
+from tests.unit.engine.test_reconciling import Ids
 from tests.unit.engine.worlds import FINE, Stage
 
 SYMBOL = "SOL/USDT:USDT"
@@ -48,6 +55,10 @@ def buy(stage: Stage, **short: Any) -> tuple[str, str | None]:
     )
     record = list(stage.world.engine.state.recent_signals.values())[-1]
     return record.outcome.value, record.reason
+
+
+def turn_of(state: EngineState) -> Turn:
+    return Turn(state, NOON, Ids(), lambda: 0.0, Namespace("aaaaa", 1))
 
 
 def live_entries(stage: Stage) -> int:
@@ -156,4 +167,84 @@ def test_an_account_that_comes_back_is_not_armed_any_more() -> None:
         base = {"risk": LIMITS, "grid": STOPPED}
         stage.ask(ApplyConfig(parse_config({"accounts": [{"id": "paper"}], **base})))
         stage.ask(ApplyConfig(parse_config({"accounts": [LIVE], **base})))
+        assert stage.world.engine.snapshot().accounts[0].armed is False
+
+
+# ---------------------------------------------------------------------------------------------- what was armed
+
+
+def restart_with(stage: Stage, **config: Any) -> list[str]:
+    """End the process, edit the configuration on disk, start again; the alerts of the start."""
+    settings = {"accounts": [LIVE], "risk": LIMITS, "grid": STOPPED, **config}
+    stage.world.config = parse_config(settings)
+    stage.crash()
+    return [str(event.data["detail"]) for event in stage.world.events if event.type == "alert.raised"]
+
+
+@pytest.mark.parametrize(
+    ("edited", "said"),
+    [
+        ({"risk": {**LIMITS, "max_order_quote": None}}, "risk.max_order_quote must be set"),
+        ({"risk": {**LIMITS, "max_order_quote": "2000"}}, "risk.max_order_quote was raised from 1000 to 2000"),
+        ({"grid": {}}, "a grid of it has no stop any more"),
+        ({"accounts": [{**LIVE, "allowed_symbols": None}]}, "allowed_symbols of perp must be set"),
+        ({"accounts": [{**LIVE, "allowed_symbols": [SYMBOL, "LTC/USDT:USDT"]}]}, "LTC/USDT:USDT may be entered too"),
+        ({"accounts": [{**LIVE, "venue": "bybit"}]}, "venue binance became bybit"),
+    ],
+)
+def test_what_was_edited_on_disk_disarms_and_is_told(edited: dict[str, Any], said: str) -> None:
+    with live() as stage:
+        stage.ask(ARM)
+        assert [alert for alert in restart_with(stage, **edited) if said in alert]
+        assert stage.world.engine.snapshot().accounts[0].armed is False
+        assert buy(stage) == ("rejected", "not_armed")
+        restart_with(stage)
+        assert buy(stage, price="101") == ("rejected", "not_armed")
+
+
+def test_a_narrower_configuration_stays_armed_and_may_be_put_back() -> None:
+    with live() as stage:
+        stage.ask(ARM)
+        assert restart_with(stage, risk={**LIMITS, "max_exposure_quote": "4000"}) == []
+        assert restart_with(stage) == []
+        assert buy(stage)[0] == "executed"
+
+
+def test_a_raised_limit_disarms_at_once() -> None:
+    with live() as stage:
+        stage.ask(ARM)
+        raised = {"accounts": [LIVE], "risk": {**LIMITS, "daily_loss_limit_quote": "9000"}, "grid": STOPPED}
+        assert stage.ask(ApplyConfig(parse_config(raised))) is None
+        assert buy(stage) == ("rejected", "not_armed")
+
+
+def test_other_keys_at_the_start_disarm() -> None:
+    state = EngineState(parse_config({"accounts": [LIVE], "risk": LIMITS, "grid": STOPPED}), key_prints={"perp": "one"})
+    turn = turn_of(state)
+    arm(turn, ARM)
+    turn.changes()
+    turn.apply()
+    assert armed_in(state, "perp") is True
+    state.key_prints["perp"] = "another"
+    assert armed_in(state, "perp") is False
+    turn = turn_of(state)
+    assert not may_enter(turn, "perp")
+    follow_config(turn)
+    assert [event.data["detail"] for event in turn.ledger.events][-1] == "perp was disarmed: its keys are others"
+
+
+@pytest.mark.parametrize("fact", ["2026-01-01T00:00:00Z", "{}", "[]", '{"limits": {"max_order_quote": "x"}}'])
+def test_what_cannot_be_read_is_not_armed(fact: str) -> None:
+    state = EngineState(parse_config({"accounts": [LIVE], "risk": LIMITS, "grid": STOPPED}))
+    state.facts["armed/perp"] = fact
+    assert armed_in(state, "perp") is False
+
+
+def test_keys_that_may_be_of_another_account_wait_until_no_group_is_open() -> None:
+    with live() as stage:
+        stage.ask(ARM)
+        buy(stage)
+        assert "groups are open on perp" in (stage.ask(ChangeKeys("perp", "new")) or "")
+        assert stage.world.engine.snapshot().accounts[0].armed is True
+        assert stage.ask(ChangeKeys("perp", "new", same_account=True)) is None
         assert stage.world.engine.snapshot().accounts[0].armed is False

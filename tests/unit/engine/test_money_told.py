@@ -1,0 +1,91 @@
+"""Funding that is told twice, and fees in a coin that is neither of the market's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from app.domain.group import Group
+from app.domain.market import Quote
+from app.domain.values import OrderRole, Side
+from app.engine.state import Market
+from app.messages.reports import FundingReport
+from tests.support.examples import NOON
+from tests.support.strategies import filled_group, group_of, leg_of, rules_of
+from tests.unit.engine.bench import Bench
+
+D = Decimal
+PAYMENT = FundingReport("paper", "BTC/USDT:USDT", "f1", D(-3), D("0.0001"), NOON)
+
+
+def add(bench: Bench, group_id: str) -> None:
+    """Another open group of the same book."""
+    group = replace(filled_group(Side.LONG, ("100", "1")), id=group_id)
+    bench.state.groups[group_id], bench.state.open_ids[group_id] = group, None
+    bench.state.groups_of_market[group.market_key].append(group_id)
+
+
+def funding(bench: Bench) -> list[Decimal]:
+    return [group.funding for group in bench.state.groups.values()]
+
+
+def test_a_payment_is_shared_among_the_groups_that_are_open() -> None:
+    bench = Bench(filled_group(Side.LONG, ("100", "1")))
+    add(bench, "g0000002")
+    bench.tell(PAYMENT)
+    assert funding(bench) == [D("-1.5"), D("-1.5")]
+
+
+def test_a_payment_told_again_is_not_booked_to_a_group_that_opened_since() -> None:
+    bench = Bench(filled_group(Side.LONG, ("100", "1")))
+    bench.tell(PAYMENT)
+    add(bench, "g0000002")
+    del bench.state.open_ids[bench.group.id]
+    bench.state.groups[bench.group.id] = replace(bench.group, closed_at=NOON)
+    bench.tell(PAYMENT)
+    assert funding(bench) == [D(-3), D(0)]
+
+
+def waiting() -> Group:
+    return group_of([leg_of(0, "90", "1")])
+
+
+def fill_with_fee(bench: Bench, fee: str, asset: str) -> Group:
+    bench.care()
+    bench.fill(bench.orders(OrderRole.ENTRY)[0], "90", fee, asset)
+    return bench.group
+
+
+def know_bnb(bench: Bench, account: str, price: str) -> None:
+    rules = rules_of("0.1", "0.001", symbol="BNB/USDT", base="BNB")
+    bench.state.markets[account, "BNB/USDT"] = Market(rules, Quote.flat(D(price), NOON), NOON)
+
+
+def test_a_fee_in_quote_is_booked_as_it_is() -> None:
+    group = fill_with_fee(Bench(waiting()), "0.05", "USDT")
+    assert (group.fees, group.estimated) == (D("0.05"), False)
+
+
+def test_a_fee_in_a_third_coin_is_booked_at_its_price_on_the_account_itself() -> None:
+    bench = Bench(waiting())
+    know_bnb(bench, "other", "600")
+    know_bnb(bench, "paper", "700")
+    group = fill_with_fee(bench, "0.01", "BNB")
+    assert (group.fees, group.estimated) == (D(7), False)
+
+
+def test_a_fee_in_a_third_coin_is_booked_at_its_price_on_another_account() -> None:
+    bench = Bench(waiting())
+    know_bnb(bench, "other", "600")
+    group = fill_with_fee(bench, "0.01", "BNB")
+    assert (group.fees, group.estimated) == (D(6), False)
+
+
+def test_a_fee_in_a_coin_of_unknown_price_is_not_guessed_and_the_result_is_marked_an_estimate() -> None:
+    group = fill_with_fee(Bench(waiting()), "0.01", "BNB")
+    assert (group.fees, group.estimated) == (D(0), True)
+
+
+def test_no_fee_needs_no_price() -> None:
+    group = fill_with_fee(Bench(waiting()), "0", "BNB")
+    assert (group.fees, group.estimated) == (D(0), False)
