@@ -9,12 +9,21 @@ from app.base.clock import Clock
 from app.base.config import Config
 from app.base.ids import IdFactory
 from app.domain.client_order_id import Namespace
-from app.engine import arming, operator
+from app.engine import arming, holds, operator
 from app.engine.engine import Engine
 from app.engine.recovery import Recovery
 from app.engine.state import EngineState
 from app.engine.turn import Turn
-from app.messages.commands import ApplyConfig, ArmAccount, CommandResult, Deed, DisarmAccount
+from app.messages.commands import (
+    AcceptDifference,
+    ApplyConfig,
+    ArmAccount,
+    ChangeKeys,
+    CommandResult,
+    Deed,
+    DisarmAccount,
+    SettleForeign,
+)
 from app.ports.store import Store
 from app.ports.venue import Venue
 
@@ -22,6 +31,9 @@ _HANDLERS: Mapping[type, Any] = {
     ApplyConfig: operator.apply_config,
     ArmAccount: arming.arm,
     DisarmAccount: arming.disarm,
+    ChangeKeys: arming.change_keys,
+    SettleForeign: holds.settle_foreign,
+    AcceptDifference: holds.accept_difference,
 }
 
 
@@ -60,8 +72,11 @@ class RestingEngine:
         self._namespace = namespace
 
     @classmethod
-    async def load(cls, config: Config, store: Store, clock: Clock, ids: IdFactory) -> RestingEngine:
-        state = EngineState(config)
+    async def load(
+        cls, config: Config, store: Store, clock: Clock, ids: IdFactory, key_prints: Mapping[str, str] | None = None
+    ) -> RestingEngine:
+        """`key_prints` are the fingerprints of the accounts' keys."""
+        state = EngineState(config, key_prints=dict(key_prints or {}))
         namespace = await Recovery(state, {}, clock, lambda _: None).load(store, ids)
         return cls(state, store, clock, ids, namespace)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 
@@ -62,6 +63,19 @@ class AccountVault:
 
     def forget(self, account_id: str) -> None:
         self._store.delete(_ENTRY + account_id)
+
+
+def fingerprint(keys: Keys | None) -> str:
+    """Tells keys apart without giving them away; empty where there are none."""
+    if not keys:
+        return ""
+    text = json.dumps({name: secret.reveal() for name, secret in keys.items()}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def same_account(some: Keys | None, others: Keys) -> bool:
+    """Whether both are certainly of one account: the first of the keys names it, or is a key of it."""
+    return some is not None and next(iter(some.items()), None) == next(iter(others.items()))
 
 
 def shown(keys: Keys | None) -> str:

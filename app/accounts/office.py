@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from app.accounts.keys import AccountVault, Keys, complete, shown
+from app.accounts.keys import LABELS, AccountVault, Keys, complete, fields_of, fingerprint, same_account, shown
 from app.accounts.venues import VenueMaker
 from app.base.config import Config, ConfigError, parse_config
 from app.base.config.groups import AccountConfig
 from app.domain.arming import WorstCase, missing, trades_without_stop, worst_case
-from app.messages.commands import ApplyConfig, ArmAccount, CommandResult, Deed, DisarmAccount
+from app.messages.commands import (
+    AcceptDifference,
+    ApplyConfig,
+    ArmAccount,
+    ChangeKeys,
+    CommandResult,
+    Deed,
+    DisarmAccount,
+    SettleForeign,
+)
 from app.ports.accounts import KeyReport, Wire
 from app.ports.engine import CommandRefused
 from app.ports.venue import Venue
@@ -39,7 +48,7 @@ class AccountEngine(Protocol):
 
 
 class AccountOffice:
-    """Implements `app.ports.accounts.Accounts`, and what only the window and the command line may do.
+    """Implements `app.ports.accounts.AccountDesk`, of which the API has only what `Accounts` names.
 
     Raises CommandRefused, the vault's errors, ConfigError and OperatorActionNeeded.
     """
@@ -75,6 +84,13 @@ class AccountOffice:
             raise CommandRefused("no_keys", f"there are no keys for {account.id} in the vault; add them first")
         return await self._maker.test(account, keys)
 
+    def key_fields(self, venue: str) -> Sequence[tuple[str, str]]:
+        return tuple((name, LABELS[name]) for name in fields_of(venue))
+
+    async def try_keys(self, settings: Mapping[str, Any], given: Mapping[str, str]) -> KeyReport:
+        account = self._with(settings).accounts[-1]
+        return await self._maker.test(account, complete(account.venue, given))
+
     def wire(self, account_id: str) -> Wire:
         return self._maker.wire(account_id)
 
@@ -98,15 +114,20 @@ class AccountOffice:
         *,
         with_test: bool = True,
         allow_withdrawal: bool = False,
+        is_same: bool = False,
     ) -> dict[str, Any]:
-        """Keep the keys and trade on the account from now on; new keys for one that is there disarm it."""
+        """Keep the keys and trade on the account from now on; new keys for one that is there disarm it.
+
+        While groups are open on it, they must be of the same account at the exchange: `is_same` vouches for that.
+        """
         wanted = self._with(settings)
         account = wanted.accounts[-1]
         keys = complete(account.venue, given)
         report = await self._tested(account, keys, allow_withdrawal=allow_withdrawal) if with_test else None
+        is_same = is_same or same_account(await asyncio.to_thread(self._vault.read, account.id), keys)
+        await self._engine.ask(ChangeKeys(account.id, fingerprint(keys), is_same))
         venue = self._maker.make(account, keys, wanted.paper.latency_ms)
         await asyncio.to_thread(self._vault.write, account.id, keys)
-        await self._engine.ask(DisarmAccount(account.id, "its keys were changed"))
         await self._apply(wanted)
         await self._engine.add_account(venue)
         return {"detail": _welcome(account, wanted), "report": None if report is None else asdict(report)}
@@ -126,6 +147,16 @@ class AccountOffice:
     async def disarm(self, account_id: str) -> str:
         self._known(account_id)
         return (await self._engine.ask(DisarmAccount(account_id))).detail
+
+    async def settle_foreign(self, account_id: str, choice: Literal["ignore", "adopt"]) -> str:
+        """What becomes of another instance's orders on the account."""
+        self._known(account_id)
+        return (await self._engine.ask(SettleForeign(account_id, choice))).detail
+
+    async def accept_difference(self, account_id: str) -> str:
+        """What is held as gone, is gone."""
+        self._known(account_id)
+        return (await self._engine.ask(AcceptDifference(account_id))).detail
 
     # ------------------------------------------------------------------ helpers
 

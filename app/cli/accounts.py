@@ -1,4 +1,4 @@
-"""`account`: add, list, test, arm, disarm and remove accounts. Secrets are never arguments."""
+"""`account`: add, list, test, arm, disarm, settle and remove accounts. Secrets are never arguments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from app.base.config.groups import VenueName
 from app.base.errors import AppError
 from app.cli.keys import perform
 
-ACTIONS = ("add", "list", "test", "arm", "disarm", "remove")
+ACTIONS = ("add", "list", "test", "arm", "disarm", "foreign", "accept-difference", "remove")
+CHOICES = ("ignore", "adopt")
 VENUES = tuple(name for name in get_args(VenueName) if name != "paper")
 NO_STOP = "none"
 _MARKS: Mapping[object, str] = {True: "yes", False: "no", None: "unknown"}
@@ -24,9 +25,12 @@ class NotArmed(AppError):
 
 
 def add_account(add: Any) -> None:
-    command = add("account", "add, list, test, arm, disarm or remove accounts at exchanges", run)
+    command = add("account", "add, list, test, arm, disarm, settle or remove accounts at exchanges", run)
     command.add_argument("action", choices=ACTIONS)
     command.add_argument("id", nargs="?", default=None, help="name of the account; every action but list needs it")
+    command.add_argument(
+        "choice", nargs="?", choices=CHOICES, default=None, help="what foreign does with another instance's orders"
+    )
     command.add_argument("--venue", choices=VENUES, default=None)
     command.add_argument("--market-type", choices=("spot", "linear"), default="linear")
     command.add_argument("--environment", choices=("testnet", "live"), default=None)
@@ -36,6 +40,11 @@ def add_account(add: Any) -> None:
         "--allow-withdrawal",
         action="store_true",
         help="accept keys that may withdraw: whoever gets hold of them can take all the money away",
+    )
+    command.add_argument(
+        "--same-account",
+        action="store_true",
+        help="the new keys are of the same account at the exchange: they are taken while groups are open on it",
     )
 
 
@@ -55,6 +64,8 @@ def _missing(options: argparse.Namespace) -> str | None:
         return "the account's name"
     if options.action == "add" and not (options.venue and options.environment):
         return "--venue and --environment"
+    if options.action == "foreign" and options.choice is None:
+        return "ignore or adopt"
     return None
 
 
@@ -71,6 +82,7 @@ def _add(options: argparse.Namespace) -> int:
         "keys": _asked_keys(options.venue),
         "with_test": not options.no_test,
         "allow_withdrawal": options.allow_withdrawal,
+        "is_same": options.same_account,
     }
     answer = perform(options, "account add", arguments)
     if answer["report"] is not None:
@@ -118,12 +130,30 @@ def _disarm(options: argparse.Namespace) -> int:
     return 0
 
 
+def _foreign(options: argparse.Namespace) -> int:
+    print(perform(options, "account foreign", {"id": options.id, "choice": options.choice}))
+    return 0
+
+
+def _accept_difference(options: argparse.Namespace) -> int:
+    print(perform(options, "account accept-difference", {"id": options.id}))
+    return 0
+
+
 def _remove(options: argparse.Namespace) -> int:
     print(perform(options, "account remove", {"id": options.id}))
     return 0
 
 
-_RUN = {"add": _add, "test": _test, "arm": _arm, "disarm": _disarm, "remove": _remove}
+_RUN = {
+    "add": _add,
+    "test": _test,
+    "arm": _arm,
+    "disarm": _disarm,
+    "foreign": _foreign,
+    "accept-difference": _accept_difference,
+    "remove": _remove,
+}
 
 
 def _report(report: Mapping[str, Mapping[str, Any]]) -> str:

@@ -106,12 +106,15 @@ def _account_commands(accounts: AccountOffice) -> dict[str, Command]:
             given["keys"],
             with_test=given["with_test"],
             allow_withdrawal=given["allow_withdrawal"],
+            is_same=given.get("is_same", False),
         ),
         "account list": lambda _: accounts.rows(),
         "account test": test,
         "account plan": plan,
         "account arm": lambda given: accounts.arm(given["id"], given["typed_name"], given["typed_stop"]),
         "account disarm": lambda given: accounts.disarm(given["id"]),
+        "account foreign": lambda given: accounts.settle_foreign(given["id"], given["choice"]),
+        "account accept-difference": lambda given: accounts.accept_difference(given["id"]),
         "account remove": lambda given: accounts.remove(given["id"]),
     }
 

@@ -34,10 +34,20 @@ class Account(Answer):
     breaker_since: Moment | None
 
 
+class ExternalOrder(Answer):
+    symbol: str
+    side: str
+    type: str
+    quantity: Money
+    price: Money | None
+    trigger_price: Money | None
+
+
 class AccountDetail(Account):
     """With how its connection fares: `limits_used` is the part used of each kind of budget, from 0 to 1, and
     `rules_age_sec` the age of its market rules; null where there is none or it is not known."""
 
+    external_orders: list[ExternalOrder]
     limits_used: dict[str, float]
     rules_age_sec: float | None
 

@@ -34,6 +34,9 @@ TOO_FREQUENT = "access too frequent"
 """With status 403, by which Bybit shuts out an address for ten minutes."""
 SHUT_OUT_SEC = 600.0
 _UNTIL = re.compile(r"until (\d{13})")
+_QUERY = re.compile(r"(?<=[\w/])\?(?=[\w.%-]+=)[^\s'\">)]*")
+_SIGNED = re.compile(r"(?i)\b(?:signature|sign|api_?key|timestamp|recv_?window|listen_?key)=[^\s&'\">)]+&?")
+_STREAM_KEY = re.compile(r"(?<=/)[A-Za-z0-9_-]{40,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +160,21 @@ def _number(text: str | None) -> float | None:
         return None
 
 
+def said(error: BaseException) -> str:
+    """What an exception says, as `unsigned` and short enough to show."""
+    return _shortened(unsigned(str(error)) or type(error).__name__)
+
+
+def unsigned(text: str) -> str:
+    """A text without what proves who we are: ccxt puts the whole address of a request into its exceptions."""
+    return _STREAM_KEY.sub("…", _SIGNED.sub("", _QUERY.sub("", text)))
+
+
 def detail_of(failure: Failure) -> str:
-    """The venue's own code and text, or what broke, short enough to show."""
-    text = failure.answer.text if failure.answer is not None and failure.answer.text else str(failure.error)
-    return _shortened(_sentence(text) or type(failure.error).__name__)
+    """The venue's own code and text, or what broke, as `said` shows it."""
+    if failure.answer is None or not failure.answer.text:
+        return said(failure.error)
+    return _shortened(unsigned(_sentence(failure.answer.text)))
 
 
 def _sentence(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -10,11 +9,11 @@ from typing import Any
 
 from app.exchange.ccxt.dialects.aster_wire import refuse_main_wallet
 from app.exchange.ccxt.dialects.base import Dialect
+from app.exchange.ccxt.errors import said
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 from app.ports.accounts import KeyReport, Told
 
 LARGEST_SKEW_MS = 1000
-LONGEST_SHOWN = 200
 _UNTOLD = "the exchange does not tell"
 _NOT_REACHED = "it could not be asked"
 
@@ -48,7 +47,7 @@ async def _report(exchange: Any, dialect: Dialect) -> KeyReport:
         skew = await _skew(exchange)
     except Exception as error:  # noqa: BLE001 - ccxt raises anything; each means that the exchange was not reached
         unknown: Told[bool] = Told(None, _NOT_REACHED)
-        reachable = Told(False, f"the exchange does not answer: {_said(error)}")
+        reachable = Told(False, f"the exchange does not answer: {said(error)}")
         return KeyReport(reachable, unknown, unknown, unknown, Told(None, _NOT_REACHED), Told(None, _NOT_REACHED))
     permissions = await _permissions(exchange, dialect)
     return KeyReport(
@@ -77,8 +76,8 @@ async def _permissions(exchange: Any, dialect: Dialect) -> Permissions:
         return await _ASKED.get(dialect.exchange, _by_balance)(exchange)
     except Exception as error:  # noqa: BLE001 - ccxt raises anything; the kinds that matter are told apart
         if isinstance(error, import_module("ccxt").AuthenticationError):
-            return Permissions(may_trade=Told(False, f"the exchange refuses the keys: {_said(error)}"))
-        return Permissions(may_trade=Told(None, f"{_NOT_REACHED}: {_said(error)}"))
+            return Permissions(may_trade=Told(False, f"the exchange refuses the keys: {said(error)}"))
+        return Permissions(may_trade=Told(None, f"{_NOT_REACHED}: {said(error)}"))
 
 
 async def _position_mode(exchange: Any, dialect: Dialect) -> Told[str]:
@@ -89,7 +88,7 @@ async def _position_mode(exchange: Any, dialect: Dialect) -> Told[str]:
     try:
         told = await exchange.fetch_position_mode()
     except Exception as error:  # noqa: BLE001 - ccxt raises anything; the mode is then not known
-        return Told(None, f"{_NOT_REACHED}: {_said(error)}")
+        return Told(None, f"{_NOT_REACHED}: {said(error)}")
     if told.get("hedged"):
         return Told("hedge", "long and short may be held at once (hedge mode)")
     return Told("one_way", "one position a market (one-way mode)")
@@ -197,8 +196,3 @@ def _bound(told: Any) -> Told[bool]:
     if restricted:
         return Told(True, "these keys work from the addresses that were set at the exchange only")
     return Told(False, "these keys work from every address; bind them to yours at the exchange")
-
-
-def _said(error: Exception) -> str:
-    """What an exception says, without the signed parts of addresses."""
-    return re.sub(r"\?\S+", "", str(error) or type(error).__name__)[:LONGEST_SHOWN]

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+from app.base.clock import Clock
 from app.domain.market import MarketRules, Quote
 from app.domain.order import RESTING, OrderStatus
 from app.exchange.ccxt.mapping import Raw, child_order_id
 from app.messages.reports import OrderReport
 
 LIVE = frozenset({*RESTING, OrderStatus.PENDING_CANCEL})
+QUIET = timedelta(days=8)
+"""A market in which nothing was seen for so long is not asked for its trades: nothing of ours can have filled there."""
 
 
 class Known:
     """Nothing of it outlives the session; it is learnt from answers and streams alike."""
 
-    def __init__(self) -> None:
-        self.symbols: set[str] = set()
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._touched: dict[str, datetime] = {}
         self.rules: dict[str, MarketRules] = {}
         self.marked: set[str] = set()
         """Markets whose mark price has been told."""
@@ -28,6 +33,20 @@ class Known:
         self.live: dict[str, OrderReport] = {}
         """Orders with a client id that were live when they were last told of, by that id."""
         self._owners: dict[str, str | None] = {}
+
+    def touch(self, symbol: str) -> None:
+        """Something is or was about to be done in this market, or something was found there."""
+        self._touched[symbol] = self._clock.now()
+
+    def symbols(self, since: datetime | None = None) -> list[str]:
+        """The markets met in this session, in order; with `since` those where trades may have been made since then.
+
+        Between two touches lies no more than `QUIET`: what lives in a market touches it whenever it is read.
+        """
+        if since is None:
+            return sorted(self._touched)
+        first = min(since, self._clock.now()) - QUIET
+        return sorted(symbol for symbol, at in self._touched.items() if at >= first)
 
     def owner(self, venue_order_id: str | None) -> str | None:
         """The client id under which an order was made."""
@@ -47,7 +66,7 @@ class Known:
 
     def learn(self, report: OrderReport, raw: Raw) -> None:
         """Remember an order as it was just told."""
-        self.symbols.add(report.symbol)
+        self.touch(report.symbol)
         client_id = report.client_order_id
         if client_id is None:
             return

@@ -20,6 +20,8 @@ from app.ports.venue import OrderRef, OrderRequest
 Raw = Mapping[str, Any]
 T = TypeVar("T")
 NOTHING: Raw = MappingProxyType({})
+LATEST_MS = 4_102_444_800_000
+"""The year 2100: what is later was not told in milliseconds."""
 LIMIT_TYPES = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 """The others have no price of their own; ccxt puts the average there."""
 
@@ -56,9 +58,9 @@ def needed(value: T | None, what: str) -> T:
 
 
 def moment(milliseconds: Any, otherwise: datetime) -> datetime:
-    """The moment that venues tell in milliseconds; `otherwise` where it tells none."""
+    """The moment that venues tell in milliseconds; `otherwise` where it tells none, or none that can be."""
     told = positive(milliseconds)
-    return otherwise if told is None else EPOCH + timedelta(milliseconds=int(told))
+    return otherwise if told is None or told > LATEST_MS else EPOCH + timedelta(milliseconds=int(told))
 
 
 def milliseconds(at: datetime) -> int:
@@ -366,7 +368,7 @@ def fill_report(trade: Raw, account: str, now: datetime, client_order_id: str | 
     """A trade as ccxt gives it; `client_order_id` tells whose it is where the trade does not."""
     info = info_of(trade)
     symbol = str(needed(trade.get("symbol"), "symbol"))
-    client_id = client_order_id or text(first(info, "clientOrderId", "orderLinkId", "clOrdId", "c"))
+    client_id = client_order_id or client_id_of(trade)
     kind = fill_kind(info, client_id)
     fee, fee_asset = _fee(trade, symbol)
     return FillReport(
@@ -384,6 +386,11 @@ def fill_report(trade: Raw, account: str, now: datetime, client_order_id: str | 
         position_side=position_side(info),
         kind=kind,
     )
+
+
+def client_id_of(trade: Raw) -> str | None:
+    """The client id of a trade's order, None where the trade does not tell it."""
+    return text(first(info_of(trade), "clientOrderId", "orderLinkId", "clOrdId", "c"))
 
 
 def _liquidity(told: Any) -> Liquidity:

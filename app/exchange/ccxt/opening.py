@@ -80,7 +80,7 @@ class Exchanges:
         return Access(**given, environment=_environment(account), base_url=self._urls.get(account.id))
 
     def _host(self, account: AccountConfig, dialect: Dialect) -> Host:
-        key = (dialect.name, account.environment, self._urls.get(account.id))
+        key = (dialect.host, account.environment, self._urls.get(account.id))
         if key not in self._hosts:
             self._hosts[key] = Host(dialect.budgets, self._clock)
         return self._hosts[key]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from app.base.clock import Clock
 from app.base.errors import AppError
 from app.domain.order import OrderStatus
+from app.exchange.ccxt.errors import said
 from app.exchange.ccxt.known import Known
 from app.exchange.ccxt.reads import Reader
 from app.messages.reports import Found, NotFound, OrderReport, VenueReport
@@ -47,6 +48,7 @@ class Poller:
         self._is_streaming = is_streaming
         self._on_silence = on_silence
         self._untold: dict[str, State] = {}
+        self._missed: set[str] = set()
         self._has_changed = False
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
@@ -62,6 +64,7 @@ class Poller:
                 task.cancel()
         self._task = self._balance_task = None
         self._untold.clear()
+        self._missed.clear()
 
     def hurry(self) -> None:
         """The stream has come or gone: look now, then at the pace that this asks for."""
@@ -91,8 +94,8 @@ class Poller:
             await self._pause()
             try:
                 await self.look()
-            except AppError as error:
-                log.info("open orders could not be read: %s", error)
+            except Exception as error:  # noqa: BLE001 - whatever one answer makes go wrong, the next may be well
+                log.info("open orders could not be read: %s", said(error))
                 self._has_changed = True
 
     async def _pause(self) -> None:
@@ -115,19 +118,31 @@ class Poller:
         listed = await self._reader.open_orders_of(sorted({report.symbol for report in before.values()}))
         now = {report.client_order_id: report for report in listed}
         for client_id, report in before.items():
-            if _state(now.get(client_id)) != _state(report):
+            if _state(now.get(client_id)) == _state(report):
+                self._missed.discard(client_id)
+            else:
                 await self._look_closely(client_id, report, is_answerable)
 
     async def _look_closely(self, client_id: str, before: OrderReport, is_answerable: bool) -> None:
         """`is_answerable` where the stream was there all the while, and should have told by itself."""
         found = await self._reader.look_up(OrderRef(client_id, before.venue_order_id, before.symbol, before.type))
         if isinstance(found, NotFound):
-            return  # reconciliation asks again before it believes that (hazard 3)
+            self._miss(client_id)
+            return
+        self._missed.discard(client_id)
         if not isinstance(found, Found) or _state(found.order) == _state(before):
             return
         self.tell(found.order)
         if is_answerable:
             self._untold[client_id] = (found.order.status, f"{found.order.filled:f}")
+
+    def _miss(self, client_id: str) -> None:
+        """Twice in a row is enough of asking: reconciliation asks by itself before it believes it (hazard 3)."""
+        if client_id in self._missed:
+            self._missed.discard(client_id)
+            self._known.live.pop(client_id, None)
+        else:
+            self._missed.add(client_id)
 
     def tell(self, order: OrderReport) -> None:
         """Tell an order that was read, its fills first, as a stream would have."""

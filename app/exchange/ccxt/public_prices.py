@@ -50,7 +50,7 @@ class PublicPrices:
     ) -> None:
         self._dialect = dialect
         self._take = take
-        self._known = Known()
+        self._known = Known(clock)
         self._session = Session(
             dialect,
             Access(base_url=base_url),
@@ -97,12 +97,12 @@ class PublicPrices:
         if price is not None:
             self._take(price.symbol, price.quote)
 
-    async def _ask(self, symbols: frozenset[str]) -> bool:
+    async def _ask(self, symbols: frozenset[str]) -> frozenset[str]:
         before = dict(self._known.quotes)
         prices = await self._reader.prices(symbols)
         for price in prices:
             self._take(price.symbol, price.quote)
-        return any(_has_moved(before.get(price.symbol), price) for price in prices)
+        return frozenset(price.symbol for price in prices if _has_moved(before.get(price.symbol), price))
 
 
 def _has_moved(before: Quote | None, price: PriceReport) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from app.base.clock import EPOCH, Clock
 from app.base.errors import AppError, Retryable
+from app.domain.client_order_id import decode
 from app.exchange.ccxt import mapping
 from app.exchange.ccxt.asking import reference
 from app.exchange.ccxt.dialects.base import Operation
@@ -22,6 +24,7 @@ from app.exchange.ccxt.session import RequestFailed, Session
 from app.messages.reports import (
     BalanceReport,
     Candle,
+    FillKind,
     FillReport,
     Found,
     FundingReport,
@@ -37,7 +40,11 @@ from app.messages.reports import (
 )
 from app.ports.venue import OrderRef
 
+T = TypeVar("T")
+log = logging.getLogger(__name__)
 FUNDING_PAGE = 1000
+OVERLAP = timedelta(minutes=5)
+"""How far back to read where the moment to read from is to come: a clock that was wrong has noted it."""
 MARKETS_KEPT_SEC = 3600.0
 MOST_SYMBOLS_ASKED_SINGLY = 8
 """Up to so many markets it is cheaper to ask for each one's orders than for all the account's."""
@@ -55,6 +62,7 @@ class Reader:
         self._clock = clock
         self._known = known
         self._listed_at: float | None = None
+        self._skipped: set[str] = set()
 
     # ------------------------------------------------------------------ one order
 
@@ -83,6 +91,7 @@ class Reader:
         return report
 
     async def _ask_for(self, order: OrderRef, priority: Priority) -> Raw:
+        self._known.touch(order.symbol)
         found_by, params = reference(order, self._dialect)
         params |= self._dialect.look_up_params
         told: Raw = await self._session.call(
@@ -113,29 +122,32 @@ class Reader:
 
     # ------------------------------------------------------------------ markets and prices
 
-    async def load_market(self, symbol: str) -> MarketReport | None:
-        await self._refresh_markets()
+    async def load_market(self, symbol: str, *, fresh: bool = False) -> MarketReport | None:
+        await self._refresh_markets(fresh=fresh)
         market = self._session.exchange.markets.get(symbol)
         tiers = await self._tiers(symbol) if market is not None and self._dialect.is_linear else []
         rules = None if market is None else mapping.market_rules(market, tiers)
         if rules is None or rules.market_type is not self._dialect.market_type:
             return None
         self._known.rules[symbol] = rules
-        self._known.symbols.add(symbol)
+        self._known.touch(symbol)
         price = self.price(symbol, await self._ticker(symbol))
         return MarketReport(rules, None if price is None else price.quote)
 
-    async def _refresh_markets(self) -> None:
-        """Load what the venue lists where that was long ago; the old list goes on where it cannot be had."""
+    async def _refresh_markets(self, *, fresh: bool) -> None:
+        """Load what the venue lists where that was long ago, or with `fresh` in any case.
+
+        Unless it must be fresh the old list goes on where it cannot be had.
+        """
         now = self._clock.monotonic()
         is_old = self._listed_at is None or now - self._listed_at > MARKETS_KEPT_SEC
         has_any = bool(self._session.exchange.markets)
-        if has_any and not is_old:
+        if has_any and not is_old and not fresh:
             return
         try:
             await self._session.read(Operation.MARKETS, lambda api: api.load_markets(has_any))
         except Retryable:
-            if not has_any:
+            if fresh or not has_any:
                 raise
         self._listed_at = now
 
@@ -187,7 +199,7 @@ class Reader:
     async def open_orders(self) -> Sequence[OrderReport]:
         """All live orders, conditional ones too."""
         if self._dialect.orders_need_symbol:
-            return await self._open_orders_of(sorted(self._known.symbols))
+            return await self._open_orders_of(self._known.symbols())
         return await self._open_orders(Operation.OPEN_ORDERS, None)
 
     async def open_orders_of(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
@@ -198,14 +210,33 @@ class Reader:
 
     async def _open_orders_of(self, symbols: Sequence[str]) -> list[OrderReport]:
         asked = (self._open_orders(Operation.OPEN_ORDERS_OF_MARKET, symbol) for symbol in symbols)
-        return [report for reports in await asyncio.gather(*asked) for report in reports]
+        return [report for reports in await _all(asked) for report in reports]
 
     async def _open_orders(self, operation: Operation, symbol: str | None) -> list[OrderReport]:
         lists: list[dict[str, Any]] = [{}]
         if self._dialect.triggers_apart:
             lists.append(dict(self._dialect.trigger_params))
-        told = await asyncio.gather(*(self._list(operation, symbol, params) for params in lists))
-        return [self._order(row) for rows in told for row in rows]
+        told = await _all(self._list(operation, symbol, params) for params in lists)
+        reports = [self._listed_order(row) for rows in told for row in rows]
+        return [report for report in reports if report is not None]
+
+    def _listed_order(self, row: Raw) -> OrderReport | None:
+        """None where it cannot be read and is not ours: somebody else's order must not hide our own."""
+        try:
+            return self._order(row)
+        except mapping.Unreadable as error:
+            owner = self._known.owner(mapping.text(row.get("id")))
+            if _is_ours(owner or self._dialect.own_id(mapping.text(row.get("clientOrderId")))):
+                raise
+            self._note_skipped(row, error)
+            return None
+
+    def _note_skipped(self, row: Raw, error: mapping.Unreadable) -> None:
+        """Once for each: lists are read again and again."""
+        key = f"{row.get('symbol')} {row.get('id')}"
+        if key not in self._skipped:
+            self._skipped.add(key)
+            log.info("%s: %s, which is not ours, is left out: %s", self._account, key, error)
 
     async def _list(self, operation: Operation, symbol: str | None, params: dict[str, Any]) -> list[Raw]:
         rows: list[Raw] = await self._session.read(
@@ -218,7 +249,8 @@ class Reader:
             return []
         rows = await self._session.read(Operation.POSITIONS, lambda api: api.fetch_positions())
         reports = mapping.positions(rows, self._account, self._clock.now(), self._known.leverages())
-        self._known.symbols.update(report.symbol for report in reports)
+        for report in reports:
+            self._known.touch(report.symbol)
         return reports
 
     async def balances(self) -> Sequence[BalanceReport]:
@@ -226,28 +258,42 @@ class Reader:
         return mapping.balances(told, self._account, self._clock.now())
 
     async def fills(self, since: datetime) -> Sequence[FillReport]:
-        """Since then, of the markets met in this session where the venue tells them by market only."""
+        """Since then, of the markets in which there can be any where the venue tells them by market only."""
         symbols: Sequence[str | None] = [None]
         if self._dialect.trades_need_symbol:
             await self.positions()
-            symbols = sorted(self._known.symbols)
-        pages = await asyncio.gather(*(self._trades(symbol, since) for symbol in symbols))
-        return [await self._fill(row) for rows in pages for row in rows if mapping.is_trade(row)]
+            listed = self._session.exchange.markets
+            symbols = [symbol for symbol in self._known.symbols(since) if symbol in listed]
+        pages = await _all(self._trades(symbol, since) for symbol in symbols)
+        fills = [await self._fill(row) for rows in pages for row in rows if mapping.is_trade(row)]
+        return [fill for fill in fills if fill is not None]
 
     async def _trades(self, symbol: str | None, since: datetime) -> list[Raw]:
         return await self._pages(
             since,
             self._dialect.trade_page,
             Operation.FILLS,
-            lambda api, start, end: api.fetch_my_trades(symbol, start, self._dialect.trade_page, {"until": end}),
+            lambda api, start, end: self._page_of_trades(api, symbol, start, end),
         )
+
+    async def _page_of_trades(self, api: Any, symbol: str | None, start: int, end: int) -> list[Raw]:
+        """A page; where all of it happened in one millisecond, with what follows by id: time leads no further."""
+        size = self._dialect.trade_page
+        page: list[Raw] = await api.fetch_my_trades(symbol, start, size, {"until": end})
+        rows = page
+        while self._dialect.trades_by_id and len(rows) >= size and len({row["timestamp"] for row in page}) == 1:
+            following = max(int(row["id"]) for row in rows) + 1
+            rows = await api.fetch_my_trades(symbol, None, size, {"fromId": following})
+            page = [*page, *(row for row in rows if row["timestamp"] <= end)]
+        return page
 
     async def _pages(
         self, since: datetime, size: int, operation: Operation, ask: Callable[[Any, int, int], Any]
     ) -> list[Raw]:
         """Every row since then, each once, window by window and page by page."""
         found: dict[str, Raw] = {}
-        start, now = since, self._clock.now()
+        now = self._clock.now()
+        start = since if since <= now else now - OVERLAP
         while start <= now:
             end = start + self._dialect.trade_window
             first, last_ms = mapping.milliseconds(start), mapping.milliseconds(end)
@@ -258,13 +304,30 @@ class Reader:
             start = last if is_full else end + timedelta(milliseconds=1)
         return list(found.values())
 
-    async def _fill(self, trade: Raw) -> FillReport:
-        report = mapping.fill_report(trade, self._account, self._clock.now())
+    async def _fill(self, trade: Raw) -> FillReport | None:
+        """None where it cannot be read and its order is somebody else's."""
         order_id = mapping.text(trade.get("order"))
+        try:
+            report = mapping.fill_report(trade, self._account, self._clock.now())
+        except mapping.Unreadable as error:
+            if not await self._is_of_others(trade, order_id):
+                raise
+            self._note_skipped(trade, error)
+            return None
         if report.client_order_id is not None or order_id is None:
             return report
         owner = await self._owner(order_id, report.symbol)
         return mapping.fill_report(trade, self._account, self._clock.now(), owner)
+
+    async def _is_of_others(self, trade: Raw, order_id: str | None) -> bool:
+        """Whether a trade surely is none of ours, nor one that the venue forced upon us."""
+        symbol, told = mapping.text(trade.get("symbol")), mapping.client_id_of(trade)
+        if mapping.fill_kind(mapping.info_of(trade), told) is not FillKind.TRADE:
+            return False
+        if told is None and order_id is not None and symbol is not None:
+            told = await self._owner(order_id, symbol)
+            return not _is_ours(told)
+        return told is not None and not _is_ours(told)
 
     async def _owner(self, order_id: str, symbol: str) -> str | None:
         """The client id of an order that trades name by the venue's id; asked for once."""
@@ -296,6 +359,22 @@ class Reader:
     async def time(self) -> datetime:
         told = await self._session.read(Operation.TIME, lambda api: api.fetch_time())
         return mapping.moment(told, self._clock.now())
+
+
+def _is_ours(client_order_id: str | None) -> bool:
+    return client_order_id is not None and decode(client_order_id) is not None
+
+
+async def _all(asked: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """The answers in order. Where one question fails the others are given up, and that failure is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in asked]
+    except ExceptionGroup as failed:
+        failure = failed.exceptions[0]
+    else:
+        return [task.result() for task in tasks]
+    raise failure
 
 
 def _ask_page(ask: Callable[[Any, int, int], Any], first: int, last: int, api: Any) -> Any:

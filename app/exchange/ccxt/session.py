@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from app.base.clock import Clock
 from app.exchange.ccxt.breaker import Breaker
 from app.exchange.ccxt.dialects.base import Dialect, Operation
-from app.exchange.ccxt.errors import DEFAULT_PAUSE_SEC, Failure, read_error, retry_after, verdict
+from app.exchange.ccxt.errors import DEFAULT_PAUSE_SEC, Failure, read_error, retry_after, said, verdict
 from app.exchange.ccxt.limits import Limiter, Priority
 from app.exchange.ccxt.verdicts import Kind
 from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, Trace, make_exchange
@@ -32,7 +32,7 @@ class RequestFailed(Exception):
     """A request raised; `failure` says how far it came."""
 
     def __init__(self, failure: Failure) -> None:
-        super().__init__(str(failure.error))
+        super().__init__(said(failure.error))
         self.failure = failure
 
 
@@ -144,6 +144,10 @@ class Session:
         token = TRACE.set(trace)
         try:
             answer = await ask(self.exchange)
+        except asyncio.CancelledError:
+            if trace.has_left and not trace.is_done and priority is not Priority.READ:
+                self._breaker.failed("a request was not answered in time")
+            raise
         except Exception as error:
             failure = trace.failure(error)
             self._learn_failure(failure)
@@ -182,6 +186,6 @@ class Session:
         if meaning.kind is Kind.LIMITED:
             self._limiter.host.pause(retry_after(failure.answer, self._clock.now()) or DEFAULT_PAUSE_SEC)
         if meaning.kind in {Kind.UNKNOWN, Kind.UNREACHED, Kind.BUSY}:
-            self._breaker.failed(str(failure.error)[:200])
+            self._breaker.failed(said(failure.error))
         else:
             self._breaker.succeeded()

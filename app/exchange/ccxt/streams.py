@@ -6,10 +6,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from app.base.clock import Clock
-from app.base.errors import AppError
+from app.exchange.ccxt.errors import said
 from app.exchange.ccxt.mapping import Raw, Unreadable
 from app.exchange.ccxt.wire import is_private
 
@@ -17,7 +18,13 @@ FIRST_WAIT_SEC = 1.0
 LONGEST_WAIT_SEC = 3.0
 """Books must be equal soon after a network has come back, and a stream is what tells that it has."""
 PRICES_SILENT_SEC = 10.0
-"""Prices that have not moved for so long are asked for: a market at rest and a dead stream look alike."""
+"""A market's price that was not told for so long is asked for: a market at rest and a dead stream look alike."""
+PRICES_POLLED_SEC = 2.0
+"""How often prices are asked for where no stream tells them."""
+LATE_SEC = 1.0
+"""How long a stream may take to tell what was found by asking."""
+MOST_FOLLOWED_AT_ONCE = 100
+"""So many markets share one subscription, which no venue finds too long."""
 log = logging.getLogger(__name__)
 
 
@@ -27,12 +34,12 @@ class SilentStream(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Takers:
-    """Who is told what, in ccxt's words. `ask` reads the prices of some markets and tells whether one has moved."""
+    """Who is told what, in ccxt's words. `ask` reads the prices of some markets and tells which have moved."""
 
     order: Callable[[Raw], None]
     trade: Callable[[Raw], None]
     ticker: Callable[[Raw], None]
-    ask: Callable[[frozenset[str]], Awaitable[bool]]
+    ask: Callable[[frozenset[str]], Awaitable[frozenset[str]]]
 
 
 class Streams:
@@ -44,20 +51,19 @@ class Streams:
         self._takers = takers
         self._has_marks = has_marks
         self._own: list[asyncio.Task[None]] = []
-        self._prices: list[asyncio.Task[None]] = []
+        self._prices: dict[frozenset[str], list[asyncio.Task[None]]] = {}
+        self._watcher: asyncio.Task[None] | None = None
         self._symbols: frozenset[str] = frozenset()
         self._is_open = False
-        self._price_at = 0.0
+        self._heard: dict[str, float] = {}
 
     def start(self, follow_own: bool = True) -> None:
         """Follow our own orders and trades, where the venue pushes them, and the prices that were asked for."""
         self._is_open = True
         if follow_own:
             self._follow_own()
-        self._price_at = self._clock.monotonic()
-        self._prices = [asyncio.get_running_loop().create_task(self._watch_over_prices())]
-        if self._symbols:
-            self._follow_prices(self._symbols)
+        self._watcher = asyncio.get_running_loop().create_task(self._watch_over_prices())
+        self.watch_prices(self._symbols)
 
     def _follow_own(self) -> None:
         takers = self._takers
@@ -68,10 +74,16 @@ class Streams:
 
     def watch_prices(self, symbols: frozenset[str]) -> None:
         """From now on follow the prices of exactly these markets."""
-        added = symbols - self._symbols
         self._symbols = symbols
-        if self._is_open and added:
-            self._follow_prices(added)
+        if not self._is_open:
+            return
+        for followed in [each for each in self._prices if not each & symbols]:
+            _cancel(self._prices.pop(followed))
+        added = sorted(symbols.difference(*self._prices))
+        for start in range(0, len(added), MOST_FOLLOWED_AT_ONCE):
+            self._follow_prices(added[start : start + MOST_FOLLOWED_AT_ONCE])
+        now = self._clock.monotonic()
+        self._heard = {symbol: self._heard.get(symbol, now) for symbol in symbols}
 
     def watches(self, symbol: str) -> bool:
         return symbol in self._symbols
@@ -79,50 +91,64 @@ class Streams:
     def stop(self) -> None:
         """Follow nothing more."""
         self._is_open = False
-        for task in (*self._own, *self._prices):
-            task.cancel()
-        self._own, self._prices = [], []
+        _cancel([*self._own, *chain(*self._prices.values()), *([self._watcher] if self._watcher else [])])
+        self._own, self._prices, self._watcher = [], {}, None
+        self._heard.clear()
 
-    def _follow_prices(self, added: frozenset[str]) -> None:
+    def _follow_prices(self, symbols: list[str]) -> None:
         """Follow some more markets; those that are followed already stay as they are."""
-        symbols = sorted(added)
-        watches: list[Callable[[Any], Awaitable[Any]]] = [lambda api: api.watch_tickers(symbols)]
+        watches: list[Callable[[Any], Awaitable[Any]]] = []
         has = self._exchange().has
+        if has.get("watchTickers", True):
+            watches.append(lambda api: api.watch_tickers(symbols))
         if has.get("watchBidsAsks"):
             watches.append(lambda api: api.watch_bids_asks(symbols))
         if self._has_marks and has.get("watchMarkPrices"):
             watches.append(lambda api: api.watch_mark_prices(symbols))
-        self._prices += [self._follow(watch, self._take_tickers) for watch in watches]
+        self._prices[frozenset(symbols)] = [self._follow(watch, self._take_tickers) for watch in watches]
 
     def _take_tickers(self, told: Mapping[str, Raw]) -> None:
-        self._price_at = self._clock.monotonic()
         self._each(told.values(), self._take_ticker)
 
     def _take_ticker(self, ticker: Raw) -> None:
-        if ticker.get("symbol") in self._symbols:
+        symbol = ticker.get("symbol")
+        if symbol in self._symbols:
+            self._heard[str(symbol)] = self._clock.monotonic()
             self._takers.ticker(ticker)
 
     async def _watch_over_prices(self) -> None:
-        """Ask where the stream says nothing; where the price has moved meanwhile, the stream is dead."""
+        """Ask for the markets of which nothing is told; where a price has moved meanwhile, the stream is dead."""
         has_failed = False
+        asked: dict[str, float] = {}
         while True:
-            silent = self._clock.monotonic() - self._price_at
-            if silent < PRICES_SILENT_SEC:
-                await self._clock.sleep(PRICES_SILENT_SEC - silent)
+            await self._clock.sleep(PRICES_POLLED_SEC)
+            now = self._clock.monotonic()
+            silent = frozenset(each for each in self._symbols if self._is_due(each, asked.get(each, 0.0), now))
+            if not silent:
                 continue
-            self._price_at = self._clock.monotonic()
-            if not self._symbols:
-                continue
+            asked |= dict.fromkeys(silent, now)
             try:
-                has_moved = await self._takers.ask(self._symbols)
-            except AppError as error:
-                log.log(_level(is_first=not has_failed), "prices could not be read: %s", error)
+                moved = await self._takers.ask(silent)
+            except Exception as error:  # noqa: BLE001 - whatever one answer makes go wrong, the next may be well
+                log.log(_level(is_first=not has_failed), "prices could not be read: %s", said(error))
                 has_failed = True
                 continue
             has_failed = False
-            if has_moved:
+            if moved and await self._stays_silent(moved, now):
                 log.info("the price stream has fallen silent; it is opened again")
                 self.hang_up(private=False)
+
+    def _is_due(self, symbol: str, asked_at: float, now: float) -> bool:
+        patience = PRICES_SILENT_SEC if self._is_followed(symbol) else PRICES_POLLED_SEC
+        return now - max(self._heard.get(symbol, now), asked_at) >= patience
+
+    def _is_followed(self, symbol: str) -> bool:
+        return any(tasks for followed, tasks in self._prices.items() if symbol in followed)
+
+    async def _stays_silent(self, moved: frozenset[str], since: float) -> bool:
+        """Whether the stream has still not told of a market that moved: it may have been about to."""
+        await self._clock.sleep(LATE_SEC)
+        return any(self._is_followed(each) and self._heard.get(each, since) < since for each in moved)
 
     def hang_up(self, private: bool) -> None:
         """Drop the connections of the private stream, or of the others: following them opens new ones."""
@@ -135,8 +161,9 @@ class Streams:
         for row in list(rows):
             try:
                 take(row)
-            except Unreadable as error:
-                log.warning("a report of the exchange could not be read: %s", error)
+            except Exception as error:  # what one report makes go wrong must not keep the others back
+                is_odd = not isinstance(error, Unreadable)
+                log.warning("a report of the exchange could not be read: %s", said(error), exc_info=is_odd)
 
     def _follow(self, watch: Callable[[Any], Awaitable[Any]], take: Callable[[Any], None]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(self._keep_following(watch, take))
@@ -145,14 +172,18 @@ class Streams:
         wait = FIRST_WAIT_SEC
         while True:
             try:
-                told = await watch(self._exchange())
+                take(await watch(self._exchange()))
             except Exception as error:  # noqa: BLE001 - ccxt raises anything, and a stream must come back from all of it
-                log.log(_level(is_first=wait == FIRST_WAIT_SEC), "a stream of the exchange broke: %s", error)
+                log.log(_level(is_first=wait == FIRST_WAIT_SEC), "a stream of the exchange broke: %s", said(error))
                 await self._clock.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_SEC)
                 continue
             wait = FIRST_WAIT_SEC
-            take(told)
+
+
+def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 def _level(*, is_first: bool) -> int:

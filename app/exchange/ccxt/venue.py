@@ -79,7 +79,7 @@ class CcxtVenue:
         self.limiter = Limiter(host, dialect.budgets, clock)
         hooks = StreamHooks(self._went_up, self._went_down)
         self._session = Session(dialect, access, clock, self.limiter, self._breaker, hooks, make, self._tell_skew)
-        self._known = Known()
+        self._known = Known(clock)
         self._reader = Reader(account, self._session, clock, self._known)
         takers = Takers(self._take_order, self._take_trade, self._take_ticker, self._ask_prices)
         self._streams = Streams(lambda: self._session.exchange, clock, takers, has_marks=dialect.is_linear)
@@ -251,6 +251,7 @@ class CcxtVenue:
 
     async def _create_one(self, request: OrderRequest) -> SubmitOutcome:
         arguments = order_arguments(request, self._dialect, self._mode)
+        self._known.touch(request.symbol)
         try:
             told = await self._session.call(
                 Operation.CREATE, priority_of(request), lambda api: api.create_order(**arguments), orders=1
@@ -279,6 +280,8 @@ class CcxtVenue:
 
     async def _create_batch(self, group: list[OrderRequest]) -> list[SubmitOutcome]:
         arguments = [order_arguments(request, self._dialect, self._mode) for request in group]
+        for request in group:
+            self._known.touch(request.symbol)
         try:
             told = await self._session.call(
                 Operation.CREATE_BATCH,
@@ -308,6 +311,7 @@ class CcxtVenue:
         off = self._off_rules(take_profit) or self._off_rules(stop)
         if off is not None:
             return off, off
+        self._known.touch(stop.symbol)
         told = await create_pair(self._session, self._clock.now, take_profit, stop)
         if isinstance(told, tuple):
             return self._accepted(told[0], take_profit), self._accepted(told[1], stop)
@@ -399,8 +403,14 @@ class CcxtVenue:
         """Before other questions: what became of an order decides what may be sent next."""
         return await self._reader.look_up(order, priority)
 
-    async def load_market(self, symbol: str, hint: Decimal | None) -> MarketReport | None:  # noqa: ARG002 - venues know prices
-        return await self._reader.load_market(symbol)
+    async def load_market(
+        self,
+        symbol: str,
+        hint: Decimal | None,  # noqa: ARG002 - venues know prices
+        *,
+        fresh: bool = False,
+    ) -> MarketReport | None:
+        return await self._reader.load_market(symbol, fresh=fresh)
 
     async def fetch_open_orders(self) -> Sequence[OrderReport]:
         return await self._reader.open_orders()

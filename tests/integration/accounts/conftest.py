@@ -11,11 +11,15 @@ from typing import Any
 import httpx
 import pytest
 
+from app.accounts.keys import AccountVault
 from app.base.clock import system_clock
 from app.bootstrap import Application, Settings, read_settings
+from app.domain.values import OrderSide, OrderType, Side, TimeInForce
 from app.engine.state import AccountState
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.rules import RuleBook
+from app.ports.venue import OrderRequest
+from app.vault.open import open_vault
 from tests.support.fakes import until
 from tests.support.venues import BinanceLinear
 from tests.support.venues.binance_linear import Asked
@@ -94,6 +98,18 @@ class Instance:
         """Add an account and wait until it trades."""
         await self.application.accounts.add(settings, KEYS)
         await until(lambda: self.state("perp").ready)
+
+    async def place_by_hand(self, name: str) -> None:
+        """A resting order on the account that no group wants; the reading after it has been booked."""
+        order = OrderRequest(
+            name, SYMBOL, OrderSide.BUY, Side.LONG, OrderType.LIMIT, Decimal(1), Decimal(150), None,
+            reduce_only=False, time_in_force=TimeInForce.GTC,
+        )  # fmt: skip
+        await self.application.venues["perp"].create_order(order)
+        await self.application.engine.reconcile()
+
+    def vault(self) -> AccountVault:
+        return AccountVault(open_vault(self.data_dir, VAULT, None))
 
     def orders_sent(self) -> list[str]:
         """Client ids of the orders that the exchange has."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 
 import pytest
 
+from app.accounts.keys import complete
 from app.base.errors import OperatorActionNeeded
 from app.bootstrap import Application, administer
+from app.domain.client_order_id import Namespace, OrderAddress, encode
+from app.domain.values import OrderRole
 from app.messages.records import EventRecord
 from app.ports.engine import CommandRefused
 from tests.integration.accounts.conftest import KEYS, LIMITS, LIVE, PERP, SYMBOL, Instance
@@ -66,6 +70,71 @@ async def test_new_keys_disarm(instance: Instance) -> None:
     await instance.joined(LIVE)
     assert office.plan("perp")["armed"] is False
     assert await instance.reason(await instance.buy()) == "not_armed"
+
+
+async def test_new_keys_wait_until_no_group_is_open_or_are_said_to_be_of_the_same_account(instance: Instance) -> None:
+    await instance.joined(PERP)
+    await instance.buy()
+    await until(lambda: len(instance.orders_sent()) == 6)
+    venue = instance.application.venues["perp"]
+    others = {**KEYS, "api_key": "another"}
+    office = instance.application.accounts
+    with pytest.raises(CommandRefused, match="groups are open on perp: close them first"):
+        await office.add(PERP, others, with_test=False)
+    assert instance.application.venues["perp"] is venue
+    assert (await asyncio.to_thread(instance.vault)).read("perp") == complete("binance", KEYS)
+    await instance.joined(PERP)
+    assert len(instance.application.engine.open_groups()) == 1
+    await office.add(PERP, others, with_test=False, is_same=True)
+    assert instance.application.venues["perp"] is not venue
+
+
+async def test_new_keys_wait_for_open_groups_where_no_instance_runs_too(instance: Instance) -> None:
+    await instance.joined(PERP)
+    await instance.buy()
+    await until(lambda: len(instance.orders_sent()) == 6)
+    await instance.stop()
+    async with administer(instance.settings) as administration:
+        with pytest.raises(CommandRefused, match="groups are open on perp"):
+            await administration.accounts.add(PERP, {**KEYS, "api_key": "another"}, with_test=False)
+    await instance.start()
+
+
+async def test_keys_that_were_exchanged_in_the_vault_disarm_at_the_start(instance: Instance) -> None:
+    await instance.restarted(risk=LIMITS, grid=STOPPED)
+    await instance.joined(LIVE)
+    await instance.application.accounts.arm("perp", "perp", "")
+    await instance.stop()
+    (await asyncio.to_thread(instance.vault)).write("perp", complete("binance", {**KEYS, "secret": "another"}))
+    await instance.start()
+    assert instance.application.accounts.plan("perp")["armed"] is False
+
+
+async def test_the_traders_own_orders_are_told(instance: Instance) -> None:
+    await instance.joined(PERP)
+    await instance.place_by_hand("web1234")
+    _, perp = await instance.get("/api/accounts")
+    assert perp["external_orders"] == [
+        {"symbol": SYMBOL, "side": "buy", "type": "limit", "quantity": "1", "price": "150", "trigger_price": None}
+    ]
+
+
+async def test_choices_about_an_account_are_made_beside_a_running_and_a_resting_engine(instance: Instance) -> None:
+    """Another instance's order, found and then settled where no instance runs."""
+    await instance.joined(PERP)
+    office = instance.application.accounts
+    with pytest.raises(CommandRefused, match="no orders of another instance"):
+        await office.settle_foreign("perp", "ignore")
+    with pytest.raises(CommandRefused, match="no difference is held"):
+        await office.accept_difference("perp")
+    theirs = OrderAddress(Namespace("zzzzz", 0), "00000001", 0, 0, OrderRole.ENTRY, 0)
+    await instance.place_by_hand(encode(theirs))
+    assert not instance.state("perp").ready
+    await instance.stop()
+    async with administer(instance.settings) as administration:
+        assert "never touched" in await administration.accounts.settle_foreign("perp", "ignore")
+    await instance.start()
+    await until(lambda: instance.state("perp").ready)
 
 
 async def test_an_account_that_was_removed_is_gone_with_its_keys(instance: Instance) -> None:

@@ -133,7 +133,12 @@ async def test_arming_shows_the_worst_case_and_takes_the_name_and_none(desk: Des
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(("test",), "the account's name is needed"), (("add", "perp"), "--venue and --environment is needed")],
+    [
+        (("test",), "the account's name is needed"),
+        (("add", "perp"), "--venue and --environment is needed"),
+        (("foreign", "perp"), "ignore or adopt is needed"),
+        (("foreign", "perp", "cancel"), "invalid choice: 'cancel'"),
+    ],
 )
 async def test_what_is_not_given_is_usage(desk: Desk, arguments: tuple[str, ...], said: str) -> None:
     refused = await desk.account(*arguments)
@@ -144,3 +149,15 @@ async def test_what_is_not_given_is_usage(desk: Desk, arguments: tuple[str, ...]
 async def test_an_unknown_account_is_told(desk: Desk) -> None:
     refused = await desk.account("test", "perp")
     assert (refused.status, refused.errors.strip()) == (1, "ziggurat: there is no account perp")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("foreign", "paper", "adopt"), "ziggurat: no orders of another instance wait for a choice on paper"),
+        (("accept-difference", "paper"), "ziggurat: no difference is held on paper"),
+    ],
+)
+async def test_a_choice_is_refused_where_none_waits(desk: Desk, arguments: tuple[str, ...], said: str) -> None:
+    refused = await desk.account(*arguments)
+    assert (refused.status, refused.errors.strip()) == (1, said)

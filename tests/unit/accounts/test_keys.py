@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.accounts.keys import AccountVault, complete, fields_of, shown
+from app.accounts.keys import AccountVault, complete, fields_of, fingerprint, same_account, shown
 from app.base.errors import OperatorActionNeeded
 from app.base.secret import Secret
 from app.ports.secrets import VaultCorrupt
@@ -52,3 +52,19 @@ def test_an_entry_that_is_no_longer_whole_is_told_without_what_it_holds() -> Non
         AccountVault(store).read("perp")
     assert "leak" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+def test_a_fingerprint_tells_keys_apart_and_gives_none_of_them_away() -> None:
+    keys = complete("binance", {"api_key": KEY, "secret": "s3cret"})
+    others = complete("binance", {"api_key": KEY, "secret": "s3cres"})
+    again = dict(reversed(keys.items()))
+    assert fingerprint(keys) == fingerprint(again) != fingerprint(others)
+    assert len(fingerprint(keys)) == 16
+    assert fingerprint(None) == ""
+
+
+def test_keys_are_certainly_of_one_account_where_the_first_is_the_same() -> None:
+    keys = complete("aster", {"wallet_address": "0x1", "private_key": "a"})
+    assert same_account(keys, complete("aster", {"wallet_address": "0x1", "private_key": "b"}))
+    assert not same_account(keys, complete("aster", {"wallet_address": "0x2", "private_key": "a"}))
+    assert not same_account(None, keys)

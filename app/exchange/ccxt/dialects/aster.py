@@ -116,6 +116,7 @@ ASTER_LINEAR = AsterDialect(
     batch_size=5,
     batch_types=PLAIN_TYPES | CONDITIONAL_TYPES,
     trade_page=1000,
+    trades_by_id=True,
     options=_options("swap"),
     budgets=(
         Budget(Pool.WEIGHT, 2400, MINUTE, "x-mbx-used-weight-1m"),
@@ -147,6 +148,7 @@ ASTER_SPOT = AsterDialect(
     maker_fee=Decimal("0.0002"),  # chapter "Get symbol fees"
     taker_fee=Decimal("0.0007"),
     trade_page=1000,
+    trades_by_id=True,
     options=_options("spot"),
     budgets=(
         Budget(Pool.WEIGHT, 1200, MINUTE, "x-mbx-used-weight-1m"),

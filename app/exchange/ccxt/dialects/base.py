@@ -111,6 +111,8 @@ class Dialect:
     amend_types: frozenset[OrderType] = frozenset()
     trade_page: int = 500
     trades_need_symbol: bool = True
+    trades_by_id: bool = False
+    """Whether own trades can be asked for from an id on, as `fromId`; the other lists are told whole."""
     margin_mode_by_symbol: bool = True
     look_up_params: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     id_beside_client_id: bool = True
@@ -123,12 +125,19 @@ class Dialect:
     """Whether a new order is acknowledged before anything has become of it."""
     has_private_stream: bool = True
     """Whether own orders and fills are pushed; otherwise they are asked for again and again."""
+    shared_host: str | None = None
+    """The host that several dialects ask, which counts their requests together; None where it serves this one only."""
     orders_need_symbol: bool = False
     """Whether open orders are listed by market only; those of markets that we do not know stay unseen then."""
 
     @property
     def is_linear(self) -> bool:
         return self.market_type is MarketType.LINEAR
+
+    @property
+    def host(self) -> str:
+        """Whose request weight and bans these requests share."""
+        return self.shared_host or self.name
 
     def weight(self, operation: Operation) -> int:
         """What a request costs of the weight budgets."""

@@ -97,8 +97,10 @@ _BINANCE_OPTIONS: Mapping[str, Any] = facts(
     recvWindow=5000,
     fetchCurrencies=False,
     # ccxt opens a connection for every new set of markets; a few carry as many subscriptions as we need.
-    streamLimits={"spot": 2, "linear": 2},
-    subscriptionLimitByStream={"spot": 1000, "linear": 200},
+    # Spot has two of each market, and takes 1024 on a connection. Perpetuals have three, and older pages allow 200:
+    # one of the three goes over a connection to /public and two over one to /market, which ccxt counts together.
+    streamLimits={"spot": 2, "linear": 8},
+    subscriptionLimitByStream={"spot": 1000, "linear": 300},
     watchPositions={"fetchPositionsSnapshot": False},
     # ccxt pings every three minutes: a connection whose packets vanish would be taken for a quiet one all that time.
     ws={"keepAlive": 2000, "maxPingPongMisses": 1.5, "connectionTimeout": 3000},
@@ -149,6 +151,7 @@ BINANCE_USDM = BinanceUsdm(
     batch_size=5,
     amend_types=frozenset({OrderType.LIMIT}),
     trade_page=1000,
+    trades_by_id=True,
     options=MappingProxyType({**_BINANCE_OPTIONS, "fetchMarkets": {"types": ["linear"]}}),
     budgets=(
         Budget(Pool.WEIGHT, 2400, MINUTE, "x-mbx-used-weight-1m"),
@@ -259,6 +262,7 @@ BINANCE_SPOT = BinanceSpot(
     maker_fee=Decimal("0.001"),
     taker_fee=Decimal("0.001"),
     trade_page=1000,
+    trades_by_id=True,
     # Account trade list: "The time between startTime and endTime can't be longer than 24 hours."
     trade_window=timedelta(hours=24) - timedelta(milliseconds=1),
     # No amending: ccxt's edit_order cancels and places anew, and it has no order/amend/keepPriority.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
@@ -82,11 +83,23 @@ MEXC_CODES = Codes(
 )
 
 
+_STREAMED = ("watchTickers", "watchBidsAsks")
+
+
 @dataclass(frozen=True, slots=True)
 class MexcSpot(Dialect):
     def refined(self, exchange: Any) -> Any:
-        """Of one market's best prices ccxt asks for all and takes the list for a row."""
-        return refined(exchange, lacks=("fetchBidsAsks",))
+        """Of one market's best prices ccxt asks for all and takes the list for a row; it streams no tickers of spot,
+        and best prices only with the package that reads them."""
+        lacks = ("fetchBidsAsks", "watchTickers") if _reads_streams() else ("fetchBidsAsks", *_STREAMED)
+        return refined(exchange, lacks=lacks)
+
+
+def _reads_streams() -> bool:
+    try:
+        return find_spec("google.protobuf") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 MEXC_SPOT = MexcSpot(

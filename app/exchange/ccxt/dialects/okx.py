@@ -83,6 +83,9 @@ OKX_CODES = Codes(
 )
 
 
+ORDERS_PAGE = 100
+
+
 @dataclass(frozen=True, slots=True)
 class OkxSpot(Dialect):
     def order_words(self, request: OrderRequest) -> Params:  # noqa: ARG002 - the same for all
@@ -90,7 +93,26 @@ class OkxSpot(Dialect):
         return {"tdMode": "cash", "tgtCcy": "base_ccy"}
 
     def refined(self, exchange: Any) -> Any:
-        return refined(exchange, order_id_name="ordId")
+        return _listing(refined(exchange, order_id_name="ordId"))
+
+
+def _listing(base: Any) -> Any:
+    """`base`, telling all open orders; the venue tells the newest hundred ("Get order list", `after`)."""
+
+    class Listing(base):  # type: ignore[misc]  # ccxt is untyped
+        async def fetch_open_orders(
+            self, symbol: Any = None, since: Any = None, _limit: Any = None, params: Any = None
+        ) -> list[Any]:
+            words = dict(params or {})
+            page: list[Any] = await super().fetch_open_orders(symbol, since, ORDERS_PAGE, words)
+            rows = page
+            while len(page) >= ORDERS_PAGE:
+                words["after"] = str(min(int(row["id"]) for row in page))
+                page = await super().fetch_open_orders(symbol, since, ORDERS_PAGE, words)
+                rows = [*rows, *page]
+            return rows
+
+    return Listing
 
 
 OKX_SPOT = OkxSpot(

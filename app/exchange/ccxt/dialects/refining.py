@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 
@@ -26,8 +27,8 @@ def refined(base: Any, order_id_name: str = "orderId", grain_ms: int = 0, lacks:
             while since is not None and limit is not None and len(page) >= limit:
                 words["until"] = min(row["timestamp"] for row in page) + grain_ms
                 page = await super().fetch_my_trades(symbol, since, limit, words)
-                if all(row["id"] in found for row in page):
-                    break
+                if len(page) >= limit and all(row["id"] in found for row in page):
+                    raise import_module("ccxt").ExchangeNotAvailable("more trades at one moment than a page holds")
                 found |= {row["id"]: row for row in page}
             return sorted(found.values(), key=lambda row: row["timestamp"])
 

@@ -19,10 +19,12 @@ from app.exchange.ccxt.errors import (
     Answer,
     Failure,
     batch_refusal,
+    detail_of,
     outcome,
     read_error,
     retry_after,
     setting_error,
+    unsigned,
     verdict,
 )
 from app.exchange.ccxt.verdicts import Codes, Kind
@@ -329,3 +331,27 @@ def test_a_long_answer_is_shortened() -> None:
 )
 def test_one_order_of_a_batch_is_judged_by_its_own_part_of_the_answer(info: dict[str, Any], meaning: object) -> None:
     assert batch_refusal(info, BINANCE_CODES) == meaning
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "binance GET https://api.binance.com/api/v3/account?timestamp=17&recvWindow=5000&signature=5ecre7",
+        "binance POST https://api.binance.com/api/v3/order symbol=SOLUSDT&timestamp=17&signature=5ecre7",
+        "400, message='Invalid response status', url='wss://x.example/private/ws?listenKey=5ecre7'",
+        f"400, url='wss://fstream.binance.com/ws/5ecre7{'a' * 57}'",
+        "aster DELETE https://x.example/fapi/v3/order?signature=5ecre7 apiKey=5ecre7",
+    ],
+)
+def test_what_signs_a_request_is_not_told(text: str) -> None:
+    told = detail_of(Failure(ccxt.RequestTimeout(text)))
+    assert "5ecre7" not in told
+    assert told.split("?")[0].split(" ")[0] == text.split(" ", maxsplit=1)[0]
+    assert "5ecre7" not in detail_of(Failure(ccxt.ExchangeError(text), Answer(502, text, {})))
+
+
+@pytest.mark.parametrize(
+    "text", ["-1013: is it less than 5?", "Timestamp for this request is outside of the recvWindow."]
+)
+def test_ordinary_words_stay(text: str) -> None:
+    assert unsigned(text) == text

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.base.clock import EPOCH
 from app.domain.market import USUAL_TIERS, MaintenanceTier, Quote
 from app.domain.order import OrderStatus
 from app.domain.values import Liquidity, MarketType, OrderSide, OrderType, Side, TimeInForce
@@ -481,3 +482,8 @@ def test_a_stop_of_binance_comes_through_ccxts_parser(binance: Any) -> None:
 
 def test_a_market_order_has_no_price_of_its_own() -> None:
     assert report(type="market", filled="2", average="150", price="150").price is None
+
+
+@pytest.mark.parametrize("told", [1795261776131000000, "1e40", 9e15])
+def test_a_moment_that_cannot_be_is_as_none(told: Any) -> None:
+    assert mapping.moment(told, EPOCH) == EPOCH

@@ -20,8 +20,11 @@ def exchanges(tmp_path: Path) -> Exchanges:
     return Exchanges(HandClock(), {"redirected": "http://127.0.0.1:1"}, tmp_path)
 
 
-def account(name: str, environment: str = "testnet", venue: str = "binance") -> AccountConfig:
-    return AccountConfig.model_validate({"id": name, "venue": venue, "environment": environment})
+def account(
+    name: str, environment: str = "testnet", venue: str = "binance", market_type: str = "linear"
+) -> AccountConfig:
+    words = {"id": name, "venue": venue, "environment": environment, "market_type": market_type}
+    return AccountConfig.model_validate(words)
 
 
 def test_accounts_at_one_exchange_share_its_limits(exchanges: Exchanges) -> None:
@@ -33,6 +36,17 @@ def test_accounts_at_one_exchange_share_its_limits(exchanges: Exchanges) -> None
 def test_other_hosts_have_limits_of_their_own(exchanges: Exchanges, other: AccountConfig) -> None:
     first = exchanges.venue(account("first"), KEYS)
     assert exchanges.venue(other, KEYS).limiter.host is not first.limiter.host
+
+
+def test_both_markets_of_bybit_are_shut_out_together(exchanges: Exchanges) -> None:
+    spot, linear = (exchanges.venue(account(kind, "live", "bybit", kind), KEYS) for kind in ("spot", "linear"))
+    spot.limiter.host.pause(600)
+    assert linear.limiter.host.paused_for() == 600
+
+
+def test_the_two_hosts_of_binance_count_for_themselves(exchanges: Exchanges) -> None:
+    spot, linear = (exchanges.venue(account(kind, market_type=kind), KEYS) for kind in ("spot", "linear"))
+    assert spot.limiter.host is not linear.limiter.host
 
 
 async def test_without_keys_an_account_says_so_when_it_is_to_connect(exchanges: Exchanges) -> None:

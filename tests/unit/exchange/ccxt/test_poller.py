@@ -38,11 +38,14 @@ class Venue:
         self.listed: list[OrderReport] = []
         self.found: LookUpOutcome = NotFound()
         self.asked = 0
+        self.broken: Exception | None = None
         self._known = known
 
     async def open_orders_of(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
         assert list(symbols) == [SOL]
         self.asked += 1
+        if self.broken is not None:
+            raise self.broken
         return self.listed
 
     async def look_up(self, order: OrderRef) -> LookUpOutcome:
@@ -58,7 +61,7 @@ class Venue:
 class Desk:
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.known = Known()
+        self.known = Known(self.clock)
         self.venue = Venue(self.known)
         self.told: list[Any] = []
         self.is_streaming = True
@@ -136,6 +139,29 @@ async def test_what_was_missed_before_the_stream_came_back_is_not_held_against_i
 async def test_h03_an_order_that_is_not_to_be_found_is_not_told_as_gone(desk: Desk) -> None:
     await desk.wait(SLOW_SEC)
     assert desk.told == []
+
+
+async def test_an_order_that_was_twice_not_to_be_found_is_asked_for_no_more(desk: Desk) -> None:
+    await desk.wait(SLOW_SEC)
+    assert "zg1" in desk.known.live
+    await desk.wait(SLOW_SEC)
+    await desk.wait(SLOW_SEC * 3)
+    assert desk.venue.asked == 2
+
+
+async def test_an_order_that_was_found_in_between_is_still_asked_for(desk: Desk) -> None:
+    for listed in ([], [RESTING], []):
+        desk.venue.listed = listed
+        await desk.wait(SLOW_SEC)
+    assert "zg1" in desk.known.live
+
+
+async def test_one_answer_that_breaks_the_look_does_not_end_looking(desk: Desk) -> None:
+    desk.venue.broken = OverflowError("date value out of range")
+    await desk.wait(SLOW_SEC)
+    desk.venue.broken = None
+    await desk.wait(SLOW_SEC)
+    assert desk.venue.asked == 2
 
 
 async def test_without_live_orders_nothing_is_asked(desk: Desk) -> None:

@@ -18,7 +18,8 @@ from app.exchange.ccxt.errors import Answer
 from app.exchange.ccxt.limits import Host, Limiter, Priority
 from app.exchange.ccxt.session import RequestFailed, Session
 from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, make_exchange, redirected
-from tests.support.clock import ManualClock
+from app.messages.reports import BreakerReport
+from tests.support.clock import ManualClock, settle
 
 ccxt = import_module("ccxt")
 HOOKS = StreamHooks(lambda: None, lambda _: None)
@@ -121,6 +122,35 @@ async def test_five_time_outs_hold_entries_but_not_exits(desk: Desk) -> None:
     assert raised.value.failure.retry_after == 10.0
     assert await desk.call(Priority.EXIT) == "done"
     assert not desk.breaker.is_open
+
+
+async def test_orders_that_were_given_up_unanswered_count_as_not_answered(desk: Desk) -> None:
+    async def never(api: Exchange) -> None:
+        trace = TRACE.get()
+        assert trace is not None
+        trace.begin()
+        await asyncio.Event().wait()
+
+    for priority in (Priority.READ, *[Priority.ENTRY] * 5):
+        assert not desk.breaker.is_open
+        asking = asyncio.create_task(desk.session.call(Operation.CREATE, priority, never, orders=1))
+        await settle()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    assert desk.breaker.is_open
+
+
+async def test_the_reason_of_an_open_breaker_has_no_signature(desk: Desk) -> None:
+    told: list[BreakerReport] = []
+    desk.breaker._tell = told.append
+    signed = "binanceusdm GET https://fapi.binance.com/fapi/v2/balance?timestamp=1&signature=00ff00ff"
+    desk.exchange.script = [ccxt.RequestTimeout(signed) for _ in range(5)]
+    for _ in range(5):
+        with pytest.raises(RequestFailed) as raised:
+            await desk.call()
+        assert "00ff" not in str(raised.value)
+    assert [report.reason for report in told] == ["binanceusdm GET https://fapi.binance.com/fapi/v2/balance"]
 
 
 async def test_refusals_are_answers_and_open_no_breaker(desk: Desk) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.dialects.gate import GATE_SPOT
 from app.exchange.ccxt.dialects.kucoin import KUCOIN_SPOT
 from app.exchange.ccxt.dialects.mexc import MEXC_SPOT
-from app.exchange.ccxt.dialects.okx import OKX_SPOT
+from app.exchange.ccxt.dialects.okx import OKX_SPOT, _listing
 from app.exchange.ccxt.dialects.refining import refined
 from app.exchange.ccxt.errors import Answer, Failure, outcome, retry_after, verdict
 from app.exchange.ccxt.verdicts import Kind
+from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
 
 ccxt = import_module("ccxt")
@@ -202,11 +204,29 @@ def test_trades_that_are_told_newest_first_are_all_found() -> None:
     assert [row["id"] for row in rows] == ["1", "2", "3", "4", "5"]
 
 
-def test_a_full_page_of_one_moment_ends_the_search() -> None:
+def test_more_trades_at_one_moment_than_a_page_holds_are_no_answer_instead_of_half_of_them() -> None:
     venue: Any = refined(Pages)(4)
     for row in venue.trades:
         row["timestamp"] = 1
-    assert len(asyncio.run(venue.fetch_my_trades("SOL/USDT", 1, 2, {}))) == 2
+    with pytest.raises(ccxt.ExchangeNotAvailable):
+        asyncio.run(venue.fetch_my_trades("SOL/USDT", 1, 2, {}))
+
+
+def test_okx_lists_more_open_orders_than_a_page_holds() -> None:
+    class Listed:
+        async def fetch_open_orders(self, _symbol: Any, _since: Any, limit: int, params: dict[str, Any]) -> Any:
+            older = [{"id": str(number)} for number in range(1, 251) if number < int(params.get("after", 251))]
+            return older[-limit:]
+
+    venue: Any = _listing(Listed)()
+    rows = asyncio.run(venue.fetch_open_orders())
+    assert sorted(int(row["id"]) for row in rows) == list(range(1, 251))
+
+
+def test_mexc_does_not_claim_prices_that_it_cannot_stream_here() -> None:
+    venue = make_exchange(MEXC_SPOT, Access(), StreamHooks(lambda: None, lambda _: None))
+    assert venue.has["watchTickers"] is False
+    assert bool(venue.has["watchBidsAsks"]) is (find_spec("google") is not None)
 
 
 def test_a_question_about_an_orders_trades_names_it_as_the_venue_does() -> None:

@@ -1,0 +1,43 @@
+"""What the log may hold."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.base.log import set_up
+
+LOUD = ("ccxt.base.exchange", "aiohttp.client", "aiohttp.access")
+
+
+@pytest.fixture
+def log_file(tmp_path: Path) -> Iterator[Path]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    root.handlers = []
+    set_up("debug", tmp_path)
+    yield tmp_path / "ziggurat.log"
+    for handler in root.handlers:
+        handler.close()
+    root.handlers = before
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize("name", LOUD)
+def test_libraries_tell_nothing_of_their_requests_even_at_debug(log_file: Path, name: str) -> None:
+    logging.getLogger(name).debug("GET https://x.example Request: {'X-MBX-APIKEY': 'thekey'}")
+    logging.getLogger(name).info("GET https://x.example Request: {'X-MBX-APIKEY': 'thekey'}")
+    logging.getLogger("app").debug("our own words")
+    assert [json.loads(line)["event"] for line in log_file.read_text().splitlines()] == ["our own words"]
+
+
+def test_a_signature_is_masked_wherever_it_stands(log_file: Path) -> None:
+    error = ValueError("GET https://x.example/a?timestamp=1&signature=00ff00ff00ff")
+    logging.getLogger("app").debug("broke", exc_info=error)
+    text = log_file.read_text()
+    assert "timestamp=1" in text
+    assert "00ff" not in text

@@ -1,0 +1,186 @@
+"""How streams are followed, and what is asked for where they say nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from app.exchange.ccxt.dialects.binance import BINANCE_USDM
+from app.exchange.ccxt.streams import PRICES_POLLED_SEC, PRICES_SILENT_SEC, Streams, Takers
+from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
+from tests.support.clock import ManualClock, settle
+
+CONNECTION_HOLDS = 200
+"""Streams on one of Binance's connections for perpetuals."""
+
+
+class Connection:
+    def __init__(self) -> None:
+        self.futures: dict[str, Any] = {}
+        self.subscriptions: dict[str, Any] = {}
+        self.errors: list[Exception] = []
+
+    def on_error(self, error: Exception) -> None:
+        self.errors.append(error)
+
+
+class Api:
+    """A venue that pushes what a test tells it to."""
+
+    def __init__(self) -> None:
+        self.has: dict[str, Any] = {"watchTickers": True}
+        self.connection = Connection()
+        self.clients = {"wss://x.example": self.connection}
+        self.followed: list[list[str]] = []
+        self.ended: list[list[str]] = []
+        self._pushed: dict[str, asyncio.Queue[Any]] = {}
+
+    def push(self, name: str, told: Any) -> None:
+        self._pushed.setdefault(name, asyncio.Queue()).put_nowait(told)
+
+    async def watch_tickers(self, symbols: list[str]) -> Any:
+        name = ",".join(symbols)
+        if name not in self._pushed:
+            self.followed.append(symbols)
+        try:
+            return await self._pushed.setdefault(name, asyncio.Queue()).get()
+        except asyncio.CancelledError:
+            self.ended.append(symbols)
+            raise
+
+    async def watch_my_trades(self) -> Any:
+        return await self._pushed.setdefault("trades", asyncio.Queue()).get()
+
+    async def watch_orders(self) -> Any:
+        return await self._pushed.setdefault("orders", asyncio.Queue()).get()
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.api = Api()
+        self.told: list[Any] = []
+        self.asked: list[frozenset[str]] = []
+        self.moved: frozenset[str] = frozenset()
+        takers = Takers(self._take, self._take, self.told.append, self._ask)
+        self.streams = Streams(lambda: self.api, self.clock, takers, has_marks=False)
+
+    def _take(self, row: Any) -> None:
+        if row == "odd":
+            raise OverflowError("date value out of range")
+        self.told.append(row)
+
+    async def _ask(self, symbols: frozenset[str]) -> frozenset[str]:
+        self.asked.append(symbols)
+        return self.moved
+
+    def price(self, symbol: str, of: str | None = None) -> None:
+        self.api.push(of or symbol, {symbol: {"symbol": symbol}})
+
+    async def wait(self, seconds: float) -> None:
+        await self.clock.advance(seconds)
+        await settle()
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    made = Desk()
+    yield made
+    made.streams.stop()
+
+
+@pytest.mark.expects_log_warnings
+async def test_a_report_that_breaks_its_taker_ends_neither_the_stream_nor_the_reports_beside_it(desk: Desk) -> None:
+    desk.streams.start()
+    desk.api.push("trades", ["odd", "first"])
+    desk.api.push("trades", ["second"])
+    await settle()
+    assert desk.told == ["first", "second"]
+
+
+async def test_an_answer_that_is_no_list_of_reports_ends_no_stream(desk: Desk) -> None:
+    desk.streams.start()
+    desk.api.push("orders", None)
+    await desk.wait(5)
+    desk.api.push("orders", ["later"])
+    await settle()
+    assert desk.told == ["later"]
+
+
+async def test_only_the_market_that_is_silent_is_asked_for(desk: Desk) -> None:
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset({"A"}))
+    desk.streams.watch_prices(frozenset({"A", "B"}))
+    for _ in range(int(PRICES_SILENT_SEC) + 1):
+        desk.price("A")
+        await desk.wait(1)
+    assert desk.asked == [frozenset({"B"})]
+
+
+async def test_a_market_that_moved_while_its_stream_said_nothing_opens_the_streams_again(desk: Desk) -> None:
+    desk.moved = frozenset({"A"})
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset({"A"}))
+    await desk.wait(PRICES_SILENT_SEC)
+    assert not desk.api.connection.errors
+    await desk.wait(1)
+    assert len(desk.api.connection.errors) == 1
+
+
+async def test_a_stream_that_tells_the_move_a_moment_later_is_left_alone(desk: Desk) -> None:
+    desk.moved = frozenset({"A"})
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset({"A"}))
+    await desk.wait(PRICES_SILENT_SEC)
+    desk.price("A")
+    await desk.wait(1)
+    assert not desk.api.connection.errors
+
+
+async def test_prices_that_nothing_streams_are_asked_for_all_the_time(desk: Desk) -> None:
+    desk.api.has = {"watchTickers": False}
+    desk.moved = frozenset({"A"})
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset({"A"}))
+    await desk.wait(PRICES_POLLED_SEC * 6)
+    assert len(desk.asked) >= 3
+    assert not desk.api.connection.errors
+
+
+async def test_a_market_that_is_watched_no_more_is_followed_no_more(desk: Desk) -> None:
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset({"A", "B"}))
+    desk.streams.watch_prices(frozenset({"A", "B", "C"}))
+    await settle()
+    desk.streams.watch_prices(frozenset({"B"}))
+    await settle()
+    assert desk.api.ended == [["C"]]
+    desk.price("A", of="A,B")
+    await settle()
+    assert desk.told == []
+    desk.streams.watch_prices(frozenset({"A", "B"}))
+    desk.price("A", of="A,B")
+    await settle()
+    assert desk.told == [{"symbol": "A"}]
+    assert desk.api.followed == [["A", "B"], ["C"]]
+
+
+async def test_very_many_markets_share_several_subscriptions(desk: Desk) -> None:
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset(f"C{number}" for number in range(250)))
+    await settle()
+    assert [len(symbols) for symbols in desk.api.followed] == [100, 100, 50]
+
+
+def test_six_hundred_perpetuals_can_be_followed_one_by_one_within_what_a_connection_holds() -> None:
+    exchange = make_exchange(BINANCE_USDM, Access(), StreamHooks(lambda: None, lambda _: None))
+    held: dict[tuple[str, str], int] = {}
+    for number in range(600):
+        for channel in ("miniTicker", "bookTicker", "markPrice"):
+            category = exchange.get_future_ws_category(channel)
+            connection = (category, exchange.stream("linear", f"{channel}::C{number}/USDT:USDT"))
+            held[connection] = held.get(connection, 0) + 1
+    assert max(held.values()) <= CONNECTION_HOLDS
