@@ -194,9 +194,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.reconcile")
     parser.add_argument("--symbols", type=int, default=GROUPS)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--result", type=Path, default=None)
     asked = parser.parse_args()
     figures = measure(asked.symbols, asked.rounds)
-    print(json.dumps(figures, indent=2))
+    text = json.dumps(figures, indent=2) + "\n"
+    if asked.result is not None:
+        asked.result.write_text(text, encoding="utf-8")
+    print(text)
     start = figures["after a kill"]["seconds"] - figures["start on the empty account"]
     slowest = max(start, *(reading["seconds"] for reading in figures["on demand"]))
     return 0 if slowest < WANTED_SEC else 1
