@@ -58,6 +58,7 @@ class Scripted:
 
     def __init__(self) -> None:
         self.options: dict[str, Any] = {}
+        self.markets: dict[str, Any] = {SOL: {}}
         self.script: dict[str, list[Any]] = {}
         self.calls: list[tuple[str, Any, Any]] = []
 
