@@ -288,8 +288,6 @@ class Engine:
         self._submitter.promoted |= set(_that_waited(turn))
         for effect in turn.ledger.effects:
             self._submitter.perform(effect)
-        if turn.ledger.effects:
-            await self._clock.sleep(0)  # a round of the loop for what was started to get ahead of the answers
         for envelope, result, failure in answers:
             if failure is None:
                 envelope.resolve(result)
