@@ -263,6 +263,8 @@ class Reader:
         if self._dialect.trades_need_symbol:
             await self.positions()
             listed = self._session.exchange.markets
+            if not listed:
+                raise Retryable("the exchange's markets are not known yet")
             symbols = [symbol for symbol in self._known.symbols(since) if symbol in listed]
         pages = await _all(self._trades(symbol, since) for symbol in symbols)
         fills = [await self._fill(row) for rows in pages for row in rows if mapping.is_trade(row)]
