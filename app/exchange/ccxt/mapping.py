@@ -176,6 +176,11 @@ def _passed(before: Quote | None, last: Decimal | None) -> Quote | None:
     return replace(before, bid=min(before.bid, last), ask=max(before.ask, last))
 
 
+def has_moved(before: Quote | None, now: Quote) -> bool:
+    """Whether what can be traded at is another price than before."""
+    return before is not None and (before.bid, before.ask) != (now.bid, now.ask)
+
+
 def candles(rows: Iterable[Sequence[Any]]) -> list[Candle]:
     """ccxt's rows of time, open, high, low, close and volume."""
     return [_candle(row) for row in rows]

@@ -21,7 +21,7 @@ from app.exchange.ccxt.reads import Reader
 from app.exchange.ccxt.session import Session
 from app.exchange.ccxt.streams import Streams, Takers
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
-from app.messages.reports import MarketReport, PriceReport
+from app.messages.reports import MarketReport
 
 TakeQuote = Callable[[str, Quote], None]
 
@@ -102,11 +102,7 @@ class PublicPrices:
         prices = await self._reader.prices(symbols)
         for price in prices:
             self._take(price.symbol, price.quote)
-        return frozenset(price.symbol for price in prices if _has_moved(before.get(price.symbol), price))
-
-
-def _has_moved(before: Quote | None, price: PriceReport) -> bool:
-    return before is not None and (before.bid, before.ask) != (price.quote.bid, price.quote.ask)
+        return frozenset(price.symbol for price in prices if mapping.has_moved(before.get(price.symbol), price.quote))
 
 
 def _nothing(_row: Raw) -> None:

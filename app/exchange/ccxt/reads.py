@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 
 from app.base.clock import EPOCH, Clock
 from app.base.errors import AppError, Retryable
+from app.base.waiting import together
 from app.domain.client_order_id import decode
 from app.exchange.ccxt import mapping
 from app.exchange.ccxt.asking import reference
@@ -210,13 +210,13 @@ class Reader:
 
     async def _open_orders_of(self, symbols: Sequence[str]) -> list[OrderReport]:
         asked = (self._open_orders(Operation.OPEN_ORDERS_OF_MARKET, symbol) for symbol in symbols)
-        return [report for reports in await _all(asked) for report in reports]
+        return [report for reports in await together(*asked) for report in reports]
 
     async def _open_orders(self, operation: Operation, symbol: str | None) -> list[OrderReport]:
         lists: list[dict[str, Any]] = [{}]
         if self._dialect.triggers_apart:
             lists.append(dict(self._dialect.trigger_params))
-        told = await _all(self._list(operation, symbol, params) for params in lists)
+        told = await together(*(self._list(operation, symbol, params) for params in lists))
         reports = [self._listed_order(row) for rows in told for row in rows]
         return [report for report in reports if report is not None]
 
@@ -266,7 +266,7 @@ class Reader:
             if not listed:
                 raise Retryable("the exchange's markets are not known yet")
             symbols = [symbol for symbol in self._known.symbols(since) if symbol in listed]
-        pages = await _all(self._trades(symbol, since) for symbol in symbols)
+        pages = await together(*(self._trades(symbol, since) for symbol in symbols))
         fills = [await self._fill(row) for rows in pages for row in rows if mapping.is_trade(row)]
         return [fill for fill in fills if fill is not None]
 
@@ -365,18 +365,6 @@ class Reader:
 
 def _is_ours(client_order_id: str | None) -> bool:
     return client_order_id is not None and decode(client_order_id) is not None
-
-
-async def _all(asked: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """The answers in order. Where one question fails the others are given up, and that failure is raised."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in asked]
-    except ExceptionGroup as failed:
-        failure = failed.exceptions[0]
-    else:
-        return [task.result() for task in tasks]
-    raise failure
 
 
 def _ask_page(ask: Callable[[Any, int, int], Any], first: int, last: int, api: Any) -> Any:

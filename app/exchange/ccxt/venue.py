@@ -12,7 +12,6 @@ from typing import Any
 
 from app.base.clock import Clock
 from app.base.errors import AppError, OperatorActionNeeded
-from app.domain.market import Quote
 from app.domain.order import OrderStatus
 from app.domain.values import ZERO, OrderType, PositionMode, TimeInForce
 from app.exchange.ccxt import mapping
@@ -199,7 +198,7 @@ class CcxtVenue:
         prices = await self._reader.prices(symbols)
         for price in prices:
             self._tell(price)
-        return frozenset(price.symbol for price in prices if _has_moved(before.get(price.symbol), price.quote))
+        return frozenset(price.symbol for price in prices if mapping.has_moved(before.get(price.symbol), price.quote))
 
     def _take_order(self, order: Raw) -> None:
         report = self._known.owned(mapping.order_report(order, self._account, self._clock.now()))
@@ -437,7 +436,3 @@ class CcxtVenue:
 def _lacks_fills(order: OrderReport) -> bool:
     """Whether the list of trades lags behind the order, or could not be read."""
     return sum((fill.quantity for fill in order.fills), ZERO) < order.filled
-
-
-def _has_moved(before: Quote | None, now: Quote) -> bool:
-    return before is not None and (before.bid, before.ask) != (now.bid, now.ask)
