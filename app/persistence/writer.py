@@ -17,6 +17,9 @@ from app.ports.store import StoreFailed
 QUICK_SEC = 0.002
 """What the loop may be stopped for."""
 WEIGHT_OF_LAST = 0.1
+FIRST_PAUSE = 8
+"""For how many jobs the caller's turn is spared once the disk was slow."""
+LONGEST_PAUSE = 1024
 Result = TypeVar("Result")
 Job = Callable[[sqlite3.Connection], Result]
 
@@ -138,7 +141,9 @@ class QuickWriter:
     """Runs jobs in the caller's turn while the disk is quick, and in a thread of its own while it is slow.
 
     To hand a job to a thread and back costs as much as a quick disk's sync, and far more while the loop is busy, for
-    the two contend for the interpreter. A slow disk must not stop the loop. `now` tells seconds, for durations.
+    the two contend for the interpreter. A slow disk must not stop the loop. How quick it is shows in the caller's turn
+    only: in the thread a busy loop looks like a slow disk. So it is tried there again now and then, ever more rarely
+    while it stays slow. `now` tells seconds, for durations.
     """
 
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], float] = perf_counter) -> None:
@@ -146,18 +151,34 @@ class QuickWriter:
         self._now = now
         self._thread = ThreadWriter(connection)
         self._usual_sec = 0.0
-        """How long jobs have taken lately, the last ones counting most."""
+        """How long jobs have taken in the caller's turn lately, the last ones counting most."""
+        self._beside = 0
+        """How many jobs still go to the thread."""
+        self._pause = FIRST_PAUSE
 
     async def run(self, job: Job[Result]) -> Result:
         if self._thread.is_closed:
             raise _closed()
+        if self._beside == 0 and self._thread.is_idle:
+            return self._run_here(job)
+        self._beside = max(self._beside - 1, 0)
+        if self._beside == 0:
+            self._usual_sec = 0.0
+        return await self._thread.run(job)
+
+    def _run_here(self, job: Job[Result]) -> Result:
         started = self._now()
         try:
-            if self._thread.is_idle and self._usual_sec <= QUICK_SEC:
-                return transact(self._connection, job)
-            return await self._thread.run(job)
+            return transact(self._connection, job)
         finally:
-            self._usual_sec += (self._now() - started - self._usual_sec) * WEIGHT_OF_LAST
+            self._note(self._now() - started)
+
+    def _note(self, seconds: float) -> None:
+        self._usual_sec += (seconds - self._usual_sec) * WEIGHT_OF_LAST
+        if self._usual_sec > QUICK_SEC:
+            self._beside, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
+        elif seconds <= QUICK_SEC:
+            self._pause = FIRST_PAUSE
 
     async def close(self) -> None:
         await self._thread.close()
