@@ -288,6 +288,8 @@ class Engine:
         self._submitter.promoted |= set(_that_waited(turn))
         for effect in turn.ledger.effects:
             self._submitter.perform(effect)
+        if turn.ledger.effects:
+            await self._clock.sleep(0)  # requests leave before anything is told
         for envelope, result, failure in answers:
             if failure is None:
                 envelope.resolve(result)
