@@ -68,8 +68,8 @@ class Streams:
     def _follow_own(self) -> None:
         takers = self._takers
         self._own = [
-            self._follow(lambda api: api.watch_my_trades(), lambda rows: self._each(rows, takers.trade)),
-            self._follow(lambda api: api.watch_orders(), lambda rows: self._each(rows, takers.order)),
+            self._follow(lambda api: api.watch_my_trades(), lambda rows: self.each(rows, takers.trade)),
+            self._follow(lambda api: api.watch_orders(), lambda rows: self.each(rows, takers.order)),
         ]
 
     def watch_prices(self, symbols: frozenset[str]) -> None:
@@ -108,7 +108,7 @@ class Streams:
         self._prices[frozenset(symbols)] = [self._follow(watch, self._take_tickers) for watch in watches]
 
     def _take_tickers(self, told: Mapping[str, Raw]) -> None:
-        self._each(told.values(), self._take_ticker)
+        self.each(told.values(), self._take_ticker)
 
     def _take_ticker(self, ticker: Raw) -> None:
         symbol = ticker.get("symbol")
@@ -157,7 +157,8 @@ class Streams:
                 client.on_error(SilentStream("fell silent"))
 
     @staticmethod
-    def _each(rows: Iterable[Raw], take: Callable[[Raw], None]) -> None:
+    def each(rows: Iterable[Raw], take: Callable[[Raw], None]) -> None:
+        """Have every row taken, whatever becomes of the others."""
         for row in list(rows):
             try:
                 take(row)

@@ -76,7 +76,7 @@ class CcxtVenue:
         self._deliver: Callable[[VenueReport], None] | None = None
         self._breaker = Breaker(account, clock, self._tell)
         self.limiter = Limiter(host, dialect.budgets, clock)
-        hooks = StreamHooks(self._went_up, self._went_down)
+        hooks = StreamHooks(self._went_up, self._went_down, self._order_was_pushed, self._trade_was_pushed)
         self._session = Session(dialect, access, clock, self.limiter, self._breaker, hooks, make, self._tell_skew)
         self._known = Known(clock)
         self._reader = Reader(account, self._session, clock, self._known)
@@ -200,6 +200,12 @@ class CcxtVenue:
             self._tell(price)
         return frozenset(price.symbol for price in prices if mapping.has_moved(before.get(price.symbol), price.quote))
 
+    def _order_was_pushed(self, order: Raw) -> None:
+        Streams.each((order,), self._take_order)
+
+    def _trade_was_pushed(self, trade: Raw) -> None:
+        Streams.each((trade,), self._take_trade)
+
     def _take_order(self, order: Raw) -> None:
         report = self._known.owned(mapping.order_report(order, self._account, self._clock.now()))
         self._known.learn(report, order)
@@ -253,7 +259,7 @@ class CcxtVenue:
         self._known.touch(request.symbol)
         try:
             told = await self._session.call(
-                Operation.CREATE, priority_of(request), lambda api: api.create_order(**arguments), orders=1
+                Operation.CREATE, priority_of(request), lambda api: self._dialect.create(api, arguments), orders=1
             )
         except RequestFailed as failed:
             return outcome(failed.failure, self._dialect.codes, self._clock.now())

@@ -182,6 +182,10 @@ class Dialect:
         """What a question about an order carries beside its id."""
         return {}
 
+    async def create(self, exchange: Any, order: Params) -> Any:
+        """Send an order, given as the arguments of ccxt's `create_order`; its order."""
+        return await exchange.create_order(**order)
+
     async def create_batch(self, exchange: Any, orders: Sequence[Params]) -> list[Any]:
         """Send several orders at once, given as the arguments of ccxt's `create_order`; its orders, in place."""
         told: list[Any] = await exchange.create_orders(orders)

@@ -109,16 +109,44 @@ _BINANCE_OPTIONS: Mapping[str, Any] = facts(
 
 @dataclass(frozen=True, slots=True)
 class BinanceUsdm(Dialect):
+    """Plain orders are put together, and what becomes of them is read, by ourselves.
+
+    ccxt's deliberations over each take longer than all else between a decision and its bytes. Conditional orders go
+    its way.
+    """
+
+    async def create(self, exchange: Any, order: Params) -> Any:
+        """New Order, https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api"""
+        if self.client_id_create not in order["params"]:
+            return await exchange.create_order(**order)
+        return _answered(await exchange.fapiPrivatePostOrder(_row(exchange, order)))
+
     async def create_batch(self, exchange: Any, orders: Sequence[Params]) -> list[Any]:
-        """Put together by ourselves: ccxt's deliberations over each order take longer than everything else here.
+        """Place Multiple Orders, https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api"""
+        told = await exchange.fapiPrivatePostBatchOrders({"batchOrders": [_row(exchange, each) for each in orders]})
+        return [_answered(each) for each in told]
 
-        Place Multiple Orders, https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api
-        """
-        told = await exchange.fapiPrivatePostBatchOrders({"batchOrders": [_batched(exchange, each) for each in orders]})
-        return [exchange.parse_order(each) for each in told]
+    def refined(self, exchange: Any) -> Any:
+        class Frugal(exchange):  # type: ignore[misc]  # ccxt is untyped
+            def handle_order_update(self, client: Any, message: Any) -> None:
+                """Order Update of the user data stream; a conditional order is told in another event."""
+                told = message.get("o")
+                market = self.markets_by_id.get(told.get("s")) if isinstance(told, dict) else None
+                if message.get("e") != "ORDER_TRADE_UPDATE" or not market:
+                    super().handle_order_update(client, message)
+                    return
+                symbol = market[0]["symbol"]
+                if told["x"] == "TRADE":
+                    self.hooks.trade(_pushed_trade(told, symbol))
+                self.hooks.order(_pushed_order(told, symbol))
+
+            def handle_acount_update(self, client: Any, message: Any) -> None:
+                """Nobody follows balances and positions here: they are read, beside each other, at one moment."""
+
+        return Frugal
 
 
-def _batched(exchange: Any, order: Params) -> Params:
+def _row(exchange: Any, order: Params) -> Params:
     row = {
         "symbol": exchange.market(order["symbol"])["id"],
         "side": order["side"].upper(),
@@ -130,6 +158,54 @@ def _batched(exchange: Any, order: Params) -> Params:
     if order["price"] is not None:
         row["price"] = order["price"]
     return row
+
+
+def _answered(told: Params) -> Params:
+    """An order as a request for it was answered."""
+    return {
+        "info": told,
+        "id": told.get("orderId"),
+        "clientOrderId": told.get("clientOrderId"),
+        "side": told.get("side"),
+        "amount": told.get("origQty"),
+        "filled": told.get("executedQty"),
+        "average": told.get("avgPrice"),
+        "price": told.get("price"),
+        "reduceOnly": told.get("reduceOnly"),
+        "lastUpdateTimestamp": told.get("updateTime"),
+    }
+
+
+def _pushed_order(told: Params, symbol: str) -> Params:
+    return {
+        "info": told,
+        "id": told["i"],
+        "clientOrderId": told["c"],
+        "symbol": symbol,
+        "side": told["S"],
+        "amount": told["q"],
+        "filled": told["z"],
+        "average": told["ap"],
+        "price": told["p"],
+        "triggerPrice": told["sp"],
+        "reduceOnly": told["R"],
+        "lastUpdateTimestamp": told["T"],
+    }
+
+
+def _pushed_trade(told: Params, symbol: str) -> Params:
+    return {
+        "info": told,
+        "id": told["t"],
+        "order": told["i"],
+        "symbol": symbol,
+        "side": told["S"],
+        "price": told["L"],
+        "amount": told["l"],
+        "takerOrMaker": "maker" if told["m"] else "taker",
+        "fee": {"cost": told.get("n"), "currency": told.get("N")},
+        "timestamp": told["T"],
+    }
 
 
 BINANCE_USDM = BinanceUsdm(

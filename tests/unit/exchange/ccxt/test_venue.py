@@ -38,6 +38,12 @@ def row(**others: Any) -> dict[str, Any]:
     return {**told, "amount": "2", "filled": "0", "status": "open", "info": {}, **others}
 
 
+def answered(**others: Any) -> dict[str, Any]:
+    """An order as Binance answers for it."""
+    told = {"orderId": "77", "clientOrderId": "zg1", "symbol": "SOLUSDT", "type": "LIMIT", "side": "BUY"}
+    return {**told, "price": "150", "origQty": "2", "executedQty": "0", "avgPrice": "0", "status": "NEW", **others}
+
+
 def request(client_order_id: str) -> OrderRequest:
     return OrderRequest(
         client_order_id=client_order_id,
@@ -68,10 +74,6 @@ class Scripted:
     @staticmethod
     def market(symbol: str) -> dict[str, Any]:
         return {"id": symbol.partition(":")[0].replace("/", "")}
-
-    @staticmethod
-    def parse_order(told: dict[str, Any]) -> dict[str, Any]:
-        return told
 
     def __getattr__(self, name: str) -> Any:
         async def call(*args: Any, **kwargs: Any) -> Any:
@@ -104,20 +106,20 @@ def venue(api: Scripted) -> CcxtVenue:
 
 
 async def test_an_accepted_order_is_reported_under_our_id(venue: CcxtVenue, api: Scripted) -> None:
-    api.script["create_order"] = [row()]
+    api.script["fapiPrivatePostOrder"] = [answered()]
     answer = await venue.create_order(request("zg1"))
     assert isinstance(answer, Accepted)
     assert (answer.order.client_order_id, answer.order.status) == ("zg1", OrderStatus.OPEN)
 
 
 async def test_h01_an_accepted_order_whose_answer_cannot_be_read_is_unknown(venue: CcxtVenue, api: Scripted) -> None:
-    api.script["create_order"] = [{"info": {}}]
+    api.script["fapiPrivatePostOrder"] = [{}]
     assert isinstance(await venue.create_order(request("zg1")), OutcomeUnknown)
 
 
 async def test_each_order_of_a_batch_has_its_own_outcome(venue: CcxtVenue, api: Scripted) -> None:
-    refused = {"id": None, "status": "rejected", "info": {"code": -2019, "msg": "Margin is insufficient."}}
-    api.script["fapiPrivatePostBatchOrders"] = [[row(), refused]]
+    refused = {"code": -2019, "msg": "Margin is insufficient."}
+    api.script["fapiPrivatePostBatchOrders"] = [[answered(), refused]]
     first, second = await venue.create_orders([request("zg1"), request("zg2")])
     assert isinstance(first, Accepted)
     assert second == Refused(RefusalCode.INSUFFICIENT_BALANCE, "-2019: Margin is insufficient.")

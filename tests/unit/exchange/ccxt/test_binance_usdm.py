@@ -1,0 +1,133 @@
+"""What is put together and read by ourselves on Binance USD-M says what ccxt's way would."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import ccxt.pro
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.exchange.ccxt import mapping
+from app.exchange.ccxt.dialects.binance import BINANCE_USDM
+from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SYMBOL = "BTC/USDT:USDT"
+MARKET = {"id": "BTCUSDT", "symbol": SYMBOL, "base": "BTC", "quote": "USDT", "settle": "USDT", "type": "swap"}
+MARKET |= {
+    "swap": True,
+    "contract": True,
+    "linear": True,
+    "inverse": False,
+    "spot": False,
+    "limits": {},
+    "precision": {},
+}
+
+PUSHED = {
+    "s": "BTCUSDT", "c": "zg1", "S": "SELL", "o": "LIMIT", "f": "GTC", "q": "0.010", "p": "50000", "ap": "0", "sp": "0",
+    "x": "NEW", "X": "NEW", "i": 8886774, "l": "0", "z": "0", "L": "0", "T": 1568879465651, "t": 0, "m": False,
+    "R": False, "ot": "LIMIT", "ps": "BOTH", "cp": False, "rp": "0",
+}  # fmt: skip
+TRADED = {
+    "x": "TRADE",
+    "X": "PARTIALLY_FILLED",
+    "l": "0.004",
+    "z": "0.004",
+    "L": "50001",
+    "ap": "50001",
+    "t": 458,
+    "m": True,
+}
+TRADED |= {"n": "0.08", "N": "USDT"}
+ANSWERED = {
+    "orderId": 22542179, "symbol": "BTCUSDT", "status": "NEW", "clientOrderId": "zg1", "price": "50000",
+    "avgPrice": "0.00", "origQty": "0.010", "executedQty": "0", "cumQuote": "0", "timeInForce": "GTC",
+    "type": "LIMIT", "reduceOnly": False, "side": "SELL", "positionSide": "BOTH", "stopPrice": "0",
+    "origType": "LIMIT", "updateTime": 1566818724722,
+}  # fmt: skip
+
+
+class Told:
+    """Hooks that keep what they are told."""
+
+    def __init__(self) -> None:
+        self.orders: list[Any] = []
+        self.trades: list[Any] = []
+        self.hooks = StreamHooks(lambda: None, lambda _: None, self.orders.append, self.trades.append)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def exchange(told: Told) -> Any:
+    made = make_exchange(BINANCE_USDM, Access(), told.hooks)
+    made.set_markets([MARKET])
+    return made
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        TRADED,
+        {**TRADED, "X": "FILLED", "z": "0.010", "l": "0.010"},
+        {"x": "CANCELED", "X": "CANCELED", "z": "0.004", "ap": "50001"},
+        {"x": "EXPIRED", "X": "EXPIRED", "R": True},
+        {"ps": "LONG"},
+        {"o": "MARKET", "ot": "STOP_MARKET", "sp": "49000", "p": "0", "X": "FILLED", "z": "0.010", "ap": "48990"},
+        {"c": "autoclose-1", "o": "LIQUIDATION", "ot": "LIQUIDATION", **TRADED},
+    ],
+)
+def test_a_pushed_order_is_read_as_ccxt_reads_it(exchange: Any, told: Told, changes: dict[str, Any]) -> None:
+    message = {"e": "ORDER_TRADE_UPDATE", "T": 1568879465650, "o": {**PUSHED, **changes}}
+    exchange.handle_order_update(None, message)
+    ours = mapping.order_report(told.orders[0], "perp", NOW)
+    assert ours == mapping.order_report(exchange.parse_ws_order(message["o"]), "perp", NOW)
+
+
+def test_a_pushed_trade_is_read_as_ccxt_reads_it(exchange: Any, told: Told) -> None:
+    trade = {**PUSHED, **TRADED}
+    exchange.handle_order_update(None, {"e": "ORDER_TRADE_UPDATE", "o": trade})
+    ours = mapping.fill_report(told.trades[0], "perp", NOW)
+    assert ours == mapping.fill_report(exchange.parse_ws_trade(trade), "perp", NOW)
+    assert str(told.trades[0]["order"]) == exchange.parse_ws_trade(trade)["order"]
+
+
+def test_an_order_without_a_trade_tells_of_none(exchange: Any, told: Told) -> None:
+    exchange.handle_order_update(None, {"e": "ORDER_TRADE_UPDATE", "o": PUSHED})
+    assert (len(told.orders), told.trades) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"status": "PARTIALLY_FILLED", "executedQty": "0.004", "avgPrice": "50001.5", "cumQuote": "200.006"},
+        {"status": "FILLED", "executedQty": "0.010", "avgPrice": "50001", "cumQuote": "500.01"},
+        {"status": "EXPIRED", "reduceOnly": True},
+        {"positionSide": "SHORT"},
+    ],
+)
+async def test_an_answer_is_read_as_ccxt_reads_it(exchange: Any, changes: dict[str, Any]) -> None:
+    answer = {**ANSWERED, **changes}
+
+    async def answering(_request: Any) -> Any:
+        return [answer]
+
+    exchange.fapiPrivatePostBatchOrders = answering
+    ours = await BINANCE_USDM.create_batch(exchange, [])
+    ours = mapping.order_report({**ours[0], "symbol": SYMBOL}, "perp", NOW)
+    assert ours == mapping.order_report(exchange.parse_order(answer), "perp", NOW)
+
+
+@given(st.dictionaries(st.text("abcXYZ_09"), st.text() | st.integers() | st.booleans() | st.none()))
+def test_a_query_is_written_as_ccxt_writes_it(params: dict[str, Any]) -> None:
+    kind = type(make_exchange(BINANCE_USDM, Access(), Told().hooks))
+    assert kind.rawencode(params) == ccxt.pro.binanceusdm.rawencode(params)
