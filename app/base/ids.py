@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import Protocol
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -10,6 +11,7 @@ _GROUP_LENGTH = 8
 _SIGNAL_LENGTH = 13
 
 
+@lru_cache(4096)
 def base36(value: int, width: int) -> str:
     """`value` in base 36, padded to `width`; a value that does not fit is a ValueError."""
     digits: list[str] = []
@@ -59,7 +61,7 @@ class RandomIds:
 
     @staticmethod
     def _draw(width: int) -> str:
-        return base36(int.from_bytes(os.urandom(16), "big") % 36**width, width)
+        return base36.__wrapped__(int.from_bytes(os.urandom(16), "big") % 36**width, width)
 
 
 class CountedIds:

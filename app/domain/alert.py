@@ -140,13 +140,7 @@ class _Repeating(dict[str, Any]):
 
 def _loads(raw: bytes) -> object:
     try:
-        return json.loads(
-            raw.decode("utf-8-sig"),
-            parse_float=_number_or_refusal,
-            parse_int=_number_or_refusal,
-            parse_constant=lambda text: _Refused(text, f"is {text}, not a number"),
-            object_pairs_hook=_object,
-        )
+        return _DECODER.decode(raw.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise NotAnObject("the body is not UTF-8 text") from None
     except json.JSONDecodeError as error:
@@ -175,6 +169,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     repeating = _Repeating(fields)
     repeating.repeated = tuple(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
     return repeating
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=_number_or_refusal,
+    parse_int=_number_or_refusal,
+    parse_constant=lambda text: _Refused(text, f"is {text}, not a number"),
+    object_pairs_hook=_object,
+)
 
 
 def _check(container: Any, path: str, depth: int, errors: list[FieldError]) -> None:

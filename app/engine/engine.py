@@ -402,8 +402,10 @@ class Engine:
     def _deliver(self, report: Any) -> None:
         if isinstance(report, PriceReport):
             self._price(report)
-        elif not (isinstance(report, OrderReport) and reports.is_known(self.state, report)):
+        elif not isinstance(report, OrderReport):
             self._mailbox.post(report)
+        elif not reports.is_known(self.state, report):
+            self._mailbox.post(report, lazy=reports.is_awaited(self.state, report))
 
     def _price(self, report: PriceReport) -> None:
         """Held in memory, conflated; a message only where a group waits for this price."""

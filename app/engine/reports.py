@@ -305,6 +305,13 @@ def is_known(state: EngineState, report: OrderReport) -> bool:
     return told == (order.status, order.filled, order.venue_order_id)
 
 
+def is_awaited(state: EngineState, report: OrderReport) -> bool:
+    """Whether it only says that an order rests whose answer, which says the same, is on its way."""
+    order = state.orders.get(report.client_order_id or "")
+    is_on_its_way = order is not None and order.status in {OrderStatus.PENDING, OrderStatus.SUBMITTED}
+    return is_on_its_way and report.status is OrderStatus.OPEN and not report.filled and not report.fills
+
+
 def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) -> None:
     """Bring an order to what the venue tells, booking the fills it carries first."""
     if report.client_order_id is None:
