@@ -1,0 +1,1 @@
+"""Keeps this computer from falling asleep while positions are open."""
