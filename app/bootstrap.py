@@ -48,10 +48,12 @@ from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
 from app.persistence.tokens import SqliteTokens
 from app.ports.engine import CommandRefused, EngineUnavailable
+from app.ports.power import StayAwake
 from app.ports.queries import Filter, PageRequest, Queries
 from app.ports.secrets import SecretStore
 from app.ports.tokens import Role
 from app.ports.venue import Venue
+from app.power.keeper import SleepKeeper
 from app.vault.open import open_vault
 from app.vault.webhook_keys import WebhookKeyring
 
@@ -198,16 +200,14 @@ def _key_prints(keys: Mapping[str, Keys]) -> dict[str, str]:
     return {account_id: fingerprint(given) for account_id, given in keys.items()}
 
 
-def _real_market(settings: Settings, clock: LoopClock, queries: Queries) -> RealMarket:
+def _real_market(settings: Settings, maker: VenueMaker, queries: Queries) -> RealMarket:
     """The public prices of real exchanges, for the paper exchange."""
     url = settings.environ.get(FEED_URL_VARIABLE)
     if url and not is_loopback(url):
         raise OperatorActionNeeded(f"{FEED_URL_VARIABLE} names another machine; only this one may be")
 
     def open_venue(name: str, market_type: MarketType, take: TakeQuote) -> PublicVenue | None:
-        from app.exchange.ccxt.public_prices import open_public  # noqa: PLC0415 - needed once a signal names an exchange
-
-        return open_public(name, market_type, clock, take, url or None)
+        return maker.public(name, market_type, take, url or None)
 
     async def exchange_of(symbol: str) -> str | None:
         with suppress(AppError):
@@ -240,6 +240,7 @@ class Application:
         vault: SecretStore,
         keys: WebhookKeyring,
         account_keys: Mapping[str, Keys],
+        stay_awake: StayAwake | None,
     ) -> None:
         self.settings = settings
         self.version = __version__
@@ -258,7 +259,7 @@ class Application:
             account.id: self._maker.make(account, account_keys.get(account.id), config.paper.latency_ms)
             for account in config.accounts
         }
-        market = _real_market(settings, self._clock, database.queries)
+        market = _real_market(settings, self._maker, database.queries)
         self._feed = make_feed(config.paper, self.board, self._clock, settings.paper_feed, market)
         self._watch = LoopWatch(self._clock)
         metrics = Metrics()
@@ -275,6 +276,7 @@ class Application:
             metrics,
             key_prints=_key_prints(account_keys),
         )
+        self._keeper = None if stay_awake is None else SleepKeeper(stay_awake, self._must_stay_awake, self._clock)
         self.accounts = AccountOffice(RunningEngine(self.engine), AccountVault(vault), self._maker, settings.file.keep)
         self._listeners = build_listeners(
             engine=self.engine,
@@ -289,6 +291,7 @@ class Application:
             loop_lag_ms=self._watch.lag_ms,
             metrics=metrics,
             keep_config=settings.file.keep,
+            sleep_held=lambda: self._keeper is not None and self._keeper.held,
         )
         self.engine.subscribe(metrics.on_event)
         self.administration = Administration(self._tokens, keys, self.accounts, self._listeners)
@@ -314,6 +317,9 @@ class Application:
             await self.board.prepare(unify(tradingview_symbol)[0], exchange)
         return self.price_of(tradingview_symbol)
 
+    def _must_stay_awake(self) -> bool:
+        return self.config.app.hold_off_sleep and bool(self.engine.state.open_ids)
+
     def _sample_equity(self) -> None:
         """Now and every five minutes, for the equity curve."""
         self._sampling = asyncio.get_running_loop().create_task(self._take_sample())
@@ -324,8 +330,11 @@ class Application:
             await self.engine.ask(SampleEquity())
 
     @classmethod
-    async def open(cls, settings: Settings) -> Application:
-        """Lock the data directory, open the database, unlock the vault. OperatorActionNeeded says why not."""
+    async def open(cls, settings: Settings, stay_awake: StayAwake | None = None) -> Application:
+        """Lock the data directory, open the database, unlock the vault. OperatorActionNeeded says why not.
+
+        Without `stay_awake` the computer may fall asleep while positions are open.
+        """
         set_up(settings.log_level, settings.data_dir / "logs", settings.config.logging.keep_days)
         lock = SingleInstance(settings.data_dir)
         lock.acquire()
@@ -333,7 +342,7 @@ class Application:
             database = open_database(settings.data_dir)
             vault = await asyncio.to_thread(open_vault, settings.data_dir, settings.environ, _passphrase_asker())
             keys = await _open_keys(vault, system_clock())
-            return cls(settings, lock, database, vault, keys, await _account_keys(vault, settings.config))
+            return cls(settings, lock, database, vault, keys, await _account_keys(vault, settings.config), stay_awake)
         except BaseException:
             lock.release()
             raise
@@ -348,6 +357,8 @@ class Application:
         if self._feed is not None:
             self._feed.start()
         self._watch.start()
+        if self._keeper is not None:
+            self._keeper.start()
         self._sample_equity()
         gc.collect()
         gc.freeze()  # what was loaded at start is never garbage: full collections over it would stop the loop
@@ -360,6 +371,8 @@ class Application:
         if self._sampler is not None:
             self._sampler.cancel()
         self._watch.stop()
+        if self._keeper is not None:
+            await self._keeper.stop()
         if self._feed is not None:
             await self._feed.stop()
         await self._listeners.stop(grace)

@@ -102,7 +102,7 @@ class AccountOffice:
             "armed": self._engine.armed(account_id),
             "missing": list(missing(config, account)),
             "without_stop": trades_without_stop(config, account),
-            "worst_case": _in_money(worst_case(config, account, None), config),
+            "worst_case": _in_money(worst_case(config, account, None), config, _currency(account)),
         }
 
     # ------------------------------------------------------------------ changing
@@ -222,12 +222,18 @@ def _documents(config: Config) -> list[dict[str, Any]]:
     return [account.model_dump(mode="json", exclude_unset=True) for account in config.accounts]
 
 
-def _in_money(case: WorstCase | None, config: Config) -> str:
+def _currency(account: AccountConfig) -> str:
+    """What its markets are paid in, as far as they are named."""
+    pairs = (symbol.partition(":")[0].partition("/") for symbol in account.allowed_symbols or ())
+    return " or ".join(sorted({quote for _, _, quote in pairs if quote})) or "of the quote currency"
+
+
+def _in_money(case: WorstCase | None, config: Config, currency: str) -> str:
     if case is None:
         return "unknown while risk.max_order_quote is not set"
     bound = config.risk.max_exposure_quote
     held = f"; max_exposure_quote holds all live accounts together to {bound:f}" if bound is not None else ""
     return (
         f"{case.groups} groups × {case.pyramids} pyramids × {case.capital:f} × {case.leverage:f} leverage "
-        f"= {case.total:f}{held}"
+        f"= {case.total:f} {currency}{held}"
     )

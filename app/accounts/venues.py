@@ -13,7 +13,9 @@ from app.accounts.keys import Keys
 from app.base.clock import LoopClock
 from app.base.config.groups import AccountConfig
 from app.base.errors import OperatorActionNeeded
+from app.domain.values import MarketType
 from app.exchange.paper.board import PriceBoard
+from app.exchange.paper.live import PublicVenue, TakeQuote
 from app.exchange.paper.venue import PaperVenue
 from app.ports.accounts import KeyReport, Wire
 from app.ports.paper_store import PaperStore
@@ -43,6 +45,10 @@ class VenueMaker:
         if account.venue == "paper":
             return PaperVenue(account, self._board, self._clock, self._paper_store, paper_latency_ms)
         return self._real().venue(account, keys)
+
+    def public(self, name: str, market_type: MarketType, take: TakeQuote, base_url: str | None) -> PublicVenue | None:
+        """The public prices of a real exchange; None where it, or its markets of this type, are not offered."""
+        return self._real().public(name, market_type, take, base_url)
 
     async def warm_up(self, accounts: Sequence[AccountConfig]) -> None:
         """Load beside the loop what accounts at real exchanges need."""

@@ -51,6 +51,7 @@ class PrivateApp:
         metrics: MetricsExport,
         config: Callable[[], Config],
         keep_config: Callable[[Mapping[str, Any]], Awaitable[None]],
+        sleep_held: Callable[[], bool],
     ) -> None:
         self.api = FastAPI(title="Ziggurat", version=version, docs_url=None, redoc_url=None, openapi_url=None)
         state = self.api.state
@@ -58,6 +59,7 @@ class PrivateApp:
         state.clock, state.version, state.loop_lag_ms = clock, version, loop_lag_ms
         state.metrics, state.config, state.model_label = metrics, config, ""
         state.keep_config, state.accounts = keep_config, accounts
+        state.sleep_held = sleep_held
         for router in ROUTERS:
             self.api.include_router(router)
         self.api.include_router(events.router)

@@ -170,6 +170,7 @@ def build_listeners(
     loop_lag_ms: Callable[[], float],
     metrics: MetricsExport,
     keep_config: Callable[[Mapping[str, Any]], Awaitable[None]],
+    sleep_held: Callable[[], bool],
 ) -> Listeners:
     """Both applications around one webhook."""
     webhook = Webhook(engine, keys, clock, config)
@@ -186,6 +187,7 @@ def build_listeners(
         metrics=metrics,
         config=config,
         keep_config=keep_config,
+        sleep_held=sleep_held,
     )
     host = config().api.host
     extra = None if _is_loopback(host) else host

@@ -22,6 +22,7 @@ DEMO_ENVIRONMENT = {
     "ZIGGURAT_PAPER_FEED": "random_walk",
 }
 DEMO_CONFIG: dict[str, Any] = {
+    "app": {"hold_off_sleep": False},
     "accounts": [{"id": "paper-perp", "balances": {"USDT": "12000"}}],
     "pool": {"max_open_groups": 8},
     "risk": {"cooldown_sec": 20, "max_slippage_percent": "1"},

@@ -11,6 +11,7 @@ from typing import Any
 from app.base.config import Config
 from app.bootstrap import Application, Settings, default_data_dir, read_settings
 from app.cli.control import ControlServer
+from app.power.open import system_stay_awake
 
 STOP_GRACE_SEC = 10.0
 
@@ -54,7 +55,7 @@ async def serve(settings: Settings) -> None:
     if sys.platform != "win32":
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-    application = await Application.open(settings)
+    application = await Application.open(settings, system_stay_awake())
     control = ControlServer(application)
     try:
         api_port, webhook_port = await application.start()

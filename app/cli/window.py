@@ -19,6 +19,7 @@ from app.cli.control import ControlServer
 from app.cli.demo import DEMO_CONFIG, DEMO_ENVIRONMENT, DemoSignals
 from app.cli.send import CannotSend, post
 from app.cli.serve import settings_of
+from app.power.open import system_stay_awake
 
 if TYPE_CHECKING:
     from app.gui.desk import Desk
@@ -72,7 +73,7 @@ async def _main(app: Any, settings: Settings, busy: Busy | None) -> int:
     from app.gui.session import WindowSession, start_theme  # noqa: PLC0415 - as above
 
     layout = start_theme(app, settings.data_dir)
-    application = await Application.open(settings)
+    application = await Application.open(settings, system_stay_awake())
     control = ControlServer(application)
     session: WindowSession | None = None
     work: asyncio.Task[None] | None = None

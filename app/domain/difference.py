@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from app.domain.order import RESTING, Order, OrderStatus
+from app.domain.order import RESTING, Order, OrderStatus, bound_by_exits
 from app.domain.values import ZERO, OrderRole, OrderType
 from app.domain.wanted import Place, Wanted, place_of
 
@@ -45,19 +45,49 @@ def difference(wanted: Iterable[Wanted], live: Sequence[Order], means: Means) ->
     by_place: dict[Place, list[Order]] = {}
     for order in live:
         by_place.setdefault(place_of(order), []).append(order)
-    growing: list[Wanted] = []
-    for wish in wanted:
-        present = by_place.pop(wish.place, [])
+    growing: list[tuple[Wanted, ...]] = []
+    for wishes in _bundled(wanted):
+        wish, present = wishes[0], [order for wish in wishes for order in by_place.pop(wish.place, [])]
         if not present:
-            growing.append(wish)
+            growing.append(wishes)
+        elif len(wishes) > 1:
+            _keep_or_cancel(wishes, present, result)
         elif _is_met_by_more(wish, present, means):
-            growing.append(replace(wish, quantity=wish.quantity - _left(present)))
+            growing.append((replace(wish, quantity=wish.quantity - _left(present)),))
         else:
             _adjust(wish, present, means, result)
     for orders in by_place.values():
         result.cancel.extend(_cancellable(orders))
     _place_within_room(growing, live, means, result)
     return result
+
+
+def _bundled(wanted: Iterable[Wanted]) -> list[tuple[Wanted, ...]]:
+    """Each wish alone, save that a take-profit comes with the stop it is paired with."""
+    wishes = {wish.place: wish for wish in wanted}
+    return [
+        (wish,) if wish.paired_with is None else (wish, wishes[wish.paired_with])
+        for wish in wishes.values()
+        if wish.paired_with is None or wish.place.role is OrderRole.TAKE_PROFIT
+    ]
+
+
+def _keep_or_cancel(pair: Sequence[Wanted], present: Sequence[Order], result: Difference) -> None:
+    """A pair cannot be changed: it stays as it is, or both orders end and it is placed anew."""
+    if _is_pair(present) and all(map(_is_met, pair, present)):
+        return
+    if any(order.status not in RESTING for order in present):
+        result.cancel.extend(order for order in present if _waits_to_be_sent(order))
+        return
+    result.cancel.extend(present)
+
+
+def _is_pair(orders: Sequence[Order]) -> bool:
+    return len(orders) == 2 and orders[0].paired_with == orders[1].client_order_id
+
+
+def _is_met(wish: Wanted, order: Order) -> bool:
+    return _fits(wish, order) and order.remaining == wish.quantity
 
 
 def _cancellable(orders: Iterable[Order]) -> list[Order]:
@@ -103,7 +133,8 @@ def _fits(wish: Wanted, order: Order) -> bool:
 
 
 def _same_kind(wish: Wanted, order: Order) -> bool:
-    return order.type is wish.type and order.time_in_force is wish.time_in_force and order.side is wish.side
+    same = order.type is wish.type and order.time_in_force is wish.time_in_force and order.side is wish.side
+    return same and (order.paired_with is None) is (wish.paired_with is None)
 
 
 def _left(orders: Iterable[Order]) -> Decimal:
@@ -114,12 +145,15 @@ def _has_room(wish: Wanted, order: Order, means: Means) -> bool:
     return means.exit_room is None or wish.quantity <= order.remaining or wish.place.role is OrderRole.ENTRY
 
 
-def _place_within_room(wishes: Iterable[Wanted], live: Sequence[Order], means: Means, result: Difference) -> None:
-    taken = _left(order for order in live if order.role is not OrderRole.ENTRY)
-    for wish in wishes:
+def _place_within_room(
+    bundles: Iterable[tuple[Wanted, ...]], live: Sequence[Order], means: Means, result: Difference
+) -> None:
+    taken = bound_by_exits(live)
+    for wishes in bundles:
+        wish = wishes[0]
         is_exit = wish.place.role is not OrderRole.ENTRY
         if is_exit and means.exit_room is not None:
             if taken + wish.quantity > means.exit_room:
                 continue
             taken += wish.quantity
-        result.place.append(wish)
+        result.place.extend(wishes)

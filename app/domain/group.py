@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
+from app.base.changing import changed
 from app.base.config.grid import GridSettings
 from app.domain.values import WIDE, ZERO, CloseReason, Identity, OrderType, Side
 
@@ -52,7 +53,7 @@ class Pyramid:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leg:
     """One rung of a pyramid's grid; all quantities in contracts.
 
@@ -119,7 +120,7 @@ class Leg:
         return LegStatus.FILLED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """One running trade. Immutable: every change makes a new one.
 
@@ -260,16 +261,16 @@ class Group:
                 return leg
         raise KeyError((pyramid, index))
 
-    def with_leg(self, changed: Leg) -> Group:
-        return replace(self, legs=tuple(changed if leg.key == changed.key else leg for leg in self.legs))
+    def with_leg(self, new: Leg) -> Group:
+        return changed(self, legs=tuple(new if leg.key == new.key else leg for leg in self.legs))
 
     def with_legs(self, change: Callable[[Leg], Leg]) -> Group:
-        return replace(self, legs=tuple(change(leg) for leg in self.legs))
+        return changed(self, legs=tuple(change(leg) for leg in self.legs))
 
 
 def end_entry(leg: Leg) -> Leg:
     """The leg with its entry over, whatever of it was filled."""
-    return leg if leg.entry is EntryState.ENDED else replace(leg, entry=EntryState.ENDED)
+    return leg if leg.entry is EntryState.ENDED else changed(leg, entry=EntryState.ENDED)
 
 
 def book_entry(
@@ -289,7 +290,7 @@ def book_entry(
     leg = group.leg(*place)
     is_fresh = group.open_quantity < group.step_size
     acquired = quantity - base_fee
-    leg = replace(
+    leg = changed(
         leg,
         filled=leg.filled + quantity,
         filled_value=leg.filled_value + price * quantity,
@@ -297,8 +298,8 @@ def book_entry(
         open_value=leg.open_value + price * acquired,
     )
     if leg.is_whole:
-        leg = replace(leg, entry=EntryState.ENDED)
-    return replace(
+        leg = changed(leg, entry=EntryState.ENDED)
+    return changed(
         group.with_leg(leg),
         fees=group.fees + fee_quote,
         open_costs=group.open_costs + fee_quote,
@@ -329,10 +330,10 @@ def book_exit(
     realized = ZERO
     legs: list[Leg] = []
     for item in group.legs:
-        changed, gain = _take(item, taken.get(item.key, ZERO), price, group.side)
-        legs.append(changed)
+        left, gain = _take(item, taken.get(item.key, ZERO), price, group.side)
+        legs.append(left)
         realized += gain
-    closed = replace(
+    closed = changed(
         _with_costs_closed(group, quantity - rest),
         legs=tuple(legs),
         realized_gross=group.realized_gross + realized * group.contract_size,
@@ -349,12 +350,12 @@ def _with_costs_closed(group: Group, quantity: Decimal) -> Group:
     if held <= 0 or quantity <= 0:
         return group
     costs = share_of_value(group.open_costs, min(quantity, held), held)
-    return replace(group, open_costs=group.open_costs - costs, closed_costs=group.closed_costs + costs)
+    return changed(group, open_costs=group.open_costs - costs, closed_costs=group.closed_costs + costs)
 
 
 def book_funding(group: Group, amount: Decimal) -> Group:
     """The group with a funding payment; a negative `amount` was paid."""
-    return replace(group, funding=group.funding + amount, open_costs=group.open_costs - amount)
+    return changed(group, funding=group.funding + amount, open_costs=group.open_costs - amount)
 
 
 def shrink(group: Group, quantity: Decimal, price: Decimal) -> Group:
@@ -364,11 +365,11 @@ def shrink(group: Group, quantity: Decimal, price: Decimal) -> Group:
     legs: list[Leg] = []
     for item in reversed(group.legs):
         part = min(rest, item.open_quantity)
-        changed, gain = _take(item, part, price, group.side)
-        legs.append(changed)
+        left, gain = _take(item, part, price, group.side)
+        legs.append(left)
         realized += gain
         rest -= part
-    return replace(
+    return changed(
         _with_costs_closed(group, quantity - rest),
         legs=tuple(reversed(legs)),
         realized_gross=group.realized_gross + realized * group.contract_size,
@@ -386,8 +387,8 @@ def share_of_value(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
 def write_off_dust(group: Group) -> Group:
     """The group with what is open booked as dust: it stays in the account and no longer belongs to the trade."""
     dust = group.open_quantity
-    legs = tuple(replace(leg, open_quantity=ZERO, open_value=ZERO) for leg in group.legs)
-    return replace(_with_costs_closed(group, dust), legs=legs, dust=group.dust + dust)
+    legs = tuple(changed(leg, open_quantity=ZERO, open_value=ZERO) for leg in group.legs)
+    return changed(_with_costs_closed(group, dust), legs=legs, dust=group.dust + dust)
 
 
 def _in_proportion(legs: Iterable[Leg], quantity: Decimal, step: Decimal) -> dict[tuple[int, int], Decimal]:
@@ -412,11 +413,11 @@ def _take(leg: Leg, quantity: Decimal, price: Decimal, side: Side) -> tuple[Leg,
     if quantity <= 0:
         return leg, ZERO
     cost = share_of_value(leg.open_value, quantity, leg.open_quantity)
-    changed = replace(
+    left = changed(
         leg,
         open_quantity=leg.open_quantity - quantity,
         open_value=leg.open_value - cost,
         exited=leg.exited + quantity,
         exit_value=leg.exit_value + price * quantity,
     )
-    return changed, side.gain(cost, price * quantity)
+    return left, side.gain(cost, price * quantity)

@@ -28,6 +28,15 @@ class Quote:
         """A quote without a spread."""
         return Quote(price, price, price, price, at)
 
+    @property
+    def lowest(self) -> Decimal:
+        """The lowest price that anything may be measured by."""
+        return min(self.bid, self.last, self.mark)
+
+    @property
+    def highest(self) -> Decimal:
+        return max(self.ask, self.last, self.mark)
+
     def executable(self, side: OrderSide) -> Decimal:
         """What a market order of `side` would meet: the ask for a buy, the bid for a sell."""
         return self.ask if side is OrderSide.BUY else self.bid
@@ -69,6 +78,32 @@ USUAL_TIERS = (MaintenanceTier(ZERO, Decimal("0.005")),)
 """Where a venue tells none: half a percent, as large perpetuals begin."""
 
 
+NEAR = Decimal("0.9")
+"""How much of a price band is used: what it is counted from is an average that lags, and prices move on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBand:
+    """How far from the current price a limit order may rest: a buy no lower than `lowest_buy` times it, a sell no
+    higher than `highest_sell` times it. None: as far as it likes."""
+
+    lowest_buy: Decimal | None = None
+    highest_sell: Decimal | None = None
+
+    def opens_at(self, side: OrderSide, price: Decimal) -> Decimal | None:
+        """The current price from which on an order at `price` may rest: from there down for a buy, up for a sell.
+        None where it always may."""
+        bound = self.lowest_buy if side is OrderSide.BUY else self.highest_sell
+        return None if bound is None else price / (ONE + (bound - ONE) * NEAR)
+
+    def admits(self, side: OrderSide, price: Decimal, quote: Quote) -> bool:
+        """Whether an order at `price` may rest now."""
+        opens = self.opens_at(side, price)
+        if opens is None:
+            return True
+        return quote.lowest <= opens if side is OrderSide.BUY else quote.highest >= opens
+
+
 @dataclass(frozen=True, slots=True)
 class MarketRules:
     """What a venue demands of orders in one market.
@@ -88,6 +123,9 @@ class MarketRules:
     max_qty: Decimal | None = None
     contract_size: Decimal = ONE
     maintenance: tuple[MaintenanceTier, ...] = USUAL_TIERS
+    max_conditional_orders: int | None = None
+    """How many conditional orders an account may have live in this market; None where the venue tells no number."""
+    band: PriceBand | None = None
 
     def quantize_price(self, price: Decimal, rounding: Rounding) -> Decimal:
         """`price` on the tick."""

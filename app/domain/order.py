@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from app.base.changing import changed
 from app.domain.values import ZERO, OrderRole, OrderSide, OrderType, TimeInForce
 
 
@@ -62,7 +63,7 @@ def may_become(now: OrderStatus, then: OrderStatus) -> bool:
     return now is then or then in TRANSITIONS[now]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Order:
     """What is sent to a venue.
 
@@ -73,6 +74,8 @@ class Order:
     `look_ups` counts, by status: look-ups that the venue answered (unknown, or a cancel of what it does not know),
     sends that never left (pending), amendments that never left (resting). `retry_at` is when the next of them is due;
     on a resting order whose amendment was refused, when that was; on one that is over, when its wish is tried again.
+
+    `paired_with` is the id of the order with which it binds one quantity at the venue, which lets only one happen.
     """
 
     client_order_id: str
@@ -105,6 +108,7 @@ class Order:
     look_ups: int = 0
     retry_at: datetime | None = None
     expected_price: Decimal | None = None
+    paired_with: str | None = None
 
     @property
     def remaining(self) -> Decimal:
@@ -139,12 +143,25 @@ class Order:
 
     def moved(self, status: OrderStatus, at: datetime, reason: str | None = None) -> Order:
         """The order in another status; the caller has asked `may_become`."""
-        return replace(self, status=status, updated_at=at, reason=reason if reason is not None else self.reason)
+        return changed(self, status=status, updated_at=at, reason=reason if reason is not None else self.reason)
 
     def without_amendment(self) -> Order:
-        return replace(self, amend_price=None, amend_quantity=None)
+        return changed(self, amend_price=None, amend_quantity=None)
 
 
 def has_stop(orders: Iterable[Order]) -> bool:
     """Whether a stop among a group's orders protects it, or is about to."""
     return any(order.role is OrderRole.STOP_LOSS and order.is_present for order in orders)
+
+
+def bound_by_exits(orders: Iterable[Order]) -> Decimal:
+    """What live exits can sell in all. Of a pair it is what the one has left that has begun to fill."""
+    exits = {order.client_order_id: order for order in orders if order.role is not OrderRole.ENTRY and order.is_live}
+    bound = ZERO
+    for order in exits.values():
+        partner = exits.get(order.paired_with or "")
+        if partner is None:
+            bound += order.remaining
+        elif order.role is OrderRole.STOP_LOSS:
+            bound += min(order.remaining, partner.remaining)
+    return bound

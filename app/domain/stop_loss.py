@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from decimal import Context, Decimal
 
@@ -14,6 +14,8 @@ from app.domain.values import HUNDRED, ONE, Side
 
 _SETTLED = Context(prec=22)
 """Rounds off what divisions leave in the last of 28 digits, lest it push a price over a tick."""
+LEAST_MOVE_PERCENT = Decimal("0.05")
+"""Of the price: a stop that trails is moved by no less (hazard 20)."""
 
 
 def asked_stop(settings: GridSettings, side: Side, reference: Decimal, signal_stop: Decimal | None) -> Decimal | None:
@@ -51,16 +53,28 @@ def stop_mode_price(group: Group, rules: MarketRules, reference: Decimal) -> Dec
 
 
 def tightened_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
-    """The tightest of break-even, trailing and what they reached before: what belongs into `Group.stop_price`.
+    """The tightest of break-even, trailing and what they reached before. None without any.
 
-    The configured stop is not in it, since that moves with the average while deeper legs fill. None without any.
+    The configured stop is not in it, since that moves with the average while deeper legs fill.
     """
-    average = group.average_entry
-    if average is None:
+    return _tightest(group.side, [secured_stop(group, rules, taker_fee), _on_tick(group, rules, _trailing)])
+
+
+def secured_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
+    """`Group.stop_price` with break-even, which follows a fill and is worth its order at once."""
+    if group.average_entry is None:
         return None
-    levels = (_break_even(group, average, taker_fee), _trailing(group, average))
-    on_tick = [rules.quantize_stop(_SETTLED.plus(level), group.side, average) for level in levels if level is not None]
-    return _tightest(group.side, [*on_tick, group.stop_price])
+    break_even = _on_tick(group, rules, lambda group, average: _break_even(group, average, taker_fee))
+    return _tightest(group.side, [break_even, group.stop_price])
+
+
+def trailed_stop(group: Group, rules: MarketRules) -> Decimal | None:
+    """Where the stop should trail to; None while that is not far enough from where it rests to be worth an order."""
+    trailed, rests = _on_tick(group, rules, _trailing), resting_stop(group, rules)
+    if trailed is None or rests is None:
+        return trailed
+    least = max(rules.tick_size, trailed * LEAST_MOVE_PERCENT / HUNDRED)
+    return trailed if group.side.gain(rests, trailed) >= least else None
 
 
 def current_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
@@ -121,10 +135,22 @@ def stop_refusal(
 
 def needs_stop(group: Group) -> bool:
     """Whether something is open that a configured stop, the grid's or the signal's, must protect."""
+    return has_configured_stop(group) and group.open_quantity >= group.step_size
+
+
+def has_configured_stop(group: Group) -> bool:
+    """Whether the grid, the signal or a person gave it a stop."""
     stop_loss = group.grid.stop_loss
     by_percent = stop_loss is not None and stop_loss.mode == "percent"
-    given = group.signal_stop is not None or group.manual_stop is not None
-    return (by_percent or given) and group.open_quantity >= group.step_size
+    return by_percent or group.signal_stop is not None or group.manual_stop is not None
+
+
+def _on_tick(group: Group, rules: MarketRules, level_of: Callable[[Group, Decimal], Decimal | None]) -> Decimal | None:
+    average = group.average_entry
+    level = None if average is None else level_of(group, average)
+    if average is None or level is None:
+        return None
+    return rules.quantize_stop(_SETTLED.plus(level), group.side, average)
 
 
 def _at_least_distance(settings: GridSettings, side: Side, reference: Decimal) -> Decimal:

@@ -25,6 +25,17 @@ def leg_plan_target(leg: Leg, group: Group, rules: MarketRules) -> Decimal:
     return _leg_price(leg, group, rules, leg.price)
 
 
+def exit_target(leg: Leg, group: Group, rules: MarketRules) -> Decimal | None:
+    """The price at which what the leg has open is sold, by the group's way of taking profit; None with nothing open."""
+    match group.grid.tp_mode:
+        case TakeProfitMode.AGGREGATE:
+            return group_target(group, rules)
+        case TakeProfitMode.PYRAMID_AGGREGATE:
+            return pyramid_target(group, leg.pyramid, rules)
+        case _:
+            return leg_target(leg, group, rules)
+
+
 def pyramid_target(group: Group, pyramid: int, rules: MarketRules) -> Decimal | None:
     """The exit price of all that one pyramid has open; None where it has nothing."""
     legs = [leg for leg in group.legs if leg.pyramid == pyramid]

@@ -81,6 +81,11 @@ class OrderType(StrEnum):
     STOP_LIMIT = "stop_limit"
     TAKE_PROFIT_MARKET = "take_profit_market"
 
+    @property
+    def is_conditional(self) -> bool:
+        """Whether it waits for a price before it does anything."""
+        return self not in {OrderType.MARKET, OrderType.LIMIT}
+
 
 class TimeInForce(StrEnum):
     GTC = "gtc"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -40,6 +40,8 @@ class Wanted:
     reduce_only: bool = False
     time_in_force: TimeInForce = TimeInForce.GTC
     expected_price: Decimal | None = None
+    paired_with: Place | None = None
+    """The wish with which it shares one quantity: both are placed and kept together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class Terrain:
     take_profit_trigger: bool
     close_without_waiting_sec: float
     """How long a close waits for take-profits to be cancelled where reduce-only guards it."""
+    pairs: int = 0
+    """How many pairs of a take-profit and a stop the group may have at the venue."""
 
 
 def place_of(order: Order) -> Place:
@@ -73,7 +77,24 @@ def wanted_orders(group: Group, live: Sequence[Order], terrain: Terrain) -> list
         return [*stop, *_close(group, live, terrain)]
     if group.hybrid_active:
         return [*stop, *_hybrid_close(group, live, terrain)]
-    return [*_entries(group), *_take_profits(group, terrain), *stop, *reduction]
+    limits = [*_entries(group), *_take_profits(group, terrain)]
+    held = held_back(group, live, terrain)
+    stops = paired_exits(group, live, terrain) or stop
+    return [*(wish for wish in limits if wish.place not in held), *stops, *reduction]
+
+
+def held_back(group: Group, live: Sequence[Order], terrain: Terrain) -> dict[Place, Decimal]:
+    """Entries and take-profits too far from the price for the venue to let them rest, with the price from which on it
+    does. What rests already stays, however far the price has gone from it."""
+    band = terrain.rules.band
+    if band is None or not group.is_open or group.closing is not None or group.hybrid_active:
+        return {}
+    held: dict[Place, Decimal] = {}
+    for wish in (*_entries(group), *_take_profits(group, terrain)):
+        opens = None if wish.price is None else band.opens_at(wish.side, wish.price)
+        if opens is not None and _is_too_far(wish, live, terrain):
+            held[wish.place] = opens
+    return held
 
 
 def _entries(group: Group) -> Iterator[Wanted]:
@@ -90,13 +111,77 @@ def _entries(group: Group) -> Iterator[Wanted]:
             )
 
 
+def paired_exits(group: Group, live: Iterable[Order], terrain: Terrain) -> list[Wanted]:
+    """Take-profits that each share their coins with a stop, over all that is open; empty where that cannot be (ADR 4).
+
+    A stop that trails moves too often, and each step would replace every pair.
+    """
+    stop_loss = group.grid.stop_loss
+    trails = stop_loss is not None and stop_loss.trailing is not None
+    if terrain.pairs <= 0 or terrain.stop_type is None or trails or group.grid.tp_mode is TakeProfitMode.HYBRID:
+        return []
+    stop = resting_stop(group, terrain.rules)
+    if stop is None:
+        return []
+    held = group.with_legs(_without_what_is_triggered)
+    profits = _with_rest(_limit_exits(held, terrain), held.open_quantity * kept_fraction(held), terrain.rules)
+    if len(profits) > terrain.pairs or not all(_can_be_paired(profit, stop, live, terrain) for profit in profits):
+        return []
+    return [wish for profit in profits for wish in _pair(profit, stop, terrain)]
+
+
+def _without_what_is_triggered(leg: Leg) -> Leg:
+    return replace(leg, open_quantity=ZERO, open_value=ZERO) if leg.take_profit_triggered else leg
+
+
+def _with_rest(profits: list[Wanted], quantity: Decimal, rules: MarketRules) -> list[Wanted]:
+    """The exits over `quantity` in all: what is chipped off by steps, or too small to rest alone, joins the last."""
+    if not profits:
+        return []
+    *others, last = profits
+    rest = rules.quantize_quantity(quantity) - sum((profit.quantity for profit in others), ZERO)
+    return [*others, replace(last, quantity=rest)]
+
+
+def _can_be_paired(profit: Wanted, stop: Decimal, live: Iterable[Order], terrain: Terrain) -> bool:
+    largest = terrain.rules.max_qty
+    fits = terrain.rules.meets_minimum(stop, profit.quantity) and (largest is None or profit.quantity <= largest)
+    return fits and not _is_too_far(profit, live, terrain)
+
+
+def _is_too_far(wish: Wanted, live: Iterable[Order], terrain: Terrain) -> bool:
+    """Whether the venue does not let it rest at its price, and it does not rest there already."""
+    band, quote = terrain.rules.band, terrain.quote
+    if wish.price is None or band is None or quote is None or band.admits(wish.side, wish.price, quote):
+        return False
+    return all((place_of(order), order.price) != (wish.place, wish.price) for order in live)
+
+
+def _pair(profit: Wanted, stop: Decimal, terrain: Terrain) -> tuple[Wanted, Wanted]:
+    place = replace(profit.place, role=OrderRole.STOP_LOSS)
+    other = replace(
+        profit,
+        place=place,
+        type=terrain.stop_type or OrderType.STOP_MARKET,
+        price=stop if terrain.stop_type is OrderType.STOP_LIMIT else None,
+        trigger_price=stop,
+        expected_price=stop,
+        paired_with=profit.place,
+    )
+    return replace(profit, paired_with=place), other
+
+
 def _take_profits(group: Group, terrain: Terrain) -> list[Wanted]:
-    if watches_take_profits(group, terrain):
+    if stop_locks_coins(group, terrain):
         return [
             _market_exit(group, Place(OrderRole.TAKE_PROFIT, leg.pyramid, leg.index), leg.open_quantity, terrain)
             for leg in group.legs
             if leg.take_profit_triggered and terrain.rules.quantize_quantity(leg.open_quantity) > 0
         ]
+    return _limit_exits(group, terrain)
+
+
+def _limit_exits(group: Group, terrain: Terrain) -> list[Wanted]:
     kept = kept_fraction(group)
     match group.grid.tp_mode:
         case TakeProfitMode.AGGREGATE:
@@ -283,8 +368,8 @@ def _hybrid_close(group: Group, live: Sequence[Order], terrain: Terrain) -> list
     ]
 
 
-def watches_take_profits(group: Group, terrain: Terrain) -> bool:
-    """Whether take-profits cannot rest because a stop has locked the coins (spot, grid.md)."""
+def stop_locks_coins(group: Group, terrain: Terrain) -> bool:
+    """Whether a take-profit can rest only paired with the stop, which binds the coins (spot, grid.md)."""
     if terrain.reduce_only or terrain.stop_type is None:
         return False
     return current_stop(group, terrain.rules, terrain.taker_fee) is not None
@@ -307,7 +392,7 @@ def leftover_must_be_sold(group: Group, live: Sequence[Order], terrain: Terrain)
     """Whether what is open is too small to wait for its take-profit, but can be sold at market now."""
     if group.closing is not None or group.open_quantity <= 0 or group.wants_entries or live or group.hybrid_active:
         return False
-    if watches_take_profits(group, terrain) or group.reduce_quantity > 0:
+    if stop_locks_coins(group, terrain) or group.reduce_quantity > 0:
         return False
     return not wanted_exits_exist(group, terrain) and can_sell(
         terrain.rules.quantize_quantity(group.open_quantity), terrain
@@ -316,6 +401,17 @@ def leftover_must_be_sold(group: Group, live: Sequence[Order], terrain: Terrain)
 
 def wanted_exits_exist(group: Group, terrain: Terrain) -> bool:
     return bool(_take_profits(group, terrain))
+
+
+def take_profit_rests(leg: Leg, live: Iterable[Order]) -> bool:
+    """Whether an order at the venue sells the leg at its target."""
+    return any(
+        order.role is OrderRole.TAKE_PROFIT
+        and order.type is not OrderType.MARKET
+        and order.pyramid in {None, leg.pyramid}
+        and order.leg in {None, leg.index}
+        for order in live
+    )
 
 
 def hybrid_target_reached(group: Group, terrain: Terrain) -> bool | None:

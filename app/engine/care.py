@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from app.base.changing import changed
 from app.base.config.grid import TakeProfitMode
 from app.domain import client_order_id
+from app.domain.churn import next_move_at
 from app.domain.client_order_id import OrderAddress
 from app.domain.difference import Amendment, Means, difference
 from app.domain.group import EntryState, Group, Leg, end_entry, write_off_dust
 from app.domain.offset import timer_may_start
 from app.domain.order import RESTING, Order, OrderStatus, has_stop
-from app.domain.stop_loss import current_stop, needs_stop, tightened_stop, with_price
-from app.domain.take_profit import leg_target
+from app.domain.stop_loss import current_stop, needs_stop, secured_stop, trailed_stop, with_price
+from app.domain.take_profit import exit_target
 from app.domain.values import CloseReason, OrderRole, OrderType, TimeInForce
 from app.domain.wanted import (
     HYBRID_TRIES,
@@ -28,14 +29,17 @@ from app.domain.wanted import (
     leftover_cannot_be_sold,
     leftover_must_be_sold,
     place_of,
+    stop_locks_coins,
+    take_profit_rests,
     wanted_orders,
     watched_stop_is_hit,
-    watches_take_profits,
 )
 from app.engine.closing import begin_close
 from app.engine.emergency import note_protection_failure
+from app.engine.pairs import make_room, pairs_left, partner_of, tie
 from app.engine.pausing import note_stop
-from app.engine.state import AccountState, Market
+from app.engine.state import AccountState
+from app.engine.terrain import terrain_of
 from app.engine.turn import Turn
 from app.messages.effects import AmendOrder, CancelOrder, LoadMarket, LookUpOrder, SubmitOrders
 
@@ -59,15 +63,17 @@ def care_for(turn: Turn, group_id: str) -> None:
     if market is None or account is None:
         _care_without_market(turn, group)
         return
-    terrain = terrain_of(turn, account, market)
+    stop_rests = has_stop(turn.live_orders(group.id))
+    terrain = terrain_of(turn.config, account, market, turn.now, stop_rests=stop_rests)
+    terrain = changed(terrain, pairs=pairs_left(turn, group, account, market.rules))
     group = _advanced(turn, group, terrain)
     group = _settle_leftovers(turn, group, terrain)
     if _is_over(turn, group):
         _close(turn, group)
         return
     turn.keep_group(group)
-    _mend_orders(turn, group, terrain, account)
-    _guard_protection(turn, turn.group(group_id), terrain)
+    wishes = _mend_orders(turn, group, terrain, account)
+    _guard_protection(turn, turn.group(group_id), wishes, terrain)
     _look_up_unknown(turn, group)
     _wake_for_holding(turn, group)
 
@@ -79,22 +85,6 @@ def _care_without_market(turn: Turn, group: Group) -> None:
         return
     turn.effect(LoadMarket(group.account, group.symbol, group.average_entry or group.legs[0].price))
     _look_up_unknown(turn, group)
-
-
-def terrain_of(turn: Turn, account: AccountState, market: Market) -> Terrain:
-    can = account.capabilities
-    stop_type = OrderType.STOP_MARKET if can.stop_market else OrderType.STOP_LIMIT if can.stop_limit else None
-    return Terrain(
-        rules=market.rules,
-        quote=market.quote,
-        now=turn.now,
-        taker_fee=can.fees[1],
-        reduce_only=can.reduce_only,
-        exits_below_minimum=can.exits_below_minimum,
-        stop_type=stop_type,
-        take_profit_trigger=can.take_profit_market,
-        close_without_waiting_sec=turn.config.order.timeout_sec,
-    )
 
 
 # ---------------------------------------------------------------------------------------------- moving on by itself
@@ -109,7 +99,7 @@ def _advanced(turn: Turn, group: Group, terrain: Terrain) -> Group:
         group = _decide_exit(turn, group, terrain)
     if group.closing is None:
         group = _watch_hybrid(turn, group, terrain)
-        group = _watch_take_profits(group, terrain)
+        group = _watch_take_profits(turn, group, terrain)
         group = _give_up_entries(group, terrain)
         group = _end_flat_pyramids(turn, group, terrain)
     return group
@@ -119,7 +109,7 @@ def _start_timer(turn: Turn, group: Group) -> Group:
     """The offset engine's, once."""
     if group.offset_timer_at is not None or not timer_may_start(group, turn.config.offset):
         return group
-    return replace(group, offset_timer_at=turn.now)
+    return changed(group, offset_timer_at=turn.now)
 
 
 def _end_entries_beyond_stop(group: Group, terrain: Terrain) -> Group:
@@ -134,14 +124,17 @@ def _trail(turn: Turn, group: Group, terrain: Terrain) -> Group:
         return group
     if terrain.quote is not None:
         group = with_price(group, terrain.quote.executable(group.side.exit_order_side))
-    tightened = tightened_stop(group, terrain.rules, terrain.taker_fee)
-    if tightened is None or tightened == group.stop_price:
+    group = changed(group, stop_price=secured_stop(group, terrain.rules, terrain.taker_fee))
+    trailed = trailed_stop(group, terrain.rules)
+    if trailed is None:
         return group
-    ready = group.trailed_at is None or turn.now - group.trailed_at >= TRAIL_EVERY
-    if not ready and group.trailed_at is not None:
-        turn.wake(f"group/{group.id}", group.trailed_at + TRAIL_EVERY)
+    due = next_move_at(turn.state.accounts[group.account].stop_moves, turn.now)
+    if group.trailed_at is not None:
+        due = max(due, group.trailed_at + TRAIL_EVERY)
+    if turn.now < due:
+        turn.wake(f"group/{group.id}", due)
         return group
-    return replace(group, stop_price=tightened, trailed_at=turn.now)
+    return changed(group, stop_price=trailed, trailed_at=turn.now)
 
 
 def _decide_exit(turn: Turn, group: Group, terrain: Terrain) -> Group:
@@ -181,11 +174,14 @@ def _watch_hybrid(turn: Turn, group: Group, terrain: Terrain) -> Group:
     if reached is None:
         return group
     if not reached:
-        return group if group.hybrid_armed else replace(group, hybrid_armed=True)
+        return group if group.hybrid_armed else changed(group, hybrid_armed=True)
     if not group.hybrid_armed:
         return group
     turn.emit("position.updated", group=group, detail="the aggregate take-profit was reached")
-    return replace(group.with_legs(end_entry), hybrid_active=True, hybrid_armed=False, hybrid_tries=0)
+    if stop_locks_coins(group, terrain):
+        group = changed(group, hybrid_armed=False)
+        return group.with_legs(lambda leg: changed(end_entry(leg), take_profit_triggered=leg.open_quantity > 0))
+    return changed(group.with_legs(end_entry), hybrid_active=True, hybrid_armed=False, hybrid_tries=0)
 
 
 def _count_hybrid_tries(turn: Turn, group: Group) -> Group:
@@ -193,9 +189,9 @@ def _count_hybrid_tries(turn: Turn, group: Group) -> Group:
     done = [order for order in tries if not order.is_live]
     since = [order for order in done if order.remaining > 0 and order.number >= _hybrid_start(turn, group)]
     if len(since) < HYBRID_TRIES:
-        return replace(group, hybrid_tries=len(since)) if group.hybrid_tries != len(since) else group
+        return changed(group, hybrid_tries=len(since)) if group.hybrid_tries != len(since) else group
     turn.alert("warning", "the aggregate take-profit did not fill; the legs' own take-profits are back", group=group)
-    return replace(group, hybrid_active=False, hybrid_armed=False, hybrid_tries=0)
+    return changed(group, hybrid_active=False, hybrid_armed=False, hybrid_tries=0)
 
 
 def _hybrid_start(turn: Turn, group: Group) -> int:
@@ -208,16 +204,16 @@ def _hybrid_start(turn: Turn, group: Group) -> int:
     return max(per_leg, default=0) + 1
 
 
-def _watch_take_profits(group: Group, terrain: Terrain) -> Group:
-    if terrain.quote is None or not watches_take_profits(group, terrain):
+def _watch_take_profits(turn: Turn, group: Group, terrain: Terrain) -> Group:
+    if terrain.quote is None or not stop_locks_coins(group, terrain):
         return group
-    price = terrain.quote.executable(group.side.exit_order_side)
+    price, live = terrain.quote.executable(group.side.exit_order_side), turn.live_orders(group.id)
 
     def watch(leg: Leg) -> Leg:
-        target = leg_target(leg, group, terrain.rules)
+        target = exit_target(leg, group, terrain.rules)
         if leg.take_profit_triggered or leg.open_quantity <= 0 or target is None or group.side.is_better(target, price):
             return leg
-        return replace(leg, take_profit_triggered=True)
+        return leg if take_profit_rests(leg, live) else changed(leg, take_profit_triggered=True)
 
     return group.with_legs(watch)
 
@@ -278,7 +274,7 @@ def _close(turn: Turn, group: Group) -> None:
     reason = group.closing or closed_by(orders) or CloseReason.CANCELLED
     if not group.was_filled:
         reason = CloseReason.CANCELLED
-    closed = replace(
+    closed = changed(
         group,
         closing=group.closing,
         closed_at=turn.now,
@@ -306,7 +302,8 @@ def _close(turn: Turn, group: Group) -> None:
 # ---------------------------------------------------------------------------------------------- wanted minus live
 
 
-def _mend_orders(turn: Turn, group: Group, terrain: Terrain, account: AccountState) -> None:
+def _mend_orders(turn: Turn, group: Group, terrain: Terrain, account: AccountState) -> list[Wanted]:
+    """Ask for what is missing and end what is too much; all that is wanted."""
     live = turn.live_orders(group.id)
     wishes = wanted_orders(group, live, terrain)
     room = None if terrain.reduce_only else group.open_quantity
@@ -317,18 +314,22 @@ def _mend_orders(turn: Turn, group: Group, terrain: Terrain, account: AccountSta
     for order in gap.cancel:
         _cancel(turn, order)
     _repeat_cancels(turn, group)
+    return wishes
 
 
 def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain, account: AccountState) -> None:
     placed: list[Order] = []
+    attempts = {wish.place: _attempt(turn, group, wish) for wish in wishes}
     for wish in wishes:
-        attempt = _attempt(turn, group, wish)
-        if attempt is None:
+        attempt = attempts[wish.place]
+        if attempt is None or (wish.paired_with is not None and attempts[wish.paired_with] is None):
             continue
         asked = _within_bound(turn, group, wish, terrain) if attempt % LIMIT_EVERY == 0 else wish
         for quantity in terrain.rules.split(asked.quantity):
             placed.append(_record(turn, group, asked, quantity, attempt, group.next_number + len(placed)))
     if placed:
+        tie(turn, wishes, placed)
+        make_room(turn, group, placed)
         _note_placed(turn, group, placed)
         account.activity += 1
         turn.effect(SubmitOrders(group.account, tuple(order.client_order_id for order in placed)))
@@ -339,10 +340,10 @@ def _note_placed(turn: Turn, group: Group, placed: list[Order]) -> None:
 
     def working(leg: Leg) -> Leg:
         is_new = leg.key in entries and leg.entry is EntryState.PLANNED
-        return replace(leg, entry=EntryState.WORKING) if is_new else leg
+        return changed(leg, entry=EntryState.WORKING) if is_new else leg
 
     legs = tuple(map(working, group.legs))
-    turn.keep_group(replace(group, legs=legs, next_number=group.next_number + len(placed)))
+    turn.keep_group(changed(group, legs=legs, next_number=group.next_number + len(placed)))
 
 
 def _within_bound(turn: Turn, group: Group, wish: Wanted, terrain: Terrain) -> Wanted:
@@ -352,7 +353,7 @@ def _within_bound(turn: Turn, group: Group, wish: Wanted, terrain: Terrain) -> W
     best = terrain.quote.executable(wish.side)
     worst = group.side.shifted(best, -turn.config.risk.max_slippage_percent)
     price = terrain.rules.quantize_stop(worst, group.side, best)
-    return replace(wish, type=OrderType.LIMIT, price=price, time_in_force=TimeInForce.IOC)
+    return changed(wish, type=OrderType.LIMIT, price=price, time_in_force=TimeInForce.IOC)
 
 
 def _attempt(turn: Turn, group: Group, wish: Wanted) -> int | None:
@@ -361,6 +362,9 @@ def _attempt(turn: Turn, group: Group, wish: Wanted) -> int | None:
     last = max(same, key=lambda order: order.number, default=None)
     if last is None or last.status not in _BACKED_OFF or _is_hybrid_try(last) or last.retry_at is None:
         return 1
+    partner = partner_of(turn, last)
+    if partner is not None and partner.filled > 0:
+        return 1  # the venue ended it because the other of the pair came first
     if turn.now >= last.retry_at:
         return last.attempt + 1
     turn.wake(f"group/{group.id}", last.retry_at)
@@ -401,23 +405,30 @@ def _record(turn: Turn, group: Group, wish: Wanted, quantity: Decimal, attempt: 
 
 
 def _amend(turn: Turn, amendment: Amendment) -> None:
-    order = replace(
+    order = changed(
         amendment.order, amend_quantity=amendment.quantity, amend_price=amendment.price, updated_at=turn.now
     )
     turn.put_order(order)
+    _note_move(turn, order)
     turn.effect(AmendOrder(order.account, order.client_order_id))
 
 
 def _cancel(turn: Turn, order: Order) -> None:
     if order.status is OrderStatus.PENDING:
-        turn.put_order(replace(order.moved(OrderStatus.ABANDONED, turn.now, "no longer wanted"), retry_at=None))
+        turn.put_order(changed(order.moved(OrderStatus.ABANDONED, turn.now, "no longer wanted"), retry_at=None))
         turn.touch(order.group_id)
         return
     if order.status not in RESTING or (order.is_amending and order.retry_at is None):
         return
     cancelled = order.without_amendment().moved(OrderStatus.PENDING_CANCEL, turn.now)
-    turn.put_order(replace(cancelled, retry_at=turn.now + timedelta(seconds=CANCEL_RETRY_SEC), look_ups=0))
+    turn.put_order(changed(cancelled, retry_at=turn.now + timedelta(seconds=CANCEL_RETRY_SEC), look_ups=0))
+    _note_move(turn, order)
     turn.effect(CancelOrder(order.account, order.client_order_id))
+
+
+def _note_move(turn: Turn, order: Order) -> None:
+    if order.role is OrderRole.STOP_LOSS:
+        turn.state.accounts[order.account].stop_moves.append(turn.now)
 
 
 def _repeat_cancels(turn: Turn, group: Group) -> None:
@@ -428,7 +439,7 @@ def _repeat_cancels(turn: Turn, group: Group) -> None:
         if order.retry_at is not None and turn.now < order.retry_at:
             turn.wake(f"group/{group.id}", order.retry_at)
             continue
-        turn.put_order(replace(order, retry_at=turn.now + timedelta(seconds=CANCEL_RETRY_SEC)))
+        turn.put_order(changed(order, retry_at=turn.now + timedelta(seconds=CANCEL_RETRY_SEC)))
         turn.effect(CancelOrder(order.account, order.client_order_id))
 
 
@@ -442,7 +453,7 @@ def _look_up_unknown(turn: Turn, group: Group) -> None:
         if turn.now < due:
             turn.wake(f"group/{group.id}", due)
             continue
-        turn.put_order(replace(order, look_ups=order.look_ups + 1, retry_at=None))
+        turn.put_order(changed(order, look_ups=order.look_ups + 1, retry_at=None))
         turn.effect(LookUpOrder(order.account, order.client_order_id))
 
 
@@ -459,22 +470,27 @@ def next_look_up(order: Order) -> datetime:
 # ---------------------------------------------------------------------------------------------- protection
 
 
-def _guard_protection(turn: Turn, group: Group, terrain: Terrain) -> None:
+def _guard_protection(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain) -> None:
     """Follow how long open quantity has been without its stop, and act when the grace has run out."""
     if group.closing is not None or terrain.stop_type is None or not needs_stop(group):
         if group.unprotected_since is not None:
-            turn.keep_group(replace(group, unprotected_since=None))
+            turn.keep_group(changed(group, unprotected_since=None))
         return
-    if has_stop(turn.live_orders(group.id)):
+    if _has_its_stops(turn.live_orders(group.id), wishes):
         if group.unprotected_since is not None:
-            turn.keep_group(replace(group, unprotected_since=None))
+            turn.keep_group(changed(group, unprotected_since=None))
             turn.emit("protection.restored", group=group)
         return
     if group.unprotected_since is None:
-        group = replace(group, unprotected_since=turn.now)
+        group = changed(group, unprotected_since=turn.now)
         turn.keep_group(group)
         turn.emit("protection.missing", group=group)
     _when_grace_is_over(turn, group)
+
+
+def _has_its_stops(live: list[Order], wishes: list[Wanted]) -> bool:
+    present = {place_of(order) for order in live if order.role is OrderRole.STOP_LOSS and order.is_present}
+    return bool(present) and all(wish.place in present for wish in wishes if wish.place.role is OrderRole.STOP_LOSS)
 
 
 def _when_grace_is_over(turn: Turn, group: Group) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from app.base.changing import changed
 from app.domain.group import Group, end_entry
 from app.domain.values import ZERO, CloseReason
 from app.engine.turn import Turn
@@ -13,7 +12,7 @@ def begin_close(turn: Turn, group: Group, reason: CloseReason) -> Group:
     """The group on its way out: its entries end, nothing else may exit it; the first reason stands."""
     if group.closing is not None:
         return group
-    closing = replace(
+    closing = changed(
         group.with_legs(end_entry),
         closing=reason,
         closing_at=turn.now,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from app.base.changing import changed
 from app.domain.market import MarketRules, Quote
 from app.domain.order import RESTING, Order, OrderStatus
 from app.domain.signal import Signal
@@ -43,6 +43,7 @@ from app.engine.inbox import (
     SubmitAnswered,
     TimerDue,
 )
+from app.engine.pairs import partner_of
 from app.engine.state import Balance, Market
 from app.engine.turn import Turn
 from app.messages.commands import (
@@ -82,6 +83,7 @@ from app.messages.reports import (
     BalanceReport,
     BreakerReport,
     ClockReport,
+    ConditionalReport,
     ConnectionReport,
     FillReport,
     FundingReport,
@@ -145,6 +147,7 @@ class Dispatcher:
             ConnectionReport: operator.connection_changed,
             BreakerReport: operator.breaker_changed,
             ClockReport: operator.clock_measured,
+            ConditionalReport: operator.conditional_orders_told,
             AccountLeft: _account_left,
             AccountRead: _account_read,
             AccountUnreachable: reconciling.account_unreachable,
@@ -340,8 +343,11 @@ def _send_again(turn: Turn, order_id: str) -> None:
         reports.abandon_entry(turn, order, worse)
         turn.touch(order.group_id)
         return
-    turn.put_order(replace(order, retry_at=None))
-    turn.effect(SubmitOrders(order.account, (order_id,)))
+    partner = partner_of(turn, order)
+    going = [order] if partner is None else [order, partner]
+    for each in going:
+        turn.put_order(changed(each, retry_at=None))
+    turn.effect(SubmitOrders(order.account, tuple(each.client_order_id for each in going)))
 
 
 def _then_drop_entries(handler: Callable[[Turn, Any], Any]) -> Callable[[Turn, Any], Any]:
@@ -402,7 +408,7 @@ def _amend_again(turn: Turn, order_id: str) -> None:
     if turn.now < order.retry_at:
         turn.wake(f"amend/{order_id}", order.retry_at)
         return
-    turn.put_order(replace(order.without_amendment(), retry_at=None))
+    turn.put_order(changed(order.without_amendment(), retry_at=None))
     turn.touch(order.group_id)
 
 

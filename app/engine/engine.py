@@ -84,6 +84,7 @@ class Engine:
         self._mailbox = Mailbox()
         self._touched: set[str] = set()
         """Groups whose care, for a price that was reached, waits in the mailbox: one message is enough."""
+        self._turning = False
         self._dispatch = Dispatcher(read_payload)
         self.state = EngineState(config, key_prints=dict(key_prints or {}))
         for account_id, venue in venues.items():
@@ -205,6 +206,9 @@ class Engine:
         """Fetch a market's rules and price ahead of its first signal."""
         self._submitter.perform(wish)
 
+    def is_busy(self) -> bool:
+        return self._turning or len(self._mailbox) > 0 or bool(self.state.on_their_way)
+
     def snapshot(self) -> EngineSnapshot:
         return engine_view(self._new_turn())
 
@@ -244,7 +248,9 @@ class Engine:
 
     async def _turn_mailbox(self) -> None:
         while True:
+            self._turning = False
             batch = await self._mailbox.take()
+            self._turning = True
             batch = [*self._after_a_leap(), *batch]
             try:
                 await self._turn(batch)
@@ -415,8 +421,7 @@ class Engine:
         market.quote = quote = report.quote
         for listener in self._price_listeners:
             listener(report.account, report.symbol)
-        lowest = min(quote.bid, quote.last, quote.mark)
-        highest = max(quote.ask, quote.last, quote.mark)
+        lowest, highest = quote.lowest, quote.highest
         touched = []
         for group_id in self.state.groups_of_market.get((report.account, report.symbol), ()):
             watch = self.state.watches.get(group_id, NO_WATCH)

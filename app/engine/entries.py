@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from app.base.changing import changed
 from app.base.config.grid import GridSettings, TakeProfitMode
 from app.domain.grid import plan_legs
 from app.domain.group import Group, Pyramid
@@ -18,10 +19,11 @@ from app.domain.risk.results import Checked, Held
 from app.domain.risk.standing import Standing, check_standing
 from app.domain.signal import Signal
 from app.domain.sizing import pyramid_capital
-from app.domain.stop_loss import current_stop
+from app.domain.stop_loss import asked_stop, current_stop
 from app.domain.values import ZERO, CloseReason, Identity, MarketType
 from app.engine import emergency
 from app.engine.arming import may_enter
+from app.engine.conditional import conditional_orders
 from app.engine.figures import day_result, drawdown_percent, environment_of, exposure, free_funds
 from app.engine.money import equity_of
 from app.engine.state import AccountState, Market
@@ -109,7 +111,7 @@ def _wait(turn: Turn, entry: Entry, reason: QueueReason, trace: list[Checked]) -
     """Keep the results with the signal, and have fetched what it waits for."""
     record, kept = turn.signals.get(entry.record.id, entry.record), _kept(trace)
     if record.checks != kept:
-        turn.signals[record.id] = replace(record, checks=kept)
+        turn.signals[record.id] = changed(record, checks=kept)
     if reason is QueueReason.MISSING_MARKET_RULES:
         turn.effect(LoadMarket(entry.identity.account, entry.identity.symbol, entry.signal.hint))
     if reason is QueueReason.ORDER_RATE and not entry.promoted:
@@ -265,7 +267,18 @@ def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market, st
         book=_open_book(turn, identity, market, fee, free) if can_be_liquidated(standing) else OpenBook(),
         entries_lately=turn.entries_since(turn.now - _ENTRY_RATE_WINDOW),
         has_waited=_has_waited(turn, entry),
+        conditional_orders=None if group is not None else _conditional_orders(turn, entry, market, standing),
     )
+
+
+def _conditional_orders(turn: Turn, entry: Entry, market: Market, standing: Standing) -> int | None:
+    """None where the new group's stop, if it has one, does not rest at the venue or nothing bounds their number."""
+    account = turn.state.accounts[entry.identity.account]
+    rests = account.capabilities.stop_type is not None and account.conditional_refused is None
+    stop = asked_stop(standing.settings, entry.identity.side, entry.signal.reference_price, entry.signal.stop_loss)
+    if stop is None or not rests or market.rules.max_conditional_orders is None:
+        return None
+    return conditional_orders(turn, account.id, entry.identity.symbol)
 
 
 def _compared_price(entry: Entry, market: Market, price: Decimal) -> Decimal:
@@ -397,7 +410,7 @@ def _open(turn: Turn, entry: Entry, ready: Candidate, market: Market) -> Group:
 
 
 def _add_pyramid(turn: Turn, entry: Entry, group: Group, ready: Candidate) -> Group:
-    grown = replace(
+    grown = changed(
         group,
         pyramids=(*group.pyramids, _pyramid(turn, entry, ready)),
         legs=(*group.legs, *ready.legs),
@@ -425,7 +438,7 @@ def _settle(
     group_id: str | None = None,
 ) -> None:
     record = turn.signals.get(entry.record.id, entry.record)
-    turn.signals[record.id] = replace(
+    turn.signals[record.id] = changed(
         record,
         outcome=outcome,
         reason=reason,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
+from app.base.changing import changed
 from app.base.config.grid import TakeProfitMode
 from app.domain.group import Group
 from app.domain.refusal import Refusal
@@ -48,7 +48,7 @@ def move_stop(turn: Turn, command: MoveStop) -> CommandResult:
     if stop <= 0 or group.side.is_better(stop, nearest):
         side = "above" if group.side is Side.LONG else "below"
         raise CommandRefused("stop_sanity", f"a stop of this {group.side} may not lie {side} {nearest:f} now")
-    turn.put_group(replace(group, manual_stop=stop, stop_price=None))
+    turn.put_group(changed(group, manual_stop=stop, stop_price=None))
     turn.emit("position.updated", group=group, detail="stop moved by hand", stop=stop)
     loss = group.unrealized_pnl(stop)
     return CommandResult(f"stop moved to {stop:f}; result there {loss:.2f} {group.quote} before fees", (group.id,))
@@ -64,7 +64,7 @@ def set_take_profit_mode(turn: Turn, command: SetTakeProfitMode) -> CommandResul
             raise CommandRefused("bad_request", "the percent must be above 0 and at most 100")
         changes |= {"tp_aggregate_percent": command.percent, "pyramid_tp_percents": {}}
     turn.put_group(
-        replace(
+        changed(
             group, grid=group.grid.model_copy(update=changes), hybrid_active=False, hybrid_armed=True, hybrid_tries=0
         )
     )
@@ -125,7 +125,7 @@ def _reduce(turn: Turn, group: Group, quantity: Decimal, reason: CloseReason) ->
     if not may_be_small and not market.rules.meets_minimum(market.quote.last, wanted):
         least = market.rules.smallest_quantity(market.quote.last)
         return Refusal("nothing_to_reduce", f"the venue takes no order under {least:f} at this price")
-    turn.put_group(replace(group, reduce_quantity=wanted))
+    turn.put_group(changed(group, reduce_quantity=wanted))
     return None
 
 

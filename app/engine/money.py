@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from app.domain.group import Group
 from app.domain.values import ZERO
-from app.engine.state import EngineState
+from app.engine.state import EngineState, Holding
 from app.messages.records import EquitySample
 from app.messages.snapshots import MoneySnapshot
 
@@ -39,15 +39,17 @@ def equity_of(state: EngineState, groups: Iterable[Group], account: str) -> Deci
         return None
     total = state.balances[account][quote].total
     for group in groups:
-        price = state.quote(group.account, group.symbol)
-        if group.account == account and group.is_open and price is not None:
-            total += _worth(group, price.mark)
+        if group.account == account and group.is_open:
+            price = state.quote(account, group.symbol)
+            holding = holding_of(state, group)
+            if price is not None and holding.quantity > 0:
+                total += _worth(group, holding, price.mark)
     return total
 
 
-def _worth(group: Group, mark: Decimal) -> Decimal:
+def _worth(group: Group, holding: Holding, mark: Decimal) -> Decimal:
     is_spot = ":" not in group.symbol
-    return group.open_quantity * mark if is_spot else group.unrealized_pnl(mark)
+    return holding.quantity * mark if is_spot else holding.unrealized(mark)
 
 
 def realized_total(state: EngineState, account: str | None = None) -> Decimal:
@@ -74,6 +76,19 @@ def samples(state: EngineState, now: datetime) -> Iterator[EquitySample]:
             yield EquitySample(now, account, equity, realized_total(state, account))
 
 
+def holding_of(state: EngineState, group: Group) -> Holding:
+    """Made anew only where the group is another: the window asks for all of them again and again."""
+    known = state.holdings.get(group.id)
+    if known is None or known.group is not group:
+        known = state.holdings[group.id] = Holding.of(group, reserved_by(group))
+    return known
+
+
+def _forget_closed(state: EngineState) -> None:
+    if len(state.holdings) > 2 * len(state.open_ids):
+        state.holdings = {group_id: state.holdings[group_id] for group_id in state.open_ids}
+
+
 @dataclass(slots=True)
 class _Sums:
     """What the open groups come to."""
@@ -84,12 +99,12 @@ class _Sums:
     reserved: Decimal = ZERO
 
     def add(self, state: EngineState, group: Group) -> None:
-        if group.open_quantity > 0:
-            invested = group.invested
-            self.unrealized += unrealized_of(state, group) or ZERO
-            self.invested += invested
-            self.deployed += invested / group.leverage
-        self.reserved += reserved_by(group) / group.leverage
+        holding = holding_of(state, group)
+        if holding.quantity > 0:
+            self.unrealized += _unrealized(state, holding) or ZERO
+            self.invested += holding.invested
+            self.deployed += holding.deployed
+        self.reserved += holding.reserved
 
 
 def money_view(state: EngineState, now: datetime) -> MoneySnapshot:
@@ -100,6 +115,7 @@ def money_view(state: EngineState, now: datetime) -> MoneySnapshot:
     sums = _Sums()
     for group in groups:
         sums.add(state, group)
+    _forget_closed(state)
     return MoneySnapshot(
         currency=next((quote for quote in (quote_of(state, account) for account in state.accounts) if quote), "USDT"),
         equity=sum(known, ZERO) if known else None,
@@ -124,11 +140,16 @@ def _today(state: EngineState, account: str, now: datetime) -> Decimal:
 
 def unrealized_of(state: EngineState, group: Group) -> Decimal | None:
     """None while there is no price."""
+    return _unrealized(state, holding_of(state, group))
+
+
+def _unrealized(state: EngineState, holding: Holding) -> Decimal | None:
+    group = holding.group
     quote = state.quote(group.account, group.symbol)
     account = state.accounts.get(group.account)
     if quote is None or account is None:
         return None
-    return group.unrealized_pnl(quote.valuation(account.market_type))
+    return holding.unrealized(quote.valuation(account.market_type))
 
 
 def _free(state: EngineState, account: str) -> Decimal:

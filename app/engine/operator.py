@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.base.config.tree import difference
 from app.domain.take_profit import leg_plan_target
 from app.engine import arming, emergency, signals
+from app.engine.conditional import note_conditional_orders
 from app.engine.money import samples, started_fact
 from app.engine.turn import Turn
 from app.messages.commands import (
@@ -22,7 +23,7 @@ from app.messages.commands import (
 )
 from app.messages.effects import Reconcile
 from app.messages.records import SignalOutcome
-from app.messages.reports import BreakerReport, ClockReport, ConnectionReport
+from app.messages.reports import BreakerReport, ClockReport, ConditionalReport, ConnectionReport
 from app.ports.engine import CommandRefused
 
 
@@ -99,6 +100,10 @@ def clock_measured(turn: Turn, report: ClockReport) -> None:
     was_off, account.clock_skew_ms = emergency.is_clock_off(account), report.skew_ms
     if emergency.is_clock_off(account) and not was_off:
         turn.alert("warning", emergency.skew_sentence(account), account=report.account)
+
+
+def conditional_orders_told(turn: Turn, report: ConditionalReport) -> None:
+    note_conditional_orders(turn, report.account, report.refused)
 
 
 def acknowledge(turn: Turn, command: AcknowledgeAlert) -> CommandResult:

@@ -146,6 +146,7 @@ class Recovery:
             return
         known = self._state.accounts[account]
         known.capabilities, known.connected = venue.capabilities, venue.health().connected
+        known.conditional_refused = None
         try:
             await self._load_markets(account)
         finally:

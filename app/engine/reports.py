@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from app.base.changing import changed
 from app.domain import client_order_id
 from app.domain.fill import Fill
 from app.domain.group import EntryState, Group, book_entry, book_exit, end_entry
@@ -13,7 +13,10 @@ from app.domain.order import RESTING, Order, OrderStatus, may_become
 from app.domain.values import HUNDRED, ZERO, CloseReason, Liquidity, OrderRole, OrderType
 from app.engine.care import LOOK_UP_DELAYS
 from app.engine.closing import begin_close
+from app.engine.conditional import note_conditional_orders
+from app.engine.holds import is_ours
 from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, OrdersSent, SubmitAnswered
+from app.engine.pairs import partner_of
 from app.engine.state import EngineState
 from app.engine.turn import Turn
 from app.messages.effects import LoadGroup, LoadMarket, LookUpOrder, Reconcile
@@ -48,7 +51,7 @@ def sent(turn: Turn, message: OrdersSent) -> None:
             turn.put_order(order.moved(OrderStatus.SUBMITTED, turn.now))
             group = turn.group(order.group_id)
             if not group.sent:
-                turn.groups.put(group.id, replace(group, sent=True))
+                turn.groups.put(group.id, changed(group, sent=True))
 
 
 def submit_answered(turn: Turn, message: SubmitAnswered) -> None:
@@ -77,23 +80,29 @@ def submit_answered(turn: Turn, message: SubmitAnswered) -> None:
 def _mark_sent(turn: Turn, order: Order) -> None:
     group = turn.groups.get(order.group_id)
     if group is not None and not group.sent:
-        turn.groups.put(group.id, replace(group, sent=True))
+        turn.groups.put(group.id, changed(group, sent=True))
 
 
 def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
     if not may_become(order.status, OrderStatus.REJECTED):
         return
     reason = f"{code.value}: {detail}"
-    rejected = replace(order.moved(OrderStatus.REJECTED, turn.now, reason), retry_at=_exit_retry_at(turn, order))
+    rejected = changed(order.moved(OrderStatus.REJECTED, turn.now, reason), retry_at=_exit_retry_at(turn, order))
     turn.emit("order.rejected", order=rejected, role=order.role, reason=code.value, detail=detail)
     group = turn.group(order.group_id)
     _reload_rules(turn, order, code)
     if order.role is OrderRole.ENTRY:
-        turn.put_order(replace(rejected, retry_at=None))
+        turn.put_order(changed(rejected, retry_at=None))
         _end_leg(turn, rejected)
         turn.alert("warning", f"an entry of {order.symbol} was refused: {detail}", group=group)
         return
+    if order.paired_with is not None:
+        # whichever of the two was at fault: the stop goes alone and at once, and its own answer is plain (ADR 4)
+        turn.put_order(changed(rejected, retry_at=turn.now))
+        return
     _tell_failing_exit(turn, order, detail)
+    if code is RefusalCode.UNSUPPORTED and order.type.is_conditional:
+        note_conditional_orders(turn, order.account, detail)
     if code is RefusalCode.WOULD_TRIGGER and order.role is OrderRole.STOP_LOSS:
         begin_close(turn, group, CloseReason.STOP_LOSS)
     if code is RefusalCode.REDUCE_ONLY:
@@ -101,7 +110,7 @@ def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
         turn.effect(Reconcile(order.account, 0))
     if code is RefusalCode.REDUCE_ONLY or code in _BY_RULES:
         wait = timedelta(seconds=turn.config.protection.monitor_interval_sec)
-        rejected = replace(rejected, retry_at=turn.now + wait)
+        rejected = changed(rejected, retry_at=turn.now + wait)
     turn.put_order(rejected)
 
 
@@ -115,7 +124,7 @@ def rules_loaded(turn: Turn, account: str, symbol: str) -> None:
     for group in turn.groups_on(account, symbol):
         for order in turn.orders_of(group.id):
             if order.status is OrderStatus.REJECTED and order.retry_at is not None and _was_refused_by_rules(order):
-                turn.put_order(replace(order, retry_at=min(order.retry_at, _exit_retry_at(turn, order))))
+                turn.put_order(changed(order, retry_at=min(order.retry_at, _exit_retry_at(turn, order))))
 
 
 def _was_refused_by_rules(order: Order) -> bool:
@@ -140,7 +149,7 @@ def _tell_failing_exit(turn: Turn, order: Order, reason: str | None) -> None:
 def _become_unknown(turn: Turn, order: Order, detail: str) -> None:
     if not may_become(order.status, OrderStatus.UNKNOWN) or order.status is OrderStatus.UNKNOWN:
         return
-    unknown = replace(order.moved(OrderStatus.UNKNOWN, turn.now, detail), unknown_since=turn.now, look_ups=0)
+    unknown = changed(order.moved(OrderStatus.UNKNOWN, turn.now, detail), unknown_since=turn.now, look_ups=0)
     turn.put_order(unknown)
     turn.emit("order.unknown", order=unknown, role=order.role, detail=detail)
 
@@ -153,7 +162,7 @@ def _not_sent(turn: Turn, order: Order, detail: str, retry_after: float | None) 
         abandon_entry(turn, order, f"{detail}; given up after {order.look_ups + 1} attempts")
         return
     at = _again_at(turn, order, SEND_BACKOFF_SEC, retry_after)
-    waiting = replace(
+    waiting = changed(
         order, status=OrderStatus.PENDING, updated_at=turn.now, retry_at=at, look_ups=order.look_ups + 1, reason=detail
     )
     turn.put_order(waiting)
@@ -170,7 +179,7 @@ def _again_at(turn: Turn, order: Order, first: float, retry_after: float | None)
 
 def abandon_entry(turn: Turn, order: Order, detail: str, status: OrderStatus = OrderStatus.REJECTED) -> None:
     """An entry that never left and is not sent any more; `ABANDONED` where that is what a person wants."""
-    abandoned = replace(order, status=status, updated_at=turn.now, retry_at=None, reason=detail)
+    abandoned = changed(order, status=status, updated_at=turn.now, retry_at=None, reason=detail)
     turn.put_order(abandoned)
     turn.emit("order.failed", order=abandoned, role=order.role, detail=detail)
     turn.alert("warning", f"an entry of {order.symbol} was not sent: {detail}", group=turn.group(order.group_id))
@@ -188,6 +197,8 @@ def cancel_answered(turn: Turn, message: CancelAnswered) -> None:
         case Refused(RefusalCode.NOT_FOUND):
             # filled, cancelled or never there: the order itself tells (hazard 5)
             turn.effect(LookUpOrder(order.account, order.client_order_id))
+        case NotSent(_, retry_after) if retry_after and order.status is OrderStatus.PENDING_CANCEL:
+            turn.put_order(changed(order, retry_at=turn.now + timedelta(seconds=retry_after)))
         case Refused() | OutcomeUnknown() | NotSent():
             pass  # repeated by care_for
     turn.touch(order.group_id)
@@ -207,7 +218,7 @@ def amend_answered(turn: Turn, message: AmendAnswered) -> None:
         case Refused() | OutcomeUnknown():
             # it filled meanwhile, or nobody knows: what the venue has now decides
             if isinstance(message.outcome, Refused) and message.outcome.code is not RefusalCode.NOT_FOUND:
-                turn.put_order(replace(order, retry_at=turn.now))  # another amendment would be refused too
+                turn.put_order(changed(order, retry_at=turn.now))  # another amendment would be refused too
                 _reload_rules(turn, order, message.outcome.code)
             turn.effect(LookUpOrder(order.account, order.client_order_id))
     turn.touch(order.group_id)
@@ -218,14 +229,14 @@ def _amend_later(turn: Turn, order: Order, retry_after: float | None) -> None:
     if not order.is_amending:
         return
     at = _again_at(turn, order, ASK_BACKOFF_SEC, retry_after)
-    turn.put_order(replace(order, retry_at=at, look_ups=order.look_ups + 1))
+    turn.put_order(changed(order, retry_at=at, look_ups=order.look_ups + 1))
     turn.wake(f"amend/{order.client_order_id}", at)
 
 
 def _amended(turn: Turn, order: Order, report: OrderReport) -> Order:
     """The order with the price and quantity that the venue has; it answers, so that nothing waits any more."""
     waited = order.retry_at is not None and order.retry_at > turn.now
-    return replace(
+    return changed(
         order.without_amendment(),
         look_ups=0 if order.status in RESTING else order.look_ups,
         retry_at=None if waited else order.retry_at,
@@ -261,7 +272,7 @@ def _look_up_later(turn: Turn, order: Order, retry_after: float | None) -> None:
     doubted = (turn.now - (order.unknown_since or order.updated_at)).total_seconds()
     at = turn.now + timedelta(seconds=retry_after or min(max(doubted, ASK_BACKOFF_SEC), MOST_BACKOFF_SEC))
     if order.status is OrderStatus.UNKNOWN:
-        turn.put_order(replace(order, look_ups=max(order.look_ups - 1, 0), retry_at=at))
+        turn.put_order(changed(order, look_ups=max(order.look_ups - 1, 0), retry_at=at))
     elif order.is_amending:
         turn.wake(f"lookup/{order.client_order_id}", at)
 
@@ -275,7 +286,7 @@ def _not_found(turn: Turn, order: Order) -> None:
         _forgotten(turn, order)
         return
     if order.status is OrderStatus.PENDING_CANCEL:
-        order = replace(order, look_ups=order.look_ups + 1)
+        order = changed(order, look_ups=order.look_ups + 1)
         turn.put_order(order)
     waited = (turn.now - since).total_seconds()
     asked_enough = order.reduce_only and order.look_ups >= len(LOOK_UP_DELAYS)
@@ -287,9 +298,9 @@ def _not_found(turn: Turn, order: Order) -> None:
 
 def _forgotten(turn: Turn, order: Order) -> None:
     """An order that the venue had. One that is being cancelled stays so: the next cancel asks again."""
-    doubted = replace(order.without_amendment(), unknown_since=turn.now, look_ups=1)
+    doubted = changed(order.without_amendment(), unknown_since=turn.now, look_ups=1)
     if order.status is not OrderStatus.PENDING_CANCEL:
-        doubted = replace(doubted, status=OrderStatus.UNKNOWN, retry_at=None)
+        doubted = changed(doubted, status=OrderStatus.UNKNOWN, retry_at=None)
     turn.put_order(doubted)
 
 
@@ -318,14 +329,14 @@ def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) ->
         return
     order = turn.orders.get(report.client_order_id)
     if order is None:
-        _recall(turn, report.client_order_id)
+        _recall(turn, report.account, report.client_order_id)
         return
     for fill in report.fills:
         apply_fill(turn, fill)
     before, order = order, turn.orders.get(report.client_order_id) or order
     if report.filled > order.filled:
         order = _owed(turn, order, report, looked_up=looked_up)
-    order = replace(order, venue_order_id=report.venue_order_id or order.venue_order_id)
+    order = changed(order, venue_order_id=report.venue_order_id or order.venue_order_id)
     turn.put_order(order)
     _move(turn, order, report)
     if turn.orders.get(order.client_order_id) is not before:
@@ -334,7 +345,7 @@ def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) ->
 
 def _owed(turn: Turn, order: Order, report: OrderReport, *, looked_up: bool) -> Order:
     """The venue counts more than was booked: ask for the fills, or book the difference where it gives none."""
-    order = replace(order, seen_filled=max(order.seen_filled, report.filled))
+    order = changed(order, seen_filled=max(order.seen_filled, report.filled))
     if not looked_up:
         turn.put_order(order)
         turn.wake(f"lookup/{order.client_order_id}", turn.now + timedelta(milliseconds=500))
@@ -377,13 +388,13 @@ def _move(turn: Turn, order: Order, report: OrderReport) -> None:
         return  # stale: a late `open` after `filled`, and the like
     if order.status is OrderStatus.PENDING_CANCEL and status in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}:
         # told before our cancel arrived: the cancel's own answer decides, but the venue has it
-        turn.put_order(replace(order, unknown_since=None, look_ups=0))
+        turn.put_order(changed(order, unknown_since=None, look_ups=0))
         return
     if status in _ENDED:
         _end(turn, order, status, report.reason)
         return
     retry_at = order.retry_at if order.is_amending else None
-    turn.put_order(replace(order.moved(status, turn.now), unknown_since=None, look_ups=0, retry_at=retry_at))
+    turn.put_order(changed(order.moved(status, turn.now), unknown_since=None, look_ups=0, retry_at=retry_at))
     if status is OrderStatus.OPEN:
         turn.emit("order.placed", order=order, role=order.role, price=order.price, quantity=order.quantity)
 
@@ -391,16 +402,26 @@ def _move(turn: Turn, order: Order, report: OrderReport) -> None:
 def _end(turn: Turn, order: Order, status: OrderStatus, reason: str | None) -> None:
     """An order over: its leg's entry may be over with it, an exit is placed again by what is still wanted."""
     was = order.status
-    over = replace(order.moved(status, turn.now, reason).without_amendment(), unknown_since=None, retry_at=None)
+    over = changed(order.moved(status, turn.now, reason).without_amendment(), unknown_since=None, retry_at=None)
     if order.role is not OrderRole.ENTRY and status is not OrderStatus.FILLED:
-        over = replace(over, retry_at=_next_exit_at(turn, order, was))
+        over = changed(over, retry_at=_next_exit_at(turn, order, was))
     turn.put_order(over)
     name = _ENDED.get(status)
     if name is not None:
         turn.emit(name, order=over, role=order.role, reason=reason, filled=order.filled)
     if order.role is OrderRole.ENTRY:
         _end_leg(turn, over)
+    if was is not OrderStatus.PENDING_CANCEL:
+        _doubt_partner(turn, over)
     turn.touch(order.group_id)
+
+
+def _doubt_partner(turn: Turn, over: Order) -> None:
+    """The venue ended one of a pair: the other is happening or gone too, and is asked for before it is touched."""
+    partner = partner_of(turn, over)
+    if over.status is not OrderStatus.FILLED and partner is not None and partner.status in RESTING:
+        doubted = partner.moved(OrderStatus.UNKNOWN, turn.now)
+        turn.put_order(changed(doubted, unknown_since=turn.now, look_ups=0, retry_at=None))
 
 
 def _next_exit_at(turn: Turn, order: Order, was: OrderStatus) -> datetime | None:
@@ -430,17 +451,17 @@ def _end_leg(turn: Turn, order: Order) -> None:
     if siblings or not leg.wants_entry:
         return
     if order.status is OrderStatus.LOST and order.attempt < turn.config.order.max_attempts and group.closing is None:
-        turn.put_order(replace(order, retry_at=turn.now))
-        turn.put_group(group.with_leg(replace(leg, entry=EntryState.PLANNED)))
+        turn.put_order(changed(order, retry_at=turn.now))
+        turn.put_group(group.with_leg(changed(leg, entry=EntryState.PLANNED)))
         return
     if order.status is not OrderStatus.FILLED or leg.is_whole:
         turn.put_group(group.with_leg(end_entry(leg)))
 
 
-def _recall(turn: Turn, order_id: str) -> bool:
+def _recall(turn: Turn, account: str, order_id: str) -> bool:
     """Have a group loaded that an order of ours belongs to and that is no longer in memory."""
     address = client_order_id.decode(order_id)
-    if address is None or address.namespace.tag != turn.namespace.tag or turn.groups.get(address.group_id) is not None:
+    if address is None or not is_ours(turn, account, order_id) or turn.groups.get(address.group_id) is not None:
         return False
     turn.effect(LoadGroup(address.group_id))
     return True
@@ -456,7 +477,7 @@ def apply_fill(turn: Turn, report: FillReport) -> None:
         return
     order = turn.orders.get(report.client_order_id) if report.client_order_id else None
     if order is None:
-        if report.client_order_id is None or not _recall(turn, report.client_order_id):
+        if report.client_order_id is None or not _recall(turn, report.account, report.client_order_id):
             _external(turn, report, key)
         return
     quantity = min(report.quantity, _most(order) - order.filled)
@@ -470,7 +491,7 @@ def apply_fill(turn: Turn, report: FillReport) -> None:
     group = turn.group(order.group_id)
     base_fee, fee_quote = _fees(turn, group, report)
     if fee_quote is None:
-        group, fee_quote = replace(group, estimated=True), ZERO
+        group, fee_quote = changed(group, estimated=True), ZERO
     turn.put_fill(_fill_of(report, order, quantity, fee_quote))
     _book(turn, order, group, report, quantity, base_fee if order.role is OrderRole.ENTRY else ZERO, fee_quote)
 
@@ -533,7 +554,7 @@ def _book(
         status is OrderStatus.PARTIALLY_FILLED and order.status is OrderStatus.PENDING_CANCEL
     ):
         status = order.status
-    booked = replace(
+    booked = changed(
         order,
         filled=filled,
         filled_value=order.filled_value + report.price * quantity,
@@ -544,7 +565,7 @@ def _book(
         retry_at=order.retry_at if status is OrderStatus.PENDING_CANCEL or order.is_amending else None,
     )
     if status is OrderStatus.FILLED:
-        booked = replace(booked.without_amendment(), retry_at=None)
+        booked = changed(booked.without_amendment(), retry_at=None)
     turn.put_order(booked)
     if order.role is OrderRole.ENTRY:
         group = _book_entry(turn, order, group, report, quantity, base_fee, fee_quote)
@@ -587,8 +608,8 @@ def _book_entry(
     if not group.is_open:
         # it filled after the group was closed: sold again, in the same group (orders.md)
         turn.alert("error", f"a late fill of {group.symbol} opened a closed group again", group=group)
-        reopened = replace(grown, closed_at=None, close_reason=None, failed=False, forced=True)
-        return replace(reopened, closing=group.closing or CloseReason.MANUAL, closing_at=turn.now)
+        reopened = changed(grown, closed_at=None, close_reason=None, failed=False, forced=True)
+        return changed(reopened, closing=group.closing or CloseReason.MANUAL, closing_at=turn.now)
     if first:
         turn.emit("trade.opened", group=grown, side=group.side, timeframe=group.timeframe)
     return grown
@@ -609,7 +630,7 @@ def _book_exit(
         turn.alert("error", f"{excess:f} {group.symbol} more was sold than was open", group=group)
         turn.effect(Reconcile(order.account, turn.config.reconcile.confirm_after_sec))
     if order.role is OrderRole.CLOSE and shrunk.reduce_quantity > 0:
-        shrunk = replace(shrunk, reduce_quantity=max(shrunk.reduce_quantity - quantity, ZERO))
+        shrunk = changed(shrunk, reduce_quantity=max(shrunk.reduce_quantity - quantity, ZERO))
     _judge_slippage(turn, order, shrunk, report.price)
     return shrunk
 

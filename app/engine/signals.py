@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
+from app.base.changing import changed
 from app.domain.alert import FieldError, bar_key
 from app.domain.refusal import Refusal
 from app.domain.signal import Intent, Signal, WhatIsWanted, interpret
@@ -71,10 +72,10 @@ def act_on_recorded(turn: Turn, record: SignalRecord, signal: Signal) -> None:
         if reading.wanted.intent is Intent.ENTRY:
             _reject(turn, record, "abandoned", "the engine was away until the signal was too old to enter")
             return
-        reading = replace(
-            reading, wanted=replace(reading.wanted, intent=Intent.EXIT, side=reading.wanted.side.opposite)
+        reading = changed(
+            reading, wanted=changed(reading.wanted, intent=Intent.EXIT, side=reading.wanted.side.opposite)
         )
-        reading = replace(reading, identity=reading.identity.opposite)
+        reading = changed(reading, identity=reading.identity.opposite)
     act(turn, record, reading)
 
 
@@ -196,7 +197,7 @@ def _stale(turn: Turn, reading: Reading) -> Refusal | None:
 
 def settle(turn: Turn, record: SignalRecord, outcome: SignalOutcome, **changes: object) -> None:
     """Write what became of a signal, and say it on the event stream."""
-    done = replace(record, outcome=outcome, decided_at=turn.now, **changes)  # type: ignore[arg-type]  # names are checked by replace
+    done = changed(record, outcome=outcome, decided_at=turn.now, **changes)  # type: ignore[arg-type]  # names are checked by replace
     turn.signals[record.id] = done
     turn.emit(
         f"signal.{outcome.value}",
@@ -211,7 +212,7 @@ def settle(turn: Turn, record: SignalRecord, outcome: SignalOutcome, **changes: 
 
 def _reject(turn: Turn, record: SignalRecord, code: str, detail: str) -> None:
     status = 422 if code in {"invalid", "stale", "unknown_account", "key_not_allowed"} else record.http_status
-    settle(turn, replace(record, http_status=status), SignalOutcome.REJECTED, reason=code, detail=detail)
+    settle(turn, changed(record, http_status=status), SignalOutcome.REJECTED, reason=code, detail=detail)
 
 
 def _ignore(turn: Turn, record: SignalRecord, code: str, detail: str) -> None:
@@ -360,7 +361,7 @@ def _restart_timer(turn: Turn, identity: Identity) -> None:
     """A replacement may start the offset engine's timer of its open group again."""
     group = turn.group_of(identity)
     if group is not None and turn.config.offset.reset_timer_on_replacement and group.offset_timer_at is not None:
-        turn.put_group(replace(group, offset_timer_at=None))
+        turn.put_group(changed(group, offset_timer_at=None))
 
 
 def _exit(turn: Turn, record: SignalRecord, reading: Reading) -> None:
@@ -417,7 +418,7 @@ def _reverse(turn: Turn, record: SignalRecord, reading: Reading) -> None:
     if stopped is not None:
         settle(turn, record, SignalOutcome.REJECTED, reason=stopped, group_id=group.id, detail="exited, not reversed")
         return
-    _enter(turn, replace(record, group_id=group.id), reading, reserved_group=group.id)
+    _enter(turn, changed(record, group_id=group.id), reading, reserved_group=group.id)
 
 
 def _check_drift(turn: Turn, reading: Reading) -> None:

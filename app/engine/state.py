@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from app.base.config import Config
+from app.domain.churn import MOST_MOVES
 from app.domain.group import Group
 from app.domain.market import MarketRules, Quote
 from app.domain.order import Order
@@ -49,10 +50,14 @@ class AccountState:
     """By how much this machine's clock is ahead of the venue's; None where nobody has measured it."""
     ready_since: datetime | None = None
     """Since when it has been connected and reconciled without a break."""
+    conditional_refused: str | None = None
+    """What the venue said when it took no conditional order of this account: its stops are watched here."""
     fills_unsettled: bool = False
     """A fill was booked that no balance has been told since."""
     activity: int = 0
     """Counts fills and sent orders, so that a snapshot older than one is recognised."""
+    stop_moves: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST_MOVES))
+    """When stops were amended or taken back lately, oldest first."""
 
     @property
     def hold(self) -> str | None:
@@ -109,6 +114,27 @@ class Watch:
 NO_WATCH = Watch()
 
 
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What of a group does not move with the price; `deployed` and `reserved` are by leverage."""
+
+    group: Group
+    quantity: Decimal
+    value: Decimal
+    invested: Decimal
+    deployed: Decimal
+    reserved: Decimal
+
+    @classmethod
+    def of(cls, group: Group, reserved: Decimal) -> Holding:
+        invested, leverage = group.invested, group.leverage
+        return cls(group, group.open_quantity, group.open_value, invested, invested / leverage, reserved / leverage)
+
+    def unrealized(self, price: Decimal) -> Decimal:
+        group = self.group
+        return group.side.gain(self.value, price * self.quantity) * group.contract_size
+
+
 @dataclass(slots=True)
 class EngineState:
     """Persistent truth first, then what is only known while the process runs."""
@@ -143,6 +169,8 @@ class EngineState:
     """Account → asset → balance."""
     groups_of_market: dict[MarketKey, list[str]] = field(default_factory=dict)
     watches: dict[str, Watch] = field(default_factory=dict)
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    """By group; those of groups that have changed since are made anew when they are asked for."""
     suspicions: dict[BookKey, Suspicion] = field(default_factory=dict)
     external_fills: dict[MarketKey, list[FillReport]] = field(default_factory=dict)
     external_ids: set[tuple[str, str, str]] = field(default_factory=set)

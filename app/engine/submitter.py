@@ -10,8 +10,9 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from app.base.clock import Clock
-from app.base.errors import AppError, Retryable
+from app.base.errors import AppError, OperatorActionNeeded, Retryable
 from app.base.waiting import within
+from app.domain.group import Group
 from app.domain.order import Order, OrderStatus
 from app.domain.values import MarketType, OrderRole, Side
 from app.engine.inbox import (
@@ -142,10 +143,15 @@ class Submitter:
         if refused is not None:
             self._answer(orders, [refused] * len(orders))
             return
-        if len(orders) > 1 and venue.capabilities.batch_orders:
-            self._answer(orders, await self._create_batch(venue, orders))
-            return
-        await asyncio.gather(*(self._create_one(venue, order) for order in orders))
+        pairs = _pairs_in(orders)
+        paired = {order.client_order_id for pair in pairs for order in pair}
+        alone = [order for order in orders if order.client_order_id not in paired]
+        work = [self._create_pair(venue, *pair) for pair in pairs]
+        if len(alone) > 1 and venue.capabilities.batch_orders:
+            work.append(self._create_batch(venue, alone))
+        else:
+            work.extend(self._create_one(venue, order) for order in alone)
+        await (work[0] if len(work) == 1 else asyncio.gather(*work))
 
     async def _set_leverage(self, venue: Venue, orders: list[Order]) -> SubmitOutcome | None:
         """Once a market before its first entry; the outcome to give the orders where it fails."""
@@ -157,7 +163,7 @@ class Submitter:
         if self._leverage.get(key) == wanted:
             return None
         try:
-            await within(self._clock, self._timeout, venue.set_leverage(group.symbol, *wanted))
+            await within(self._clock, self._timeout, self._have_leverage(venue, group))
         except (Retryable, TimeoutError) as error:
             return NotSent(f"the leverage could not be set: {error}")
         except AppError as error:
@@ -165,14 +171,37 @@ class Submitter:
         self._leverage[key] = wanted
         return None
 
+    async def _have_leverage(self, venue: Venue, group: Group) -> None:
+        """Set it, or where the market is the trader's own too, make sure that it is so: theirs is not changed."""
+        wanted = (group.leverage, group.margin_mode)
+        if not self._is_shared(group.account, group.symbol):
+            await venue.set_leverage(group.symbol, *wanted)
+            return
+        leverage, mode = await venue.leverage(group.symbol)
+        if (leverage, mode) != wanted:
+            raise OperatorActionNeeded(
+                f"positions or orders that are not ours run in {group.symbol} at {leverage:f}x {mode}, "
+                f"the entry wants {group.leverage:f}x {group.margin_mode}; it is not changed under them"
+            )
+
+    def _is_shared(self, account_id: str, symbol: str) -> bool:
+        orders = self._state.accounts[account_id].external_orders
+        held = any(self._state.external((account_id, symbol, side)) for side in Side)
+        return held or any(order.symbol == symbol for order in orders)
+
     @property
     def _timeout(self) -> float:
         return self._state.config.order.timeout_sec
 
-    async def _create_batch(self, venue: Venue, orders: list[Order]) -> list[SubmitOutcome]:
+    async def _create_batch(self, venue: Venue, orders: list[Order]) -> None:
         requests = [self._order_request(order) for order in orders]
         answer = await self._timed(orders[0], self._asked(venue.create_orders(requests)))
-        return [answer] * len(orders) if isinstance(answer, OutcomeUnknown) else list(answer)
+        self._answer(orders, [answer] * len(orders) if isinstance(answer, OutcomeUnknown) else list(answer))
+
+    async def _create_pair(self, venue: Venue, take_profit: Order, stop: Order) -> None:
+        request = venue.create_oco(self._order_request(take_profit), self._order_request(stop))
+        answer = await self._timed(stop, self._asked(request))
+        self._answer([take_profit, stop], [answer] * 2 if isinstance(answer, OutcomeUnknown) else list(answer))
 
     async def _create_one(self, venue: Venue, order: Order) -> None:
         outcome = await self._timed(order, self._asked(venue.create_order(self._order_request(order))))
@@ -280,3 +309,10 @@ class Submitter:
 
     async def _load_group(self, group_id: str) -> None:
         self._post(GroupLoaded(group_id, await self._store.load_group(group_id)))
+
+
+def _pairs_in(orders: list[Order]) -> list[tuple[Order, Order]]:
+    """(take-profit, stop) of every pair that goes whole."""
+    stops = {order.client_order_id: order for order in orders if order.role is OrderRole.STOP_LOSS}
+    profits = [order for order in orders if order.role is OrderRole.TAKE_PROFIT]
+    return [(order, stops[order.paired_with]) for order in profits if order.paired_with in stops]

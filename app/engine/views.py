@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from app.base.clock import iso
@@ -14,6 +15,7 @@ from app.domain.queue import deciding_rule
 from app.domain.stop_loss import current_stop, needs_stop
 from app.domain.take_profit import group_target, leg_plan_target, leg_target, pyramid_target
 from app.domain.values import HUNDRED, ZERO, OrderRole, Side
+from app.domain.wanted import Place, take_profit_rests
 from app.engine import close_all, emergency, offsetting
 from app.engine.arming import armed_in
 from app.engine.money import money_view, reserved_by
@@ -21,6 +23,7 @@ from app.engine.pausing import waits_until
 from app.engine.ranking import continues, expires_at, move_percent, ranked
 from app.engine.state import AccountState, EngineState
 from app.engine.turn import Turn
+from app.engine.watching import prices_waited_for
 from app.messages.records import QueueEntry
 from app.messages.reports import OrderReport
 from app.messages.snapshots import (
@@ -46,7 +49,11 @@ def group_view(state: EngineState, group: Group) -> GroupSnapshot:
     orders = [state.orders[order_id] for order_id in state.orders_of.get(group.id, ()) if order_id in state.orders]
     fee = account.capabilities.fees[1] if account else Decimal(0)
     stop = current_stop(group, rules, fee) if rules and group.is_open else None
-    legs = tuple(_leg_view(group, leg, rules, mark) for leg in group.legs)
+    waited_for = prices_waited_for(state, group)
+    legs = tuple(
+        replace(_leg_view(group, leg, rules, mark, waited_for), watched=_is_watched(leg, stop, account, orders))
+        for leg in group.legs
+    )
     next_tp = _nearest(group, legs)
     unrealized = group.unrealized_pnl(mark) if mark is not None else None
     return GroupSnapshot(
@@ -140,7 +147,9 @@ def _is_protected(group: Group, orders: list[Order]) -> bool | None:
     return group.open_quantity - resting < group.step_size
 
 
-def _leg_view(group: Group, leg: Leg, rules: MarketRules | None, mark: Decimal | None) -> LegSnapshot:
+def _leg_view(
+    group: Group, leg: Leg, rules: MarketRules | None, mark: Decimal | None, waited_for: Mapping[Place, Decimal]
+) -> LegSnapshot:
     is_open = mark is not None and leg.open_quantity > 0
     gain = group.side.gain(leg.open_value, mark * leg.open_quantity) * group.contract_size if is_open and mark else None
     return LegSnapshot(
@@ -160,7 +169,22 @@ def _leg_view(group: Group, leg: Leg, rules: MarketRules | None, mark: Decimal |
         exit_price=leg.exit_price,
         unrealized_pnl=gain,
         unrealized_percent=_percent(gain, leg.open_value * group.contract_size),
+        waits_for=waited_for.get(Place(OrderRole.ENTRY, leg.pyramid, leg.index)),
+        tp_waits_for=_of_leg(waited_for, leg) if leg.open_quantity > 0 else None,
     )
+
+
+def _is_watched(leg: Leg, stop: Decimal | None, account: AccountState | None, orders: list[Order]) -> bool:
+    if leg.open_quantity <= 0 or stop is None or account is None or account.capabilities.reduce_only:
+        return False
+    return not take_profit_rests(leg, [order for order in orders if order.is_live])
+
+
+def _of_leg(waited_for: Mapping[Place, Decimal], leg: Leg) -> Decimal | None:
+    """The price that the leg's take-profit waits for, its own or the one it shares."""
+    of_leg, of_pyramid, of_group = (leg.pyramid, leg.index), (leg.pyramid, None), (None, None)
+    places = [Place(OrderRole.TAKE_PROFIT, *place) for place in (of_leg, of_pyramid, of_group)]
+    return next((waited_for[place] for place in places if place in waited_for), None)
 
 
 def _target(group: Group, leg: Leg, rules: MarketRules) -> Decimal | None:
@@ -320,6 +344,8 @@ def _account_view(state: EngineState, account: AccountState) -> AccountSnapshot:
         breaker_since=account.breaker_since,
         clock_skew_ms=account.clock_skew_ms,
         external_orders=tuple(_external_order(report) for report in account.external_orders),
+        conditional_refused=account.conditional_refused,
+        hold="foreign" if account.foreign else "difference" if account.mass_difference else None,
     )
 
 

@@ -10,10 +10,11 @@ from app.domain.group import Group
 from app.domain.market import MarketRules
 from app.domain.order import has_stop
 from app.domain.stop_loss import current_stop, needs_stop
-from app.domain.take_profit import group_target, leg_target
-from app.domain.values import HUNDRED, ZERO
-from app.domain.wanted import beyond_last_leg
+from app.domain.take_profit import exit_target, group_target
+from app.domain.values import HUNDRED, ZERO, OrderRole
+from app.domain.wanted import Place, beyond_last_leg, held_back
 from app.engine.state import EngineState, Watch
+from app.engine.terrain import terrain_of
 
 
 def watch_of(state: EngineState, group: Group) -> Watch:
@@ -24,6 +25,8 @@ def watch_of(state: EngineState, group: Group) -> Watch:
         return Watch()
     against = [price for price in _against(state, group, market.rules) if price is not None]
     favour = [price for price in _in_favour(group, market.rules, account.capabilities.reduce_only) if price is not None]
+    for place, opens in prices_waited_for(state, group).items():
+        (against if place.role is OrderRole.ENTRY else favour).append(opens)
     down, up = (against, favour) if group.side.sign > 0 else (favour, against)
     return Watch(low=max(down, default=None), high=min(up, default=None))
 
@@ -36,11 +39,21 @@ def _against(state: EngineState, group: Group, rules: MarketRules) -> Iterator[D
         yield current_stop(group, rules, ZERO)
 
 
+def prices_waited_for(state: EngineState, group: Group) -> dict[Place, Decimal]:
+    """Entries and take-profits that are kept back from the venue, with the price from which on it takes them."""
+    market, account = state.market(group.account, group.symbol), state.accounts.get(group.account)
+    if account is None or market is None or market.rules.band is None or market.quote is None:
+        return {}
+    orders = (state.orders[order_id] for order_id in state.orders_of.get(group.id, ()))
+    live = [order for order in orders if order.is_live]
+    return held_back(group, live, terrain_of(state.config, account, market, market.quote.at, stop_rests=has_stop(live)))
+
+
 def _in_favour(group: Group, rules: MarketRules, reduce_only: bool) -> Iterator[Decimal | None]:
     if group.grid.tp_mode is TakeProfitMode.HYBRID and not group.hybrid_active:
         yield group_target(group, rules)
     if not reduce_only:
-        yield from (leg_target(leg, group, rules) for leg in group.legs if leg.open_quantity > 0)
+        yield from (exit_target(leg, group, rules) for leg in group.legs if leg.open_quantity > 0)
     yield _trailing_from(group)
 
 

@@ -34,7 +34,7 @@ class CheckResult:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SignalRecord:
     """A validated webhook with what became of it. `payload` is its canonical JSON without the secret."""
 

@@ -27,6 +27,8 @@ class RefusalCode(StrEnum):
     NOT_FOUND = "not_found"
     """For cancels and amends: the venue has no such live order."""
     LEVERAGE = "leverage"
+    UNSUPPORTED = "unsupported"
+    """The venue does not take orders of this type, at least not this way."""
 
 
 class FillKind(StrEnum):
@@ -156,6 +158,14 @@ class ClockReport:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ConditionalReport:
+    """Whether the venue takes this account's conditional orders: what it said where it does not, None where it does."""
+
+    account: str
+    refused: str | None
+
+
 VenueReport = (
     OrderReport
     | FillReport
@@ -166,6 +176,7 @@ VenueReport = (
     | ConnectionReport
     | BreakerReport
     | ClockReport
+    | ConditionalReport
 )
 
 

@@ -30,6 +30,12 @@ class LegSnapshot:
     exit_price: Decimal | None
     unrealized_pnl: Decimal | None
     unrealized_percent: Decimal | None
+    waits_for: Decimal | None = None
+    """The market's price from which on the exchange lets the entry rest; None where it need not wait for one."""
+    tp_waits_for: Decimal | None = None
+    """The same of the take-profit."""
+    watched: bool = False
+    """Whether the take-profit of what is open works only while the program runs: a stop binds its coins (spot)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +292,11 @@ class AccountSnapshot:
     """By how much this machine's clock is ahead of the exchange's."""
     external_orders: tuple[ExternalOrderSnapshot, ...] = ()
     """Live orders that are not ours, as of the last reading."""
+    conditional_refused: str | None = None
+    """What the exchange said when it took no conditional order of this account: stops are watched here then."""
+    hold: str | None = None
+    """What takes its entries until a person chooses: `foreign` (another instance's orders), `difference` (groups that
+    seem to be gone); `reason` says it in words."""
 
 
 @dataclass(frozen=True, slots=True)

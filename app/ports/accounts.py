@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -83,5 +83,13 @@ class AccountDesk(Accounts, Protocol):
     async def arm(self, account_id: str, typed_name: str, typed_stop: str) -> str: ...
 
     async def disarm(self, account_id: str) -> str: ...
+
+    async def settle_foreign(self, account_id: str, choice: Literal["ignore", "adopt"]) -> str:
+        """What becomes of another instance's orders on the account."""
+        ...
+
+    async def accept_difference(self, account_id: str) -> str:
+        """What is held as gone, is gone."""
+        ...
 
     async def remove(self, account_id: str) -> str: ...

@@ -50,6 +50,10 @@ class Engine(Protocol):
         """Reconcile every account now and wait for the result."""
         ...
 
+    def is_busy(self) -> bool:
+        """Whether messages wait, a turn is being written or entries are on their way: others on the loop may wait."""
+        ...
+
     def snapshot(self) -> EngineSnapshot: ...
 
     def open_groups(self) -> Sequence[GroupSnapshot]:

@@ -46,6 +46,13 @@ class Capabilities:
     oco: bool = False
     """Two exits can be bound to one quantity, of which the venue lets only one happen."""
 
+    @property
+    def stop_type(self) -> OrderType | None:
+        """How a stop rests at the venue; None where it has none."""
+        if self.stop_market:
+            return OrderType.STOP_MARKET
+        return OrderType.STOP_LIMIT if self.stop_limit else None
+
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
@@ -113,6 +120,10 @@ class Venue(Protocol):
 
     async def set_leverage(self, symbol: str, leverage: Decimal, margin_mode: str) -> None:
         """Set both for a market; "no need to change" is success. Raises OperatorActionNeeded where refused."""
+        ...
+
+    async def leverage(self, symbol: str) -> tuple[Decimal, str]:
+        """Leverage and margin mode that a perpetual market has now. Retryable, OperatorActionNeeded."""
         ...
 
     async def create_orders(self, requests: Sequence[OrderRequest]) -> Sequence[SubmitOutcome]:

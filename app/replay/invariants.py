@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from app.domain.order import OrderStatus
-from app.domain.values import ZERO, MarketType, OrderRole, Side
+from app.domain.order import OrderStatus, bound_by_exits
+from app.domain.values import ZERO, MarketType, Side
 from app.engine.state import EngineState
 from app.exchange.paper.venue import PaperVenue
 
@@ -49,11 +49,8 @@ def _exits_exceed(state: EngineState) -> Iterator[str]:
     for group in state.groups.values():
         if not group.is_open:
             continue
-        live = ZERO
-        for order_id in state.orders_of.get(group.id, ()):
-            order = state.orders[order_id]
-            if order.role is not OrderRole.ENTRY and order.is_live and not order.reduce_only:
-                live += order.remaining
+        orders = [state.orders[order_id] for order_id in state.orders_of.get(group.id, ())]
+        live = bound_by_exits(order for order in orders if not order.reduce_only)
         if live > group.open_quantity:
             yield f"exits of {group.id} sell {live:f}, {group.open_quantity:f} are open"
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from app.base.config.groups import AccountConfig
 from app.base.errors import OperatorActionNeeded
-from app.domain.market import MarketRules
+from app.domain.market import MarketRules, PriceBand
 from app.domain.values import MarketType
 
 KINDS = ("signal", "price", "prices", "book", "command", "venue", "fault", "crash", "check")
@@ -125,6 +125,13 @@ class CrashStep(Part):
     when: Literal["before", "after"] = "before"
 
 
+class BandModel(Part):
+    """How far from the price limits may rest, as factors of it."""
+
+    lowest_buy: Decimal | None = None
+    highest_sell: Decimal | None = None
+
+
 class MarketModel(Part):
     tick_size: Decimal
     step_size: Decimal
@@ -132,6 +139,8 @@ class MarketModel(Part):
     min_notional: Decimal = Decimal(5)
     max_qty: Decimal | None = None
     contract_size: Decimal = Decimal(1)
+    max_conditional_orders: int | None = None
+    band: BandModel | None = None
     price: Decimal
 
     def rules(self, symbol: str) -> MarketRules:
@@ -148,6 +157,8 @@ class MarketModel(Part):
             min_notional=self.min_notional,
             max_qty=self.max_qty,
             contract_size=self.contract_size,
+            max_conditional_orders=self.max_conditional_orders,
+            band=None if self.band is None else PriceBand(self.band.lowest_buy, self.band.highest_sell),
         )
 
 

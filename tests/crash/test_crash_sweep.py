@@ -30,8 +30,11 @@ STORIES: dict[str, tuple[str, list[tuple[int, str]]]] = {
     "stop": (STOP, [(0, ENTRY), (200, PRICE % "196"), (400, PRICE % "170")]),
     "exit": (STOP, [(0, ENTRY), (200, PRICE % "199"), (400, EXIT)]),
     "reverse": (STOP, [(0, ENTRY), (200, PRICE % "199"), (400, REVERSE)]),
+    "pairs": (STOP, [(0, ENTRY), (200, PRICE % "196"), (400, PRICE % "204"), (600, PRICE % "170")]),
+    "pair-exit": (STOP, [(0, ENTRY), (200, PRICE % "196"), (400, EXIT)]),
 }
-"""Each with time enough between its steps for everything in doubt to be looked up and sent again."""
+"""Each with time enough between its steps for everything in doubt to be looked up and sent again. Those of pairs are
+told of a spot market, where each leg's take-profit shares its coins with a stop."""
 
 
 def scenario(story: str, crash: str | None) -> Scenario:
@@ -39,14 +42,16 @@ def scenario(story: str, crash: str | None) -> Scenario:
     lines = [f"  - {{at: 0, crash: {crash}}}"] if crash else []
     lines += [f"  - {{at: {at}, {step}}}" for at, step in steps]
     grid = f"grid: {{default: {{levels: {LEVELS}{', ' + settings if settings else ''}}}}}"
+    is_spot = story.startswith("pair")
+    market_type = ", market_type: spot" if is_spot else ""
     text = (
-        f"name: {story}\naccounts: [{{id: paper, fees: {{maker: '0', taker: '0'}}}}]\n"
+        f"name: {story}\naccounts: [{{id: paper{market_type}, fees: {{maker: '0', taker: '0'}}}}]\n"
         f'markets: {{"SOL/USDT:USDT": {MARKET}}}\n'
         f"config: {{risk: {{cooldown_sec: 0}}, webhook: {{max_age_sec: 300}}, {grid}}}\nsteps:\n"
         + "\n".join(lines)
         + f"\n  - {{at: {steps[-1][0] + 200}, command: {{reconcile: {{}}}}}}\n"
     )
-    return parse_scenario(text, story)
+    return parse_scenario(text.replace("USDT:USDT", "USDT").replace("USDT.P", "USDT") if is_spot else text, story)
 
 
 def ending(document: dict[str, Any]) -> dict[str, Any]:

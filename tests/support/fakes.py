@@ -109,6 +109,7 @@ class FakeEngine:
         self.recent: dict[str, SignalRecord] = {}
         self.order_answer = OrderAnswer("s0000000000001", "executed", None, None, "g0000001")
         self.risk_state = risk_snapshot()
+        self.busy = False
 
     async def ask(self, command: Any) -> Any:
         self.asked.append(command)
@@ -126,6 +127,9 @@ class FakeEngine:
         if self.failure is not None:
             raise self.failure
         return ReconcileReport(("paper",), {"other": "no answer"}, (), NOON)
+
+    def is_busy(self) -> bool:
+        return self.busy
 
     def snapshot(self) -> EngineSnapshot:
         return self.state

@@ -20,7 +20,7 @@ from app.domain.values import ZERO, OrderRole, Side
 from app.engine.engine import Engine
 from app.exchange.ccxt.limits import Host
 from app.exchange.ccxt.venue import CcxtVenue
-from app.exchange.ccxt.wire import Access
+from app.exchange.ccxt.wire import Access, Environment
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.ledger import Ledger, is_conditional
 from app.exchange.paper.rules import RuleBook
@@ -91,9 +91,11 @@ class Trading:
         account: AccountConfig | None = None,
         store: Store | None = None,
         clock: LoopClock | None = None,
+        environment: Environment = Environment.LIVE,
     ) -> None:
         own = {"accounts": [{"id": ACCOUNT, "market_type": place.dialect.market_type.value}]}
         self.place = place
+        self.environment = environment
         self.symbol, self.other = place.symbol("SOL"), place.symbol("LINK")
         self.config = parse_config(deep_merged({**QUICK, **own}, dict(config or grid())))
         self.clock = clock or system_clock()
@@ -130,7 +132,7 @@ class Trading:
 
     async def start(self, *, ready: bool = True) -> None:
         """An engine over what is stored; with `ready` wait until it has read the account and knows the markets."""
-        access = Access(**self.place.keys, base_url=self.fake.url, timeout_sec=2.0)
+        access = Access(**self.place.keys, environment=self.environment, base_url=self.fake.url, timeout_sec=2.0)
         self.venue = CcxtVenue(ACCOUNT, self.place.dialect, access, self.clock, self.host)
         self.engine = Engine(
             self.config, self.store, {ACCOUNT: self.venue}, self.clock, RandomIds(), lambda: 0.0, read_recorded

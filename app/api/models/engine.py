@@ -32,6 +32,8 @@ class Account(Answer):
     position_mode: str
     armed: bool | None
     breaker_since: Moment | None
+    conditional_refused: str | None
+    hold: str | None
 
 
 class ExternalOrder(Answer):

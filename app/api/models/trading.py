@@ -24,6 +24,9 @@ class Leg(Answer):
     exit_price: Money | None
     unrealized_pnl: Money | None
     unrealized_percent: Percent | None
+    watched: bool
+    waits_for: Money | None
+    tp_waits_for: Money | None
 
 
 class Pyramid(Answer):

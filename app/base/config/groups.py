@@ -270,6 +270,11 @@ class PaperConfig(Settings):
         return self
 
 
+class AppConfig(Settings):
+    hold_off_sleep: bool = True
+    """Whether this computer is kept from falling asleep by itself while positions are open."""
+
+
 class LoggingConfig(Settings):
     level: Literal["debug", "info", "warning", "error"] = "info"
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 30

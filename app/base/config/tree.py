@@ -13,6 +13,7 @@ from app.base.config.grid import GridConfig
 from app.base.config.groups import (
     AccountConfig,
     ApiConfig,
+    AppConfig,
     LoggingConfig,
     OffsetConfig,
     OrderConfig,
@@ -37,6 +38,7 @@ class ConfigError(OperatorActionNeeded):
 
 class Config(Settings):
     schema_version: int = SCHEMA_VERSION
+    app: AppConfig = Field(default_factory=AppConfig)
     accounts: tuple[AccountConfig, ...] = (
         AccountConfig(id="paper"),
         AccountConfig(id="paper-spot", market_type="spot"),

@@ -74,6 +74,8 @@ class Candidate:
     """Entries made within the last minute, all accounts together."""
     has_waited: bool
     """It was held for the order rate as long as it may be."""
+    conditional_orders: int | None = None
+    """How many conditional orders the account has in the market or will have; None where a new group needs none."""
     capital: Decimal = ZERO
     legs: tuple[Leg, ...] = ()
 
@@ -175,6 +177,15 @@ def _group_limits(candidate: Candidate) -> Answer:
         if limit is not None and used >= limit:
             return Held("symbol_limit", f"{used} of {limit} groups are open on {where}")
     return Passed(candidate)
+
+
+def _conditional_orders(candidate: Candidate) -> Answer:
+    """A stop that could not be placed is found out before there is anything to protect (hazard 25)."""
+    most, taken = candidate.rules.max_conditional_orders, candidate.conditional_orders
+    if most is None or taken is None or taken < most:
+        return Passed(candidate)
+    sentence = f"{candidate.rules.symbol} takes {most} conditional orders of an account; all are in use"
+    return Refusal("conditional_orders", f"{sentence}, none is left for its stop")
 
 
 def _max_exposure(candidate: Candidate) -> Answer:
@@ -299,6 +310,7 @@ CHECKS: tuple[tuple[str, Callable[[Candidate], Answer]], ...] = (
     ("stop_sanity", _stop_sanity),
     ("slippage", _slippage),
     ("symbol_limit", _group_limits),
+    ("conditional_orders", _conditional_orders),
     ("max_exposure", _max_exposure),
     ("daily_loss", _daily_loss),
     ("drawdown", _drawdown),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from app.base.clock import EPOCH
 from app.base.errors import Retryable
-from app.domain.market import USUAL_TIERS, MaintenanceTier, MarketRules, Quote
+from app.domain.market import USUAL_TIERS, MaintenanceTier, MarketRules, PriceBand, Quote
 from app.domain.order import OrderStatus
 from app.domain.values import ONE, ZERO, Liquidity, MarketType, OrderSide, OrderType, Side
 from app.messages.reports import BalanceReport, Candle, FillKind, FillReport, FundingReport, OrderReport, PositionReport
@@ -116,7 +116,33 @@ def market_rules(market: Raw, tiers: Sequence[Raw] = ()) -> MarketRules | None:
         max_qty=_largest(limits),
         contract_size=positive(market.get("contractSize")) or ONE,
         maintenance=maintenance(tiers),
+        max_conditional_orders=_most_conditional(market),
+        band=_band(market) if kind is MarketType.SPOT else None,
     )
+
+
+def _filter(market: Raw, kind: str) -> Raw:
+    """One of the filters that venues of Binance's make put on a market."""
+    filters = info_of(market).get("filters")
+    return next((each for each in filters if each.get("filterType") == kind), NOTHING) if filters else NOTHING
+
+
+def _most_conditional(market: Raw) -> int | None:
+    most = positive(first(_filter(market, "MAX_NUM_ALGO_ORDERS"), "maxNumAlgoOrders", "limit"))
+    return None if most is None else int(most)
+
+
+def _band(market: Raw) -> PriceBand | None:
+    """How far from the price limits may rest on spot.
+
+    Perpetuals bound only what crosses the market: no buy far above the mark, no sell far below. Filters,
+    https://developers.binance.com/docs/binance-spot-api-docs/filters and
+    https://developers.binance.com/docs/derivatives/usds-margined-futures/common-definition; Bybit bounds spot so too.
+    """
+    by_side, plain = _filter(market, "PERCENT_PRICE_BY_SIDE"), _filter(market, "PERCENT_PRICE")
+    lowest = positive(by_side.get("bidMultiplierDown")) or positive(plain.get("multiplierDown"))
+    highest = positive(by_side.get("askMultiplierUp")) or positive(plain.get("multiplierUp"))
+    return None if lowest is None and highest is None else PriceBand(lowest, highest)
 
 
 def _market_type(market: Raw) -> MarketType | None:

@@ -17,6 +17,7 @@ from app.exchange.ccxt.dialects import dialect_of
 from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.keytest import ask_about_keys
 from app.exchange.ccxt.limits import Host
+from app.exchange.ccxt.public_prices import PublicPrices, TakeQuote
 from app.exchange.ccxt.rulesfile import KeptRules, RulesFile
 from app.exchange.ccxt.venue import CcxtVenue
 from app.exchange.ccxt.wire import Access, Environment, StreamHooks, make_exchange
@@ -28,7 +29,7 @@ DEMO: Final = frozenset({("binance", "linear")})
 
 
 class Exchanges:
-    """Opens accounts; those at one exchange and environment share its limits.
+    """Opens accounts and public prices; those of one exchange and environment share its limits.
 
     `urls` sends accounts, by id, to another host. `rules_dir` is where market rules are kept.
     """
@@ -56,9 +57,22 @@ class Exchanges:
                 raise OperatorActionNeeded(f"there are no keys for {account.id} in the vault; see `account add`")
             return rules.around(make_exchange(dialect, access, hooks))
 
-        venue = CcxtVenue(account.id, dialect, access, self._clock, self._host(account, dialect), make)
+        host = self._host(dialect, account.environment, self._urls.get(account.id))
+        venue = CcxtVenue(account.id, dialect, access, self._clock, host, make)
         self._opened[account.id] = (venue, rules)
         return venue
+
+    def public(
+        self, name: str, market_type: MarketType, take: TakeQuote, base_url: str | None = None
+    ) -> PublicPrices | None:
+        """What an exchange tells everybody, not connected yet; None where it has no markets of this type for us.
+
+        `base_url` sends every request and stream to another host, for tests.
+        """
+        dialect = dialect_of(name, market_type)
+        if dialect is None:
+            return None
+        return PublicPrices(dialect, self._clock, take, self._host(dialect, "live", base_url), base_url)
 
     def wire(self, account_id: str) -> Wire:
         if account_id not in self._opened:
@@ -79,8 +93,8 @@ class Exchanges:
         given: dict[str, Any] = {name: secret.reveal() for name, secret in keys.items()}
         return Access(**given, environment=_environment(account), base_url=self._urls.get(account.id))
 
-    def _host(self, account: AccountConfig, dialect: Dialect) -> Host:
-        key = (dialect.host, account.environment, self._urls.get(account.id))
+    def _host(self, dialect: Dialect, environment: str, url: str | None) -> Host:
+        key = (dialect.host, environment, url)
         if key not in self._hosts:
             self._hosts[key] = Host(dialect.budgets, self._clock)
         return self._hosts[key]

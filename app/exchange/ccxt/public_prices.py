@@ -9,10 +9,8 @@ from typing import Any
 
 from app.base.clock import Clock
 from app.domain.market import Quote
-from app.domain.values import MarketType
 from app.exchange.ccxt import mapping
 from app.exchange.ccxt.breaker import Breaker
-from app.exchange.ccxt.dialects import dialect_of
 from app.exchange.ccxt.dialects.base import Dialect, Operation
 from app.exchange.ccxt.known import Known
 from app.exchange.ccxt.limits import Host, Limiter
@@ -26,36 +24,30 @@ from app.messages.reports import MarketReport
 TakeQuote = Callable[[str, Quote], None]
 
 
-def open_public(
-    name: str, market_type: MarketType, clock: Clock, take: TakeQuote, base_url: str | None = None
-) -> PublicPrices | None:
-    """Not connected yet; None where the venue, or its markets of this type, are not offered.
-
-    `base_url` sends every request and stream to another host, for tests.
-    """
-    dialect = dialect_of(name, market_type)
-    return None if dialect is None else PublicPrices(dialect, clock, take, base_url)
-
-
 class PublicPrices:
-    """Every quote of a watched market goes to `take`. Nothing is asked, and ccxt not loaded, before `market`."""
+    """Every quote of a watched market goes to `take`. Nothing is asked, and ccxt not loaded, before `market`.
+
+    `host` holds the limits that all who ask the venue share. `base_url` sends every request and stream to another host.
+    """
 
     def __init__(
         self,
         dialect: Dialect,
         clock: Clock,
         take: TakeQuote,
+        host: Host,
         base_url: str | None = None,
         make: Callable[[Dialect, Access, StreamHooks], Any] = make_exchange,
     ) -> None:
         self._dialect = dialect
         self._take = take
         self._known = Known(clock)
+        self.limiter = Limiter(host, dialect.budgets, clock)
         self._session = Session(
             dialect,
             Access(base_url=base_url),
             clock,
-            Limiter(Host(dialect.budgets, clock), dialect.budgets, clock),
+            self.limiter,
             Breaker(dialect.name, clock, lambda _: None),
             StreamHooks(lambda: None, lambda _: None),
             make,

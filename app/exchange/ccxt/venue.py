@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.base.clock import Clock
-from app.base.errors import AppError, OperatorActionNeeded
+from app.base.errors import AppError, OperatorActionNeeded, Retryable
 from app.domain.order import OrderStatus
 from app.domain.values import ZERO, OrderType, PositionMode, TimeInForce
 from app.exchange.ccxt import mapping
@@ -24,11 +24,12 @@ from app.exchange.ccxt.limits import Host, Limiter, Priority
 from app.exchange.ccxt.mapping import Raw
 from app.exchange.ccxt.oco import create_pair
 from app.exchange.ccxt.poller import Poller
+from app.exchange.ccxt.probe import ask_about_stops
 from app.exchange.ccxt.reads import Reader
 from app.exchange.ccxt.session import RequestFailed, Session
 from app.exchange.ccxt.streams import Streams, Takers
 from app.exchange.ccxt.verdicts import Kind
-from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
+from app.exchange.ccxt.wire import Access, Environment, StreamHooks, make_exchange
 from app.messages.reports import (
     Accepted,
     AmendOutcome,
@@ -86,7 +87,8 @@ class CcxtVenue:
         self._mode = PositionMode.ONE_WAY
         self._up_since: datetime | None = None
         self._came_up = asyncio.Event()
-        self._warming: asyncio.Task[None] | None = None
+        self._is_live = access.environment is Environment.LIVE
+        self._background: list[asyncio.Task[None]] = []
 
     @property
     def account(self) -> str:
@@ -110,7 +112,8 @@ class CcxtVenue:
             self._streams.start(follow_own=self._dialect.has_private_stream)
             self._poller.start()
             await self._until_up()
-            self._warming = asyncio.get_running_loop().create_task(self._session.keep_warm())
+            loop = asyncio.get_running_loop()
+            self._background = [loop.create_task(self._session.keep_warm()), loop.create_task(self._probe())]
         except RequestFailed as failed:
             await self.close()
             raise read_error(failed.failure, self._dialect.codes) from failed
@@ -143,9 +146,14 @@ class CcxtVenue:
         self._came_up.clear()
         self._poller.stop()
         self._streams.stop()
-        if self._warming is not None:
-            self._warming.cancel()
+        for task in self._background:
+            task.cancel()
         await self._session.close()
+
+    async def _probe(self) -> None:
+        told = await ask_about_stops(self, self._session, self._clock.now(), is_live=self._is_live)
+        if told is not None:
+            self._tell(told)
 
     def health(self) -> Health:
         skew = self._session.skew_ms
@@ -384,10 +392,21 @@ class CcxtVenue:
         await self._set(lambda api: api.set_leverage(int(leverage), symbol))
         self._known.settings[symbol] = (leverage, margin_mode)
 
-    async def _check_margin_mode(self, symbol: str, wanted: str) -> None:
+    async def leverage(self, symbol: str) -> tuple[Decimal, str]:
+        told = await self._session.read(Operation.SETTING, lambda api: api.fetch_leverage(symbol))
+        leverage = mapping.positive(told.get("longLeverage")) or mapping.positive(told.get("shortLeverage"))
+        mode = told.get("marginMode") if self._dialect.margin_mode_by_symbol else await self._margin_mode(symbol)
+        if leverage is None or mode is None:
+            raise Retryable(f"the exchange does not tell the leverage of {symbol}")
+        return leverage, str(mode)
+
+    async def _margin_mode(self, symbol: str) -> Any:
         """Of the account, where all its markets share one."""
         told = await self._session.read(Operation.SETTING, lambda api: api.fetch_margin_mode(symbol))
-        present = told.get("marginMode")
+        return told.get("marginMode")
+
+    async def _check_margin_mode(self, symbol: str, wanted: str) -> None:
+        present = await self._margin_mode(symbol)
         if present != wanted:
             raise OperatorActionNeeded(
                 f"the account's margin mode is {present}, {symbol} wants {wanted}; it holds for the whole account: "

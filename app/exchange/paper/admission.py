@@ -40,6 +40,8 @@ class Admission:
             or (None if amended is not None and amended.triggered else _trigger(request, quote))
             or self._reduce_only(request)
             or self._size(request, rules)
+            or _band(request, rules, quote)
+            or (None if amended is not None else self._room(request, rules))
             or self._funds(request, left, rules, amended)
         )
 
@@ -75,6 +77,15 @@ class Admission:
                 RefusalCode.MIN_NOTIONAL, f"worth {worth:f}, the least is {rules.min_notional:f} {rules.quote}"
             )
         return None
+
+    def _room(self, request: OrderRequest, rules: MarketRules) -> Refused | None:
+        most = rules.max_conditional_orders
+        if most is None or not is_conditional(request.type):
+            return None
+        live = sum(is_conditional(order.type) for order in self._ledger.resting.get(request.symbol, {}).values())
+        if live < most:
+            return None
+        return Refused(RefusalCode.INVALID_ORDER, f"{most} conditional orders are live, there may be no more")
 
     def _price(self, request: OrderRequest) -> Decimal:
         """What a unit costs at the most, or brings at the least."""
@@ -114,6 +125,16 @@ class Admission:
         if needed <= free:
             return None
         return Refused(RefusalCode.INSUFFICIENT_BALANCE, f"{needed:f} {asset} needed, {free:f} free")
+
+
+def _band(request: OrderRequest, rules: MarketRules, quote: Quote) -> Refused | None:
+    """The whole of the band counts here, from the last price."""
+    if rules.band is None or request.price is None:
+        return None
+    ratio, lowest, highest = request.price / quote.last, rules.band.lowest_buy, rules.band.highest_sell
+    is_low = request.side is OrderSide.BUY and lowest is not None and ratio < lowest
+    is_high = request.side is OrderSide.SELL and highest is not None and ratio > highest
+    return Refused(RefusalCode.INVALID_ORDER, "too far from the price") if is_low or is_high else None
 
 
 def _limit_of(order: PaperOrder) -> Decimal:

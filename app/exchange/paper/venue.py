@@ -252,6 +252,10 @@ class PaperVenue:
             lambda: self._changed(lambda: self._core.amend(order, quantity, price, self._clock.now())),
         )
 
+    async def leverage(self, symbol: str) -> tuple[Decimal, str]:
+        await self._wire.read("leverage", symbol)
+        return self._core.ledger.leverage(symbol)
+
     async def set_leverage(self, symbol: str, leverage: Decimal, margin_mode: str) -> None:
         try:
             await self._wire.read("set_leverage", symbol)

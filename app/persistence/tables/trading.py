@@ -168,6 +168,7 @@ orders = Table(
     integer("look_ups"),
     moment("retry_at", optional=True),
     decimal("expected_price", optional=True),
+    text("paired_with", optional=True),
     Index(None, "created_at", "client_order_id"),
     Index(None, "symbol", "created_at"),
     Index(None, "group_id"),

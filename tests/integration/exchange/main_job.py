@@ -81,11 +81,13 @@ async def settled(trading: Trading, legs: int) -> GroupSnapshot:
 
 
 def stop_is_whole(trading: Trading) -> bool:
-    """Whether the only group's stop is at the venue, over all that is held."""
+    """Whether the only group's stop is at the venue over all that is held, in as many parts as it has pairs."""
     stops, groups = live(trading, STOP), trading.groups()
-    if len(stops) != 1 or len(groups) != 1 or not groups[0].protected:
+    if len(groups) != 1 or not groups[0].protected or is_waiting(trading):
         return False
-    return groups[0].open_quantity == trading.held() and stops[0].quantity == on_step(trading, trading.held())
+    parts = len(live(trading, PROFIT)) if trading.place.dialect.oco else 1
+    whole = on_step(trading, trading.held())
+    return groups[0].open_quantity == trading.held() and len(stops) == parts and total(stops) == whole
 
 
 def judge_result(trading: Trading) -> None:

@@ -136,7 +136,7 @@ CODES = [
     (-1106, "Parameter 'price' sent when not required.", INVALID),
     (-1111, "Parameter 'quantity' has too much precision.", RefusalCode.PRECISION),
     (-1112, "No orders on book for symbol.", RefusalCode.HALTED),
-    (-1116, "Invalid orderType.", INVALID),
+    (-1116, "Invalid orderType.", RefusalCode.UNSUPPORTED),
     (-1121, "Invalid symbol.", RefusalCode.HALTED),
     (-2010, "Account has insufficient balance for requested action.", RefusalCode.INSUFFICIENT_BALANCE),
     (-2010, "Duplicate order sent.", RefusalCode.DUPLICATE_ID),

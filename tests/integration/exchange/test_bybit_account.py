@@ -16,7 +16,7 @@ from app.exchange.ccxt.dialects.base import Pool
 from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR
 from app.exchange.ccxt.keytest import ask_about_keys
 from app.exchange.ccxt.wire import Access
-from app.messages.reports import NotSent, RefusalCode, Refused
+from app.messages.reports import Found, NotSent, OutcomeUnknown, RefusalCode, Refused
 from app.ports.venue import OrderRequest
 from tests.integration.exchange.bybit import SPOT, Met, access, met_linear, met_spot, stop
 from tests.integration.exchange.joined import WireHarness, board_with, joined
@@ -167,6 +167,30 @@ def spot_stop(number: int, trigger: str, **changes: Any) -> OrderRequest:
 async def test_a_spot_stop_on_the_wrong_side_is_taken_back(spot: Met) -> None:
     assert refused(await spot.harness.venue.create_order(spot_stop(1, "201.00"))) is RefusalCode.WOULD_TRIGGER
     assert [order.status for order in spot.fake.ledger.orders.values()] == [OrderStatus.CANCELLED]
+
+
+async def test_a_spot_stop_on_the_wrong_side_whose_answer_was_lost_is_taken_back_by_the_look_up(spot: Met) -> None:
+    spot.fake.faults.arm(FaultKind.LOST_AFTER, "/order/create")
+    order = spot_stop(1, "201.00")
+    assert isinstance(await spot.harness.venue.create_order(order), OutcomeUnknown)
+    found = await spot.harness.venue.look_up(ref(order))
+    assert isinstance(found, Found)
+    assert found.order.status is OrderStatus.CANCELLED
+    assert [order.status for order in spot.fake.ledger.orders.values()] == [OrderStatus.CANCELLED]
+
+
+async def test_a_spot_stop_whose_answer_was_lost_is_found_and_stays(spot: Met) -> None:
+    spot.fake.faults.arm(FaultKind.LOST_AFTER, "/order/create")
+    order = spot_stop(1, "190.00")
+    assert isinstance(await spot.harness.venue.create_order(order), OutcomeUnknown)
+    spot.fake.set_price(SPOT, "195")
+    found = await spot.harness.venue.look_up(ref(order))
+    assert isinstance(found, Found)
+    assert found.order.status is OrderStatus.OPEN
+    spot.fake.set_price(SPOT, "189")
+    found = await spot.harness.venue.look_up(ref(order))
+    assert isinstance(found, Found)
+    assert found.order.status is OrderStatus.FILLED
 
 
 async def test_a_spot_stop_stays_where_its_direction_cannot_be_seen(spot: Met) -> None:

@@ -21,12 +21,15 @@ from tests.integration.exchange.main_job import (
     of_group,
     on_step,
     placed,
+    role,
     settled,
     stop_is_whole,
     total,
 )
-from tests.support.markets import Place
+from tests.support.markets import PLACES, Place
 from tests.support.trading import Trading
+
+WITH_PAIRS = next(place for place in PLACES if place.dialect.oco)
 
 
 @every_place
@@ -83,7 +86,7 @@ async def test_a_stop_rests_right_after_the_first_fill_and_grows_with_the_positi
         await trading.until(lambda: stop_is_whole(trading))
         trading.price("195.5")
         await trading.until(lambda: trading.held() > 3 and stop_is_whole(trading))
-        assert bool(live(trading, PROFIT)) is not place.is_spot
+        assert len(live(trading, PROFIT)) == (3 if place.dialect.oco or not place.is_spot else 0)
 
 
 @every_place
@@ -108,6 +111,42 @@ async def test_take_profits_are_taken_where_a_stop_rests(place: Place) -> None:
         trading.price("203")
         await trading.flat()
         assert trading.last.close_reason == CloseReason.TAKE_PROFIT
+        judge_result(trading)
+
+
+async def test_exits_on_spot_are_pairs_at_the_venue_and_live_on_while_the_program_is_away() -> None:
+    async with Trading(STOPPED, place=WITH_PAIRS) as trading:
+        await trading.signal()
+        await trading.until(lambda: stop_is_whole(trading))
+        trading.price("195.5")
+        await trading.until(lambda: trading.held() > 3 and stop_is_whole(trading))
+        book = trading.fake.book.ledger
+        profits = live(trading, PROFIT)
+        assert {role(partner) for order in profits if (partner := book.paired(order))} == {STOP}
+        assert {order.price for order in profits} == {D(202), D("199.98"), D("197.96")}
+
+        await trading.crash()
+        trading.price("199")
+        await trading.start()
+        await trading.until(lambda: len(live(trading, PROFIT)) == 2 and stop_is_whole(trading))
+        trading.price("170")
+        await trading.flat()
+        assert trading.last.close_reason == CloseReason.STOP_LOSS
+        judge_result(trading)
+
+
+async def test_a_take_profit_of_a_pair_that_fills_in_part_leaves_nothing_unprotected() -> None:
+    async with Trading(STOPPED, place=WITH_PAIRS) as trading:
+        await trading.signal()
+        await trading.until(lambda: stop_is_whole(trading))
+        trading.fake.book.core.matcher.fill_sizes[trading.symbol] = D("0.4")
+        trading.price("202")
+        trading.price("201")
+        del trading.fake.book.core.matcher.fill_sizes[trading.symbol]
+        await trading.until(lambda: trading.held() < D("0.6") and stop_is_whole(trading))
+        assert [order.filled for order in live(trading, PROFIT)] == [0]
+        trading.price("170")
+        await trading.flat()
         judge_result(trading)
 
 

@@ -14,7 +14,7 @@ from app.base.config.groups import AccountConfig, PaperConfig
 from app.domain.market import Quote
 from app.domain.order import OrderStatus
 from app.domain.values import MarketType
-from app.exchange.ccxt.public_prices import open_public
+from app.exchange.ccxt.opening import Exchanges
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.feeds import make_feed
 from app.exchange.paper.kept import KeptMarkets
@@ -48,6 +48,7 @@ class Desk:
     def __init__(self, folder: Path, fake_url: str, config: PaperConfig | None = None) -> None:
         self._url = fake_url
         self.clock = system_clock()
+        self._exchanges = Exchanges(self.clock, {}, folder)
         self.board = PriceBoard(self.clock, RuleBook())
         self.venue = PaperVenue(AccountConfig(id="paper"), self.board, self.clock, MemoryPaperStore())
         real = RealMarket(self._open, self._exchange_of, KeptMarkets(folder / "paper.json"))
@@ -58,7 +59,7 @@ class Desk:
         self.seen: list[VenueReport] = []
 
     def _open(self, name: str, market_type: MarketType, take: TakeQuote) -> PublicVenue | None:
-        return open_public(name, market_type, self.clock, take, self._url)
+        return self._exchanges.public(name, market_type, take, self._url)
 
     async def _exchange_of(self, symbol: str) -> str | None:
         return "BINANCE" if symbol == SYMBOL else None

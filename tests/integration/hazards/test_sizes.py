@@ -11,12 +11,16 @@ from app.domain.values import OrderRole, OrderType, Side
 from app.messages.records import SignalOutcome
 from app.replay.model import load_scenario
 from app.replay.runner import replay
+from tests.integration.exchange.venue_contract import request
+from tests.support.markets import PLACES
 from tests.support.trading import ALGO_ORDER, ORDER, SOL, Trading, grid
 from tests.support.venues.faults import FaultKind
 
 D = Decimal
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 RESTING = grid(entry_order_type="limit")
+FAR_LEG = grid(("0", "50", "2"), ("-85", "50", "2"), stop=None)
+SPOT = next(place for place in PLACES if place.name == "binance spot")
 THREE_LEGS = grid(("0", "34", "2"), ("-1", "33", "2"), ("-2", "33", "2"), stop="20")
 
 
@@ -38,6 +42,11 @@ async def enter_in_part(trading: Trading) -> None:
 def sizes_of_exits(trading: Trading) -> list[Decimal]:
     """What the take-profit and the stop at the venue would sell."""
     return [order.quantity - order.filled for order in trading.resting() if order.reduce_only]
+
+
+def waits_for(trading: Trading) -> Decimal | None:
+    """The price that lets the second leg rest at the venue."""
+    return trading.group.legs[1].waits_for
 
 
 async def test_h18_exits_grow_with_every_fill_of_the_entry() -> None:
@@ -116,13 +125,50 @@ async def test_h23_an_order_is_no_larger_than_the_market_takes() -> None:
         assert report.rules.max_qty == 1000
 
 
-@pytest.mark.xfail(strict=True, reason="a leg is sent however far it lies outside the venue's PERCENT_PRICE band")
-async def test_h24_a_leg_outside_the_venues_price_band_waits_here() -> None:
+async def test_h24_a_leg_outside_the_venues_price_band_waits_here_until_the_price_comes_near() -> None:
+    async with Trading(FAR_LEG, place=SPOT) as trading:
+        await trading.signal(size=D(800))
+        await trading.until(lambda: [order.price for order in trading.resting()] == [204])
+        assert waits_for(trading) == D(30) / D("0.28")
+        assert trading.group.reserved > 399
+        trading.price("107.2")
+        await trading.until_quoted(D("107.2"))
+        assert [order.price for order in trading.resting()] == [204]
+        trading.price("107")
+        await trading.until(lambda: [order.price for order in trading.resting()] == [204, 30])
+        assert waits_for(trading) is None
+        trading.price("160")  # 30 is below the band again: what rests stays
+        await trading.until_quoted(D(160))
+        await trading.reconcile()
+        assert [order.price for order in trading.resting()] == [204, 30]
+        assert trading.codes() == []
+
+
+async def test_h24_a_leg_that_waits_is_given_up_with_its_group() -> None:
+    async with Trading(FAR_LEG, place=SPOT) as trading:
+        await trading.signal(size=D(800))
+        await trading.until(lambda: len(trading.resting()) == 1)
+        await trading.exit()
+        await trading.flat()
+        assert trading.codes() == []
+
+
+async def test_h24_a_take_profit_outside_the_band_waits_for_the_price_too() -> None:
+    async with Trading(grid(("0", "100", "500"), stop=None), place=SPOT) as trading:
+        await trading.signal()
+        await trading.until(lambda: bool(trading.groups()) and trading.group.legs[0].tp_waits_for is not None)
+        assert trading.resting() == []
+        assert trading.group.status == "active"
+        trading.price("262")
+        await trading.until(lambda: [order.price for order in trading.resting()] == [1200])
+        assert trading.group.legs[0].tp_waits_for is None
+        assert trading.codes() == []
+
+
+async def test_h24_perpetuals_bound_only_what_crosses_the_market() -> None:
     async with Trading(grid(("0", "50", "2"), ("-60", "50", "2"), stop=None)) as trading:
         await trading.signal()
-        await trading.until(lambda: trading.held() > 0)
-        await trading.until(lambda: any(order.type is OrderType.LIMIT for order in trading.resting()))
-        assert [order for order in trading.resting() if order.price is not None and order.price < 100] == []
+        await trading.until(lambda: sorted(order.price for order in trading.resting()) == [80, 204])
 
 
 async def test_h24_stops_are_stop_market_orders() -> None:
@@ -149,6 +195,52 @@ async def test_h25_a_stop_over_the_venues_count_is_tried_a_few_times_then_the_po
         await trading.until(lambda: bool(trading.seen("trade.closed")), seconds=15)
         assert 2 <= len(trading.placed(OrderRole.STOP_LOSS)) <= 5
         assert trading.held() == 0
+
+
+async def test_h25_an_entry_whose_stop_would_be_one_too_many_is_refused_before_it_opens() -> None:
+    async with Trading(place=SPOT) as trading:
+        for number in range(5):
+            await trading.signal(size=D(100), timeframe=f"{number + 1}")
+        await trading.until(lambda: len(trading.stops()) == 5)
+        record = await trading.signal(size=D(100), timeframe="240")
+        assert (record.outcome, record.reason) == (SignalOutcome.REJECTED, "conditional_orders")
+        assert "takes 5 conditional orders" in (record.detail or "")
+        elsewhere = await trading.signal(size=D(100), symbol=trading.place.ticker("LINK"), price="20")
+        assert elsewhere.outcome is SignalOutcome.EXECUTED
+        await trading.exit(timeframe="1")
+        await trading.until(lambda: len(trading.groups()) == 5)
+        again = await trading.signal(size=D(100), timeframe="240")
+        assert again.outcome is SignalOutcome.EXECUTED
+
+
+async def test_h25_pairs_make_room_for_the_stop_of_another_group() -> None:
+    async with Trading(grid(*[(f"{-gap}", "20", "8") for gap in range(5)], stop="20"), place=SPOT) as trading:
+        await trading.signal()
+        await trading.until(lambda: trading.held() > 0)
+        trading.price("191")
+        await trading.until(lambda: len(trading.stops()) == 5)
+        record = await trading.signal(price="191", timeframe="240")
+        assert record.outcome is SignalOutcome.EXECUTED
+        await trading.until(lambda: len(trading.groups()) == 2 and all(group.protected for group in trading.groups()))
+        await trading.until(lambda: trading.held() - sum(stop.quantity for stop in trading.stops()) < D("0.002"))
+        assert trading.seen("trade.closed") == []
+
+
+async def test_h25_the_traders_own_conditional_orders_count_too() -> None:
+    async with Trading() as trading:
+        book = trading.fake.book
+        for number in range(10):
+            stop = request(
+                number,
+                client_order_id=f"by-hand-{number}",
+                symbol=SOL,
+                type=OrderType.STOP_MARKET,
+                price=None,
+                trigger_price=D(300),
+            )
+            book.act(lambda stop=stop: book.core.submit(stop, trading.clock.now()))
+        await trading.reconcile()
+        assert (await trading.signal()).reason == "conditional_orders"
 
 
 async def test_h26_the_whole_grid_must_be_affordable_before_its_first_leg_is_sent() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from app.domain.churn import MOST_MOVES
 from app.domain.client_order_id import Namespace, OrderAddress, encode
 from app.domain.values import CloseReason, OrderRole, OrderSide, OrderType, Side
 from tests.integration.exchange.venue_contract import request
-from tests.support.trading import ALGO_ORDER, ORDER, QUICK, SOL, Trading, grid
+from tests.support.trading import ACCOUNT, ALGO_ORDER, ORDER, QUICK, SOL, Trading, grid
 from tests.support.venues.faults import FaultKind
 
 D = Decimal
@@ -36,12 +39,6 @@ async def test_h09_where_the_venue_takes_no_stop_the_engine_watches_the_price_it
         trading.price("189.9")
         await trading.flat()
         assert trading.last.close_reason == CloseReason.STOP_LOSS
-
-
-@pytest.mark.xfail(strict=True, reason="no probe asks at connect whether this key's account takes conditional orders")
-async def test_h09_at_connect_it_is_proven_that_stops_can_be_placed() -> None:
-    async with Trading() as trading:
-        assert [item for item in trading.requests if item.method == "POST" and "lgoOrder" in item.path]
 
 
 async def test_h10_a_restart_finds_its_stop_among_the_algo_orders() -> None:
@@ -239,11 +236,19 @@ async def test_h17_an_exit_that_keeps_failing_goes_on_and_is_told() -> None:
         await trading.flat()
 
 
-async def test_h20_a_trailing_stop_is_moved_once_a_second_however_often_the_price_moves() -> None:
-    trailing = {"activation_percent": "0.5", "callback_percent": "1"}
+def trailing_grid() -> dict[str, Any]:
     config = grid(("0", "100", "50"))
-    config["grid"]["default"]["stop_loss"]["trailing"] = trailing
-    async with Trading(config) as trading:
+    config["grid"]["default"]["stop_loss"]["trailing"] = {"activation_percent": "0.5", "callback_percent": "1"}
+    return config
+
+
+def spent(trading: Trading) -> list[datetime]:
+    """All the moves of stops that a minute has room for, made just now."""
+    return [trading.clock.now()] * MOST_MOVES
+
+
+async def test_h20_a_trailing_stop_is_moved_once_a_second_however_often_the_price_moves() -> None:
+    async with Trading(trailing_grid()) as trading:
         await trading.enter()
         for step in range(1, 41):
             price = 202 + D(step) / 10
@@ -252,3 +257,24 @@ async def test_h20_a_trailing_stop_is_moved_once_a_second_however_often_the_pric
         moved = len(trading.placed(STOP)) - 1
         assert 1 <= moved <= 2
         await trading.until(lambda: [stop.trigger_price for stop in trading.stops()] == [D("203.94")])
+
+
+async def test_h20_a_stop_that_trails_waits_while_its_account_has_moved_too_many() -> None:
+    async with Trading(trailing_grid()) as trading:
+        await trading.enter()
+        moves = trading.engine.state.accounts[ACCOUNT].stop_moves
+        moves.extend(spent(trading))
+        trading.price("206")
+        await trading.until_quoted(D(206))
+        await trading.reconcile()
+        assert [stop.trigger_price for stop in trading.stops()] == [D(190)]
+        moves.clear()
+        await trading.until(lambda: [stop.trigger_price for stop in trading.stops()] == [D("203.94")])
+
+
+async def test_h20_a_stop_of_the_wrong_size_is_moved_however_many_were() -> None:
+    async with Trading(trailing_grid()) as trading:
+        await trading.enter()
+        trading.engine.state.accounts[ACCOUNT].stop_moves.extend(spent(trading))
+        await trading.signal("buy", size=D(400))
+        await trading.until(lambda: [stop.quantity for stop in trading.stops()] == [D(7)])

@@ -16,7 +16,7 @@ from app.exchange.ccxt import breaker
 from app.messages.records import SignalOutcome
 from app.ports.venue import OrderRequest
 from tests.integration.exchange.venue_contract import request
-from tests.support.trading import ORDER, QUICK, SOL, Trading, grid
+from tests.support.trading import ACCOUNT, ORDER, QUICK, SOL, Trading, grid
 from tests.support.venues.faults import FaultKind
 
 D = Decimal
@@ -165,6 +165,36 @@ async def test_h06_a_restart_leaves_to_others_what_is_theirs() -> None:
         assert trading.held() == 1
         assert [order.client_order_id for order in trading.resting()] == ["by-hand-2"]
         assert [group.realized_pnl for group in trading.engine.all_groups()] == [D("-1.0"), D("-1.0")]
+
+
+async def test_h06_leverage_is_not_changed_under_a_position_of_the_traders_own() -> None:
+    async with Trading(grid(margin_mode="cross")) as trading:
+        book = trading.fake.book
+        theirs = replace(by_hand(1), type=OrderType.MARKET, price=None)
+        book.act(lambda: book.core.submit(theirs, trading.clock.now()))
+        await trading.reconcile()
+        await trading.until(lambda: trading.engine.state.external((ACCOUNT, SOL, Side.LONG)) == 1)
+        await trading.signal()
+        await trading.until(lambda: len(trading.alerts("warning")) == 2)
+        assert "at 20x cross, the entry wants 1x cross" in trading.alerts("warning")[1]
+        assert trading.fake.asked("POST", "/leverage") == trading.fake.asked("POST", "/marginType") == []
+        assert trading.placed() == []
+        book.act(lambda: book.core.set_leverage(SOL, D(1), "cross"))
+        await trading.signal()
+        await trading.protected()
+        assert trading.fake.asked("POST", "/leverage") == []
+
+
+async def test_h06_a_margin_mode_that_the_venue_does_not_change_refuses_the_entry_once() -> None:
+    async with Trading() as trading:
+        book = trading.fake.book
+        book.act(lambda: book.core.submit(by_hand(1), trading.clock.now()))
+        await trading.signal()
+        await trading.until(lambda: bool(trading.alerts("warning")))
+        assert "Margin type cannot be changed" in trading.alerts("warning")[0]
+        await trading.until(lambda: not trading.groups())
+        assert trading.codes() == [-4047]
+        assert trading.placed() == []
 
 
 def by_hand(number: int) -> OrderRequest:

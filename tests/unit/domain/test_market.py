@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.domain.market import Quote
+from app.domain.market import PriceBand, Quote
 from app.domain.values import OrderSide
 
 D = Decimal
@@ -34,3 +36,34 @@ def test_nobody_bids_more_than_a_buyer_paid_or_asks_less_than_a_seller_got(
 
 def test_a_fill_that_is_older_than_the_quote_tells_nothing() -> None:
     assert QUOTE.after_fill(OrderSide.BUY, D(190), AT) == QUOTE
+
+
+BAND = PriceBand(lowest_buy=D("0.2"), highest_sell=D(5))
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "opens_at"),
+    [(OrderSide.BUY, D(28), D(100)), (OrderSide.SELL, D(460), D(100))],
+    ids=["a buy, 0.28 of the price at the least", "a sell, 4.6 times it at the most"],
+)
+def test_a_tenth_of_the_band_is_left_unused(side: OrderSide, price: Decimal, opens_at: Decimal) -> None:
+    assert BAND.opens_at(side, price) == opens_at
+
+
+@pytest.mark.parametrize(("price", "may_rest"), [(D("55.73"), True), (D("55.71"), False)])
+def test_a_buy_may_rest_counted_from_the_lowest_price_there_is(price: Decimal, may_rest: bool) -> None:
+    """0.28 times the bid of 199 is 55.72: what wakes the group and what lets the order go are the same price."""
+    assert BAND.admits(OrderSide.BUY, price, QUOTE) is may_rest
+
+
+def test_a_side_without_a_bound_may_rest_anywhere() -> None:
+    only_buys = PriceBand(lowest_buy=D("0.2"))
+    assert only_buys.opens_at(OrderSide.SELL, D(10_000)) is None
+    assert only_buys.admits(OrderSide.SELL, D(10_000), QUOTE)
+    assert not only_buys.admits(OrderSide.BUY, D(10), QUOTE)
+
+
+@given(side=st.sampled_from(OrderSide), price=st.decimals(1, 10_000, places=2))
+def test_what_may_rest_is_within_the_venues_own_band(side: OrderSide, price: Decimal) -> None:
+    if BAND.admits(side, price, Quote.flat(D(200), AT)):
+        assert price >= 40 if side is OrderSide.BUY else price <= 1000

@@ -17,9 +17,11 @@ from app.domain.stop_loss import (
     current_stop,
     is_through,
     needs_stop,
+    secured_stop,
     stop_mode_price,
     stop_refusal,
     tightened_stop,
+    trailed_stop,
     with_price,
 )
 from app.domain.values import ZERO, Side
@@ -148,6 +150,38 @@ def test_trailing_begins_at_its_activation_and_follows_the_best_price(
     assert current_stop(group, CENT, FEE) == D(at_first)
     group = with_price(with_price(group, D(further)), D(100))
     assert current_stop(group, CENT, FEE) == D(later)
+
+
+@pytest.mark.parametrize(
+    ("side", "rests", "best", "expected"),
+    [
+        (Side.LONG, "108.90", "110.06", None),  # 108.95 is 0.05 further, which is less than 0.05 % of it
+        (Side.LONG, "108.90", "110.07", "108.96"),
+        (Side.SHORT, "90.90", "89.96", None),
+        (Side.SHORT, "90.90", "89.95", "90.85"),
+        (Side.LONG, None, "110", "108.90"),  # the configured stop rests far below
+        (Side.LONG, "108.90", "109", None),  # never back
+    ],
+)
+def test_h20_a_stop_trails_only_by_what_is_worth_an_order(
+    side: Side, rests: str | None, best: str, expected: str | None
+) -> None:
+    group = with_price(stopped(side, ("100", "1"), stop=trailing("2", "1")), D(best))
+    group = replace(group, stop_price=None if rests is None else D(rests))
+    assert trailed_stop(group, CENT) == (None if expected is None else D(expected))
+
+
+def test_h20_a_coarse_tick_is_the_least_that_a_stop_trails() -> None:
+    group = with_price(stopped(Side.LONG, ("100", "1"), stop=trailing("2", "1")), D("112.5"))
+    assert trailed_stop(replace(group, stop_price=D(110)), rules_of("1", "0.001")) == D(111)
+    assert trailed_stop(replace(group, stop_price=D(111)), rules_of("1", "0.001")) is None
+
+
+def test_h20_break_even_is_not_held_back_however_near_the_stop_is() -> None:
+    group = after_exits(stopped(Side.LONG, ("100", "2"), stop=percent_stop(breakeven_after_tp=1)), 1)
+    even = secured_stop(group, CENT, FEE)
+    assert even is not None
+    assert secured_stop(replace(group, stop_price=even - D("0.01")), CENT, FEE) == even
 
 
 def test_best_price_is_kept_only_where_something_trails_and_is_open() -> None:

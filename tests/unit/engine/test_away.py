@@ -109,6 +109,20 @@ def test_a_stop_whose_amendment_waits_is_cancelled_once_all_is_sold() -> None:
     assert bench.stop().status is OrderStatus.CANCELLED
 
 
+# ---------------------------------------------------------------------------------------------- cancels
+
+
+@pytest.mark.parametrize(("answer", "pause"), [(BANNED, 20), (CUT, 2), (OutcomeUnknown("cut"), 2)])
+def test_a_cancel_that_may_not_be_sent_waits_as_long_as_told(answer: object, pause: int) -> None:
+    bench = Bench(resting())
+    bench.care()
+    bench.wait(2)
+    bench.answers = {CancelOrder: answer}
+    bench.tell(CancelEntries(bench.group.id))
+    bench.wait(2 * pause + 1)
+    assert gaps(bench.asked_at(CancelOrder)) == [pause, pause]
+
+
 # ---------------------------------------------------------------------------------------------- protection
 
 

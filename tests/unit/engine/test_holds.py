@@ -17,11 +17,12 @@ from app.domain.values import CloseReason, OrderRole, OrderSide, OrderType, Side
 from app.engine.holds import accept_difference, settle_foreign
 from app.engine.inbox import AccountRead
 from app.engine.reconciling import account_read
+from app.engine.reports import apply_report
 from app.engine.state import AccountState, EngineState
 from app.engine.turn import Turn
 from app.engine.views import engine_view
 from app.messages.commands import AcceptDifference, SettleForeign
-from app.messages.effects import CancelForeign, Reconcile
+from app.messages.effects import CancelForeign, LoadGroup, Reconcile
 from app.messages.reports import OrderReport, PositionReport
 from app.messages.snapshots import AccountSnapshot
 from app.ports.engine import CommandRefused
@@ -88,6 +89,12 @@ class Desk:
         )
         self._end()
 
+    def tell(self, order: OrderReport) -> None:
+        """The venue's stream tells of an order."""
+        self.turn = self._turn()
+        apply_report(self.turn, order)
+        self._end()
+
     def settle(self, choice: Literal["ignore", "adopt"]) -> None:
         self.turn = self._turn()
         settle_foreign(self.turn, SettleForeign("paper", choice))
@@ -142,6 +149,18 @@ def test_ignored_orders_are_never_touched_and_entries_go_on_after_a_restart_too(
     assert desk.ready
     assert desk.turn.ledger.effects == []
     assert "account.foreign_settled" in desk.told
+
+
+def test_what_is_told_of_an_adopted_order_brings_back_the_group_that_is_no_longer_in_memory() -> None:
+    desk = Desk()
+    desk.tell(order_of(OURS))
+    assert desk.turn.ledger.effects == [LoadGroup("g0000001")]
+    desk.tell(order_of(OTHER))
+    assert desk.turn.ledger.effects == []
+    desk.read(order_of(OTHER))
+    desk.settle("adopt")
+    desk.tell(order_of(OTHER))
+    assert desk.turn.ledger.effects == [LoadGroup("g0000001")]
 
 
 def test_a_third_instance_is_not_covered_by_the_choice_for_the_second() -> None:

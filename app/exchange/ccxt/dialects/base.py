@@ -127,6 +127,8 @@ class Dialect:
     """Whether own orders and fills are pushed; otherwise they are asked for again and again."""
     shared_host: str | None = None
     """The host that several dialects ask, which counts their requests together; None where it serves this one only."""
+    tries_orders: bool = False
+    """Whether the venue tries an order without placing it, by ccxt's `test`."""
     orders_need_symbol: bool = False
     """Whether open orders are listed by market only; those of markets that we do not know stay unseen then."""
 

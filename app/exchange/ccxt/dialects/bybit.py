@@ -93,7 +93,10 @@ class BybitSpot(Dialect):
         return {"triggerPrice": spelled(trigger_price), RISES: _is_rising(request)}
 
     def reference_words(self, order: OrderRef) -> Params:
-        return {"trigger": True} if order.type in CONDITIONAL_TYPES else {}
+        """Nothing is short on spot: a stop sells as the price falls, a take-profit as it rises."""
+        if order.type not in CONDITIONAL_TYPES:
+            return {}
+        return {"trigger": True, RISES: order.type is OrderType.TAKE_PROFIT_MARKET}
 
 
 @dataclass(frozen=True, slots=True)

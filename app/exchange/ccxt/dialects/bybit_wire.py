@@ -24,6 +24,7 @@ FILL_TYPES = ("Trade", "BustTrade", "AdlTrade")
 RISES = "zigguratRises"
 """Whether a spot order is meant to trigger as the price rises: a word for this class, never sent."""
 _LOGIN = "authenticated"
+_WAITS = "Untriggered"
 _Ccxt: Any = object
 
 
@@ -110,7 +111,7 @@ class _Mends(_Ccxt):  # type: ignore[misc]  # ccxt is untyped
         params: Params | None = None,
     ) -> Any:
         """Spot wants to know the list; an order that was triggered has left that of conditional ones."""
-        words = dict(params or {})
+        words = {key: value for key, value in (params or {}).items() if key != RISES}
         try:
             return await super().cancel_order(id, symbol, words)
         except import_module("ccxt").OrderNotFound:
@@ -126,11 +127,20 @@ class _Mends(_Ccxt):  # type: ignore[misc]  # ccxt is untyped
     ) -> Any:
         """Among the live and the last 500 that are over, else in the history. Raises OrderNotFound.
 
-        Pages `order/open-order` and `order/order-list`.
+        Pages `order/open-order` and `order/order-list`. An order that waits in another direction than it is meant to
+        is taken back before it is told: the answer to its placing, which would have told so, was lost.
         """
         words = {key: value for key, value in (params or {}).items() if key != "trigger"}
+        rises = words.pop(RISES, None)
         if id:
             words["orderId"] = id
+        order = await self._found(symbol, words)
+        if rises is None or order["info"]["orderStatus"] != _WAITS or _rises(order["info"]) in {None, rises}:
+            return order
+        await self.cancel_order(order["id"], symbol, {"trigger": True})
+        return await self._found(symbol, words)
+
+    async def _found(self, symbol: str | None, words: Row) -> Any:
         found = await super().fetch_open_orders(symbol, None, None, words)
         found = found or await super().fetch_canceled_and_closed_orders(symbol, None, None, words)
         if not found:

@@ -165,7 +165,7 @@ def _create_trading() -> None:
         *_integers("created_at updated_at"),
         *_texts("venue_order_id? filled filled_value seen_filled reason? amend_price? amend_quantity?"),
         *_integers("unknown_since? look_ups retry_at?"),
-        *_texts("expected_price?"),
+        *_texts("expected_price? paired_with?"),
         _key("orders", "client_order_id"),
         _refers("orders", "group_id", "groups", "id", "RESTRICT"),
         _words("orders", "type", "market limit stop_market stop_limit take_profit_market"),

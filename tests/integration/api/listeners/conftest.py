@@ -78,6 +78,7 @@ class Front:
             loop_lag_ms=lambda: 0.25,
             metrics=self.metrics,
             keep_config=self.keep,
+            sleep_held=lambda: True,
         )
 
     async def keep(self, changes: Mapping[str, Any]) -> None:

@@ -490,6 +490,7 @@ async def test_with_a_token_health_names_its_components(front: Front) -> None:
     answer = (await front.ask("GET", "/health", Role.VIEWER)).json()
     assert answer["version"] == "1.2.3"
     assert {"database", "webhook", "queue", "loop_lag_ms"} <= set(answer["components"])
+    assert answer["components"]["sleep"] == "held off"
 
 
 @pytest.mark.parametrize(

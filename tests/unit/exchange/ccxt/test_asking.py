@@ -15,6 +15,7 @@ from app.exchange.ccxt.dialects.aster import ASTER_LINEAR
 from app.exchange.ccxt.dialects.base import Dialect, spelled
 from app.exchange.ccxt.dialects.binance import BINANCE_SPOT, BINANCE_USDM
 from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR, BYBIT_SPOT
+from app.exchange.ccxt.dialects.bybit_wire import RISES
 from app.exchange.ccxt.limits import Priority
 from app.ports.venue import OrderRef, OrderRequest
 
@@ -129,7 +130,7 @@ def test_an_order_is_found_by_our_id_in_the_list_where_it_lives() -> None:
     assert reference(stop, BINANCE_USDM) == ("", {"clientAlgoId": "zg2", "trigger": True})
     assert reference(stop, BINANCE_SPOT) == ("", {"origClientOrderId": "zg2"})
     assert reference(plain, BYBIT_LINEAR) == (None, {"orderLinkId": "zg1"})
-    assert reference(stop, BYBIT_SPOT) == (None, {"orderLinkId": "zg2", "trigger": True})
+    assert reference(stop, BYBIT_SPOT) == (None, {"orderLinkId": "zg2", "trigger": True, RISES: False})
 
 
 def test_exits_go_first() -> None:

@@ -47,6 +47,8 @@ MEANINGS: list[tuple[int, str, Verdict]] = [
     (-4023, "Qty not increased by step size.", refused(R.PRECISION)),
     (-4045, "Reach max stop order limit.", refused(R.INVALID_ORDER)),
     (-4046, "No need to change margin type.", NO_CHANGE),
+    (-4047, "Margin type cannot be changed if there exists open orders.", refused(R.LEVERAGE)),
+    (-4048, "Margin type cannot be changed if there exists position.", refused(R.LEVERAGE)),
     (-4050, "Cross balance insufficient.", refused(R.INSUFFICIENT_BALANCE)),
     (-4059, "No need to change position side.", NO_CHANGE),
     (-4061, "Order's position side does not match user's setting.", refused(R.INVALID_ORDER)),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
-import ccxt.pro
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +16,14 @@ from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SYMBOL = "BTC/USDT:USDT"
-MARKET = {"id": "BTCUSDT", "symbol": SYMBOL, "base": "BTC", "quote": "USDT", "settle": "USDT", "type": "swap"}
+MARKET: dict[str, Any] = {
+    "id": "BTCUSDT",
+    "symbol": SYMBOL,
+    "base": "BTC",
+    "quote": "USDT",
+    "settle": "USDT",
+    "type": "swap",
+}
 MARKET |= {
     "swap": True,
     "contract": True,
@@ -27,12 +34,12 @@ MARKET |= {
     "precision": {},
 }
 
-PUSHED = {
+PUSHED: dict[str, Any] = {
     "s": "BTCUSDT", "c": "zg1", "S": "SELL", "o": "LIMIT", "f": "GTC", "q": "0.010", "p": "50000", "ap": "0", "sp": "0",
     "x": "NEW", "X": "NEW", "i": 8886774, "l": "0", "z": "0", "L": "0", "T": 1568879465651, "t": 0, "m": False,
     "R": False, "ot": "LIMIT", "ps": "BOTH", "cp": False, "rp": "0",
 }  # fmt: skip
-TRADED = {
+TRADED: dict[str, Any] = {
     "x": "TRADE",
     "X": "PARTIALLY_FILLED",
     "l": "0.004",
@@ -43,7 +50,7 @@ TRADED = {
     "m": True,
 }
 TRADED |= {"n": "0.08", "N": "USDT"}
-ANSWERED = {
+ANSWERED: dict[str, Any] = {
     "orderId": 22542179, "symbol": "BTCUSDT", "status": "NEW", "clientOrderId": "zg1", "price": "50000",
     "avgPrice": "0.00", "origQty": "0.010", "executedQty": "0", "cumQuote": "0", "timeInForce": "GTC",
     "type": "LIMIT", "reduceOnly": False, "side": "SELL", "positionSide": "BOTH", "stopPrice": "0",
@@ -122,12 +129,12 @@ async def test_an_answer_is_read_as_ccxt_reads_it(exchange: Any, changes: dict[s
         return [answer]
 
     exchange.fapiPrivatePostBatchOrders = answering
-    ours = await BINANCE_USDM.create_batch(exchange, [])
-    ours = mapping.order_report({**ours[0], "symbol": SYMBOL}, "perp", NOW)
+    told = await BINANCE_USDM.create_batch(exchange, [])
+    ours = mapping.order_report({**told[0], "symbol": SYMBOL}, "perp", NOW)
     assert ours == mapping.order_report(exchange.parse_order(answer), "perp", NOW)
 
 
 @given(st.dictionaries(st.text("abcXYZ_09"), st.text() | st.integers() | st.booleans() | st.none()))
 def test_a_query_is_written_as_ccxt_writes_it(params: dict[str, Any]) -> None:
     kind = type(make_exchange(BINANCE_USDM, Access(), Told().hooks))
-    assert kind.rawencode(params) == ccxt.pro.binanceusdm.rawencode(params)
+    assert kind.rawencode(params) == import_module("ccxt.pro").binanceusdm.rawencode(params)

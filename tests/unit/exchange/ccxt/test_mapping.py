@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.base.clock import EPOCH
-from app.domain.market import USUAL_TIERS, MaintenanceTier, Quote
+from app.domain.market import USUAL_TIERS, MaintenanceTier, MarketRules, PriceBand, Quote
 from app.domain.order import OrderStatus
 from app.domain.values import Liquidity, MarketType, OrderSide, OrderType, Side, TimeInForce
 from app.exchange.ccxt import mapping
@@ -22,6 +22,7 @@ NOW = datetime(2026, 1, 5, tzinfo=UTC)
 AT = datetime(2026, 1, 5, 0, 0, 1, tzinfo=UTC)
 AT_MS = int(AT.timestamp() * 1000)
 SOL = "SOL/USDT:USDT"
+ON_SPOT: dict[str, Any] = {"spot": True, "swap": False, "linear": None, "symbol": "SOL/USDT", "contractSize": None}
 D = Decimal
 S = OrderStatus
 
@@ -136,9 +137,44 @@ def test_limits_that_are_zero_or_missing_are_none() -> None:
 
 
 def test_a_spot_market_is_one() -> None:
-    rules = mapping.market_rules(market(spot=True, swap=False, linear=None, symbol="SOL/USDT", contractSize=None))
+    rules = mapping.market_rules(market(**ON_SPOT))
     assert rules is not None
     assert rules.market_type is MarketType.SPOT
+
+
+BY_SIDE = {
+    "filterType": "PERCENT_PRICE_BY_SIDE",
+    "bidMultiplierUp": "5",
+    "bidMultiplierDown": "0.2",
+    "askMultiplierUp": "4",
+    "askMultiplierDown": "0.3",
+}
+PLAIN = {"filterType": "PERCENT_PRICE", "multiplierUp": "1.0500", "multiplierDown": "0.9500", "multiplierDecimal": "4"}
+
+
+def filtered(*filters: dict[str, str], **other: Any) -> MarketRules:
+    rules = mapping.market_rules(market(info={"filters": list(filters)}, **other))
+    assert rules is not None
+    return rules
+
+
+def test_h24_spot_bounds_how_far_a_limit_may_rest_by_side() -> None:
+    assert filtered(BY_SIDE, **ON_SPOT).band == PriceBand(D("0.2"), D(4))
+    assert filtered(PLAIN, **ON_SPOT).band == PriceBand(D("0.95"), D("1.05"))
+    assert filtered(**ON_SPOT).band is None
+
+
+def test_h24_perpetuals_bound_no_limit_that_rests() -> None:
+    assert filtered(PLAIN).band is None
+
+
+@pytest.mark.parametrize(
+    ("told", "most"),
+    [({"maxNumAlgoOrders": 5}, 5), ({"limit": 200}, 200), ({"limit": "0"}, None)],
+    ids=["spot", "perpetuals", "none"],
+)
+def test_h25_a_market_tells_how_many_conditional_orders_it_takes(told: dict[str, Any], most: int | None) -> None:
+    assert filtered({"filterType": "MAX_NUM_ALGO_ORDERS", **told}).max_conditional_orders == most
 
 
 @pytest.mark.parametrize("other", [{"linear": False}, {"swap": False}])

@@ -9,6 +9,7 @@ import pytest
 from app.base.config.groups import AccountConfig
 from app.base.errors import OperatorActionNeeded
 from app.base.secret import Secret
+from app.domain.values import MarketType
 from app.exchange.ccxt.opening import Exchanges
 from tests.support.fakes import HandClock
 
@@ -60,3 +61,17 @@ def test_what_is_used_of_the_limits_is_told_by_account(exchanges: Exchanges) -> 
     venue.limiter.host.buckets[0].spend(600)
     assert exchanges.wire("first").limits_used == {"weight": 0.25, "orders": 0.0}
     assert exchanges.wire("another").limits_used == {}
+
+
+def test_public_prices_share_the_limits_of_the_accounts_that_ask_the_same_exchange(exchanges: Exchanges) -> None:
+    live = exchanges.venue(account("first", "live"), KEYS)
+    prices = exchanges.public("binance", MarketType.LINEAR, lambda *_: None)
+    assert prices is not None
+    assert prices.limiter.host is live.limiter.host
+    elsewhere = exchanges.public("binance", MarketType.LINEAR, lambda *_: None, "http://127.0.0.1:1")
+    assert elsewhere is not None
+    assert elsewhere.limiter.host is not live.limiter.host
+
+
+def test_public_prices_of_an_exchange_that_is_not_offered_are_none(exchanges: Exchanges) -> None:
+    assert exchanges.public("coinbase", MarketType.LINEAR, lambda *_: None) is None

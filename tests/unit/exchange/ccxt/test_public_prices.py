@@ -11,9 +11,9 @@ import pytest
 
 from app.base.errors import Retryable
 from app.domain.market import Quote
-from app.domain.values import MarketType
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
-from app.exchange.ccxt.public_prices import PublicPrices, open_public
+from app.exchange.ccxt.limits import Host
+from app.exchange.ccxt.public_prices import PublicPrices
 from tests.support.clock import ManualClock
 
 ccxt = import_module("ccxt")
@@ -71,9 +71,11 @@ class Bench:
         self.clock = ManualClock()
         self.api = Scripted()
         self.told: list[tuple[str, Quote]] = []
-        self.prices = PublicPrices(
-            BINANCE_USDM, self.clock, lambda symbol, quote: self.told.append((symbol, quote)), None, lambda *_: self.api
-        )
+        host = Host(BINANCE_USDM.budgets, self.clock)
+        self.prices = PublicPrices(BINANCE_USDM, self.clock, self._take, host, None, lambda *_: self.api)
+
+    def _take(self, symbol: str, quote: Quote) -> None:
+        self.told.append((symbol, quote))
 
 
 async def test_a_market_is_told_with_its_rules_and_price() -> None:
@@ -123,7 +125,3 @@ async def test_an_outage_of_an_hour_is_a_line_for_each_stream_and_one_for_the_qu
     await bench.prices.close()
     assert bench.api.followed > 100
     assert len(caplog.messages) == 3, caplog.messages
-
-
-def test_a_venue_that_is_not_offered_is_none() -> None:
-    assert open_public("coinbase", MarketType.LINEAR, ManualClock(), lambda *_: None) is None

@@ -1,0 +1,38 @@
+"""How many of a market's conditional orders are taken, of the few that its venue allows an account."""
+
+from __future__ import annotations
+
+from app.domain.group import Group
+from app.domain.order import Order
+from app.domain.stop_loss import has_configured_stop
+from app.engine.turn import Turn
+
+
+def conditional_orders(turn: Turn, account: str, symbol: str) -> int:
+    """Conditional orders that are live or will be: a group with a stop has one, filled or not, however many pairs it
+    has, for these make room. Those of others count as of the last reading."""
+    own = sum(_of(group, turn.live_orders(group.id)) for group in turn.groups_on(account, symbol))
+    known = turn.state.accounts.get(account)
+    theirs = () if known is None else known.external_orders
+    return own + sum(report.symbol == symbol and report.type.is_conditional for report in theirs)
+
+
+def note_conditional_orders(turn: Turn, account_id: str, refused: str | None) -> None:
+    """From now on the account's stops are watched here, where the venue has `refused` their kind, or rest there."""
+    account = turn.state.accounts[account_id]
+    was, account.conditional_refused = account.conditional_refused, refused
+    if (was is None) == (refused is None):
+        return
+    for group in turn.open_groups():
+        if group.account == account_id:
+            turn.touch(group.id)
+    if refused is not None:
+        sentence = f"{account_id} takes no stops ({refused}): they are watched here, only while this program runs"
+        turn.alert("critical", sentence, account=account_id)
+
+
+def _of(group: Group, live: list[Order]) -> int:
+    conditional = [order for order in live if order.type.is_conditional]
+    alone = sum(order.paired_with is None for order in conditional)
+    is_paired = alone < len(conditional)
+    return max(alone + is_paired, int(has_configured_stop(group)))

@@ -1,0 +1,61 @@
+"""Pairs of a take-profit and a stop over the same coins, where the venue has them (ADR 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.base.changing import changed
+from app.domain.group import Group
+from app.domain.market import MarketRules
+from app.domain.order import Order, OrderStatus
+from app.domain.stop_loss import has_configured_stop
+from app.domain.values import OrderRole
+from app.domain.wanted import Wanted, place_of
+from app.engine.state import AccountState
+from app.engine.turn import Turn
+
+USUAL_MOST = 5
+"""How many conditional orders a venue with pairs takes on one market where it does not tell (Binance spot's number)."""
+
+
+def pairs_left(turn: Turn, group: Group, account: AccountState, rules: MarketRules) -> int:
+    """How many pairs the group may have: every other group of the market that has a stop keeps room for one at least.
+
+    None after a refusal, which does not tell which of the two orders was at fault: from then on the stop goes alone.
+    """
+    if not account.capabilities.oco or any(_was_refused(order) for order in turn.orders_of(group.id)):
+        return 0
+    groups = turn.groups_on(group.account, group.symbol)
+    ours = sum(max(_conditional(turn, other), has_configured_stop(other)) for other in groups if other.id != group.id)
+    theirs = sum(item.symbol == group.symbol and item.type.is_conditional for item in account.external_orders)
+    most = USUAL_MOST if rules.max_conditional_orders is None else rules.max_conditional_orders
+    return (most - ours - theirs) // (2 if group.grid.tp_order == "trigger" else 1)
+
+
+def _was_refused(order: Order) -> bool:
+    return order.paired_with is not None and order.status is OrderStatus.REJECTED
+
+
+def _conditional(turn: Turn, group: Group) -> int:
+    return sum(order.type.is_conditional for order in turn.live_orders(group.id))
+
+
+def make_room(turn: Turn, group: Group, placed: Sequence[Order]) -> None:
+    """Have the market's other groups give up pairs before what was entered here needs its stop."""
+    if any(order.role is OrderRole.ENTRY for order in placed):
+        for other in turn.groups_on(group.account, group.symbol):
+            if _conditional(turn, other) > 1:
+                turn.touch(other.id)
+
+
+def tie(turn: Turn, wishes: Sequence[Wanted], placed: Sequence[Order]) -> None:
+    """The orders of wishes that are paired know each other."""
+    made = {place_of(order): order for order in placed}
+    for wish in wishes:
+        if wish.paired_with is not None and wish.paired_with in made:
+            partner = made[wish.paired_with].client_order_id
+            turn.put_order(changed(made[wish.place], paired_with=partner))
+
+
+def partner_of(turn: Turn, order: Order) -> Order | None:
+    return None if order.paired_with is None else turn.orders.get(order.paired_with)

@@ -1,0 +1,28 @@
+"""What the rules are told of the market and the venue around a group."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from app.base.config import Config
+from app.domain.wanted import Terrain
+from app.engine.state import AccountState, Market
+
+
+def terrain_of(
+    config: Config, account: AccountState, market: Market, now: datetime, *, stop_rests: bool = False
+) -> Terrain:
+    """The terrain at `now`. With `stop_rests` a stop is at the venue, which therefore takes stops."""
+    can = account.capabilities
+    takes_stops = account.conditional_refused is None or stop_rests
+    return Terrain(
+        rules=market.rules,
+        quote=market.quote,
+        now=now,
+        taker_fee=can.fees[1],
+        reduce_only=can.reduce_only,
+        exits_below_minimum=can.exits_below_minimum,
+        stop_type=can.stop_type if takes_stops else None,
+        take_profit_trigger=can.take_profit_market and takes_stops,
+        close_without_waiting_sec=config.order.timeout_sec,
+    )
