@@ -16,7 +16,7 @@ from app.gui.desk import Desk
 from app.gui.models.positions import is_stale
 from app.gui.view_store import TOLD, Change, ViewStore
 from app.messages.records import EventRecord
-from app.messages.snapshots import GroupSnapshot
+from app.messages.snapshots import EngineSnapshot, GroupSnapshot
 from app.ports.queries import Filter, PageRequest
 
 log = structlog.get_logger("window")
@@ -29,12 +29,44 @@ SIGNALS_AT_ONCE = 50
 EQUITY_EVERY_SEC = 60
 EQUITY_SHOWN = timedelta(days=400)
 RELOAD_EVERY_MS = 2000
+ENGINE_EVERY_SEC = 0.25
+"""The engine's own snapshot sums up all groups; it is taken at most so often, or at once after what turns it."""
+AGAIN_MS = 20
+WAITS_SEC = 0.3
+"""So long the window lets the engine go first: what it paints meanwhile would delay an order."""
 READ_EVERY_SEC = 0.9
 """The queue and the risk are read at most so often."""
 RISK_MS = 30
 """The risk is read in a step of its own, for it is the dearest."""
 TURNING = ("queue.", "trade.", "risk.", "ess.", "engine.", "account.")
+AT_ONCE = ("ess.", "engine.", "account.")
 QUEUED = frozenset({"signal.queued", "signal.replaced", "signal.promoted"})
+
+
+class WhenFree(QObject):
+    """Does its work when the engine has nothing under way, after WAITS_SEC in any case."""
+
+    def __init__(self, parent: QObject, desk: Desk, work: Callable[[], None]) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self._work = work
+        self._since: float | None = None
+        self._again = QTimer(self)
+        self._again.setInterval(AGAIN_MS)
+        self._again.setSingleShot(True)
+        self._again.timeout.connect(self.due)
+
+    def due(self) -> None:
+        now = self._desk.clock.monotonic()
+        self._since = now if self._since is None else self._since
+        if self._desk.engine.is_busy() and now - self._since < WAITS_SEC:
+            self._again.start()
+            return
+        self._since = None
+        self._work()
+
+    def stop(self) -> None:
+        self._again.stop()
 
 
 class EngineBridge(QObject):
@@ -54,6 +86,9 @@ class EngineBridge(QObject):
         self._signals: dict[str, None] = {}
         self._sequence = desk.engine.snapshot().last_sequence
         self._engine_changed = False
+        self._engine_at: float | None = None
+        self._taken: EngineSnapshot | None = None
+        self._second_passed = False
         self._stale: set[str] = set()
         self._equity_at = 0.0
         self._turned = True
@@ -61,10 +96,12 @@ class EngineBridge(QObject):
         self._queue_at: float | None = None
         self._risk_at: float | None = None
         self._gather = self._timer(GATHER_MS, self._look, single=True)
-        self._refresh = self._timer(REFRESH_MS, self._pass_on, single=True)
-        self._ages = self._timer(AGES_EVERY_MS, self._age)
+        self._passing = WhenFree(self, desk, self._pass_on)
+        self._refresh = self._timer(REFRESH_MS, self._passing.due, single=True)
+        self._ages = self._timer(AGES_EVERY_MS, self._tick)
         self._reload = self._timer(RELOAD_EVERY_MS, self.reload)
-        self._risk = self._timer(RISK_MS, self._read_risk, single=True)
+        self._reading = WhenFree(self, desk, self._read_risk)
+        self._risk = self._timer(RISK_MS, self._reading.due, single=True)
         store.risk_wanted.connect(self._want_risk)
 
     def _timer(self, interval_ms: int, slot: Callable[[], None], *, single: bool = False) -> QTimer:
@@ -91,7 +128,7 @@ class EngineBridge(QObject):
         for end in self._ends:
             end()
         self._ends.clear()
-        for timer in (self._gather, self._refresh, self._ages, self._reload, self._risk):
+        for timer in (self._gather, self._refresh, self._ages, self._reload, self._risk, self._passing, self._reading):
             timer.stop()
         for task in self._tasks:
             task.cancel()
@@ -101,7 +138,7 @@ class EngineBridge(QObject):
         groups = self._desk.engine.open_groups()
         gone = self._store.groups.keys() - {group.id for group in groups}
         change = self._store.put_groups(groups, gone)
-        self._take_engine()
+        self._put_engine(self._desk.engine.snapshot())
         if self._store.lost_at is not None and self._store.engine.last_sequence <= self._sequence:
             self._store.lost_at = None
             self._reload.stop()
@@ -125,6 +162,8 @@ class EngineBridge(QObject):
             self._alerts.append(event)
         if event.type in QUEUED or event.type.startswith(TURNING):
             self._turned = True
+        if event.type.startswith(AT_ONCE):
+            self._engine_at = None
         self._soon()
 
     def _missed(self, event: EventRecord) -> None:
@@ -146,7 +185,17 @@ class EngineBridge(QObject):
     # ------------------------------------------------------------------ gathered a few at a time
 
     def _look(self) -> None:
-        """Take the snapshots of a few groups that changed; the window gets them with the next refresh."""
+        """Take the snapshots of a few groups that changed, or the engine's, for the window's next refresh."""
+        if self._engine_changed and self._is_engine_due():
+            self._engine_changed = False
+            self._engine_at = self._desk.clock.monotonic()
+            self._taken = self._desk.engine.snapshot()
+        else:
+            self._look_at_groups()
+        if self._dirty or self._markets:
+            self._gather.start()
+
+    def _look_at_groups(self) -> None:
         for market in self._markets:
             self._dirty.update(dict.fromkeys(self._store.by_market.get(market, ())))
         self._markets.clear()
@@ -157,8 +206,9 @@ class EngineBridge(QObject):
                 self._gone.add(group_id)
             else:
                 self._gathered[group_id] = group
-        if self._dirty:
-            self._gather.start()
+
+    def _is_engine_due(self) -> bool:
+        return self._engine_at is None or self._desk.clock.monotonic() - self._engine_at >= ENGINE_EVERY_SEC
 
     # ------------------------------------------------------------------ what the window gets
 
@@ -166,11 +216,13 @@ class EngineBridge(QObject):
         change = self._store.put_groups(self._gathered.values(), self._gone)
         self._gathered.clear()
         self._gone.clear()
-        if self._engine_changed:
-            self._engine_changed = False
-            self._take_engine()
+        if self._taken is not None:
+            self._put_engine(self._taken)
+            self._taken = None
             change = replace(change, engine=True)
-        if self._turned and self._is_queue_due():
+        if self._second_passed:
+            change = self._age(change)
+        if (self._turned or (change.ages and self._store.queue)) and self._is_queue_due():
             self._read_queue()
             change = replace(change, queue=True)
         if self._alerts:
@@ -181,7 +233,7 @@ class EngineBridge(QObject):
             self._take_signals()
             change = replace(change, signals=True)
         self._store.changed.emit(change)
-        if self._dirty or self._markets:
+        if self._dirty or self._markets or self._engine_changed:
             self._soon()
 
     def _take_signals(self) -> None:
@@ -192,26 +244,27 @@ class EngineBridge(QObject):
         if None in found:
             self._do(self._read_signals())
 
-    def _age(self) -> None:
+    def _tick(self) -> None:
         """Ages and stale values are told by the clock, not by events."""
+        self._second_passed = self._engine_changed = True
+        self._engine_at = None
+        self._soon()
+
+    def _age(self, change: Change) -> Change:
+        self._second_passed = False
         now = self._desk.clock.now()
         stale = {group.id for group in self._store.groups.values() if is_stale(group, now)}
         turned, self._stale = stale ^ self._stale, stale
-        self._take_engine()
-        change = Change(engine=True, ages=True, groups=frozenset(turned & self._store.groups.keys()))
-        if (self._turned or self._store.queue) and self._is_queue_due():
-            self._read_queue()
-            change = replace(change, queue=True)
         if self._store.is_risk_watched:
             self._want_risk()
-        self._store.changed.emit(change)
         if self._desk.clock.monotonic() - self._equity_at >= EQUITY_EVERY_SEC:
             self._do(self._read_equity())
+        return replace(change, ages=True, groups=change.groups | (turned & self._store.groups.keys()))
 
     # ------------------------------------------------------------------ queue and risk
 
-    def _take_engine(self) -> None:
-        before, self._store.engine = self._store.engine, self._desk.engine.snapshot()
+    def _put_engine(self, snapshot: EngineSnapshot) -> None:
+        before, self._store.engine = self._store.engine, snapshot
         if before.emergency != self._store.engine.emergency:
             self._risk_at = None
             self._want_risk()

@@ -30,7 +30,7 @@ from app.gui.panels.risk import RiskPanel
 from app.gui.panels.signals import SignalsPanel
 from app.gui.theme import CHOICES, theme
 from app.gui.view_store import Change, ViewStore
-from app.gui.widgets.alerts import AlertStrip, troubles
+from app.gui.widgets.alerts import ACCOUNT, AlertStrip, troubles
 from app.gui.widgets.basics import column, row
 from app.gui.widgets.logo import Logo
 from app.gui.widgets.rail import Rail
@@ -288,6 +288,9 @@ class MainWindow(QMainWindow):
             self._actions.emergency_stop()
 
     def _on_alert_button(self, name: str) -> None:
+        if name.startswith(ACCOUNT):
+            self.show_accounts(name.removeprefix(ACCOUNT))
+            return
         {"reset": self.show_reset, "close_all": self.show_close_all}[name]()
 
     def next_theme(self) -> None:

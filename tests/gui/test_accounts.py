@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QApplication, QLineEdit
 
 from app.gui.dialogs.accounts import AccountsSheet
 from app.gui.dialogs.accounts_add import AddPage
+from app.gui.dialogs.accounts_page import AskPage
 from app.gui.models.accounts import findings, id_fault, key_refusal, mode_of, standing, symbols_of
+from app.gui.widgets.basics import Button
+from app.messages.snapshots import ExternalOrderSnapshot
 from app.ports.accounts import Told, Wire
 from app.ports.engine import CommandRefused
 from tests.gui.conftest import Scene, group
@@ -22,6 +26,7 @@ from tests.support.account_desk import FakeAccountDesk
 from tests.support.examples import NOON, account_snapshot
 from tests.support.fakes import until
 
+D = Decimal
 REFUSED = CommandRefused("not_kept", "the exchange refuses the keys")
 
 
@@ -413,3 +418,87 @@ async def test_an_armed_account_shows_no_lock(scene: Scene) -> None:
     scene.window.positions.table.choose_first()
     assert not scene.window.positions.detail.read_only.isVisible()
     assert scene.window.positions.detail.funds_button.isEnabled()
+
+
+# ---------------------------------------------------------------------- what holds entries, and what is not ours
+
+
+FOREIGN = {"hold": "foreign", "reason": "orders of another Ziggurat instance are live on this account"}
+GONE = {"hold": "difference", "reason": "3 groups seem to be gone at the venue without fills; nothing was changed"}
+
+
+def asking(sheet: AccountsSheet) -> AskPage:
+    assert isinstance(sheet.page, AskPage)
+    return sheet.page
+
+
+@pytest.mark.parametrize(("button", "choice"), [("ignore", "ignore"), ("adopt", "adopt")])
+async def test_another_instances_orders_are_settled_from_the_sheet(scene: Scene, button: str, choice: str) -> None:
+    sheet = opened(scene, perp(**FOREIGN))
+    assert "orders of another Ziggurat instance are live" in sheet.list.says.text()
+    next(item for item in sheet.list.hold.buttons if item.objectName() == button).click()
+    assert scene.accounts.asked == []
+    asking(sheet).go.click()
+    await until(lambda: bool(scene.accounts.asked))
+    assert scene.accounts.asked == [("settle_foreign", "perp", choice)]
+
+
+async def test_a_difference_is_accepted_only_after_a_second_look(scene: Scene) -> None:
+    sheet = opened(scene, perp(**GONE))
+    assert "3 groups seem to be gone" in sheet.list.says.text()
+    sheet.list.hold.buttons[0].click()
+    assert "Look at the exchange first" in scene.said()
+    asking(sheet).keep.click()
+    assert scene.accounts.asked == []
+    sheet.list.hold.buttons[0].click()
+    asking(sheet).go.click()
+    await until(lambda: bool(scene.accounts.asked))
+    assert scene.accounts.asked == [("accept_difference", "perp")]
+
+
+async def test_a_choice_that_is_refused_says_why(scene: Scene) -> None:
+    sheet = opened(scene, perp(**FOREIGN))
+    scene.accounts.failure = CommandRefused("nothing_foreign", "no orders of another instance wait for a choice")
+    sheet.list.hold.buttons[0].click()
+    asking(sheet).go.click()
+    await until(lambda: bool(asking(sheet).fault.text()))
+    assert "No orders of another instance wait" in asking(sheet).fault.text()
+
+
+async def test_only_the_choices_of_the_present_hold_are_seen(scene: Scene) -> None:
+    sheet = opened(scene, perp(**FOREIGN))
+    scene.tell(accounts=(perp(**GONE),))
+    QApplication.processEvents()
+    seen = [button.objectName() for button in sheet.list.hold.findChildren(Button) if button.isVisible()]
+    assert seen == ["accept"]
+
+
+async def test_an_account_that_is_not_held_asks_for_nothing(scene: Scene) -> None:
+    assert opened(scene, perp()).list.hold.isHidden()
+
+
+async def test_a_held_account_is_told_in_the_alert_strip_and_leads_to_its_sheet(scene: Scene) -> None:
+    scene.tell(accounts=(account_snapshot(), perp(**FOREIGN)))
+    assert scene.window.alerts.sentences[0].startswith("perp takes no entries: orders of another Ziggurat instance")
+    scene.window.alerts.wanted.emit("account/perp")
+    assert scene.sheet().list.chosen.id == "perp"
+
+
+async def test_what_is_not_ziggurats_is_shown_and_nowhere_else(scene: Scene) -> None:
+    order = ExternalOrderSnapshot("ETH/USDT:USDT", "sell", "stop_market", D("1.5"), None, D(1800))
+    held = {"BTC/USDT:USDT/short": D("-0.5")}
+    sheet = opened(scene, perp(external_orders=(order,), external=held), account_snapshot(external={}))
+    assert sheet.list.others.shown == [
+        "BTC/USDT:USDT short position 0.5 ",
+        "ETH/USDT:USDT sell stop market 1.5 from 1,800",
+    ]
+    assert "Never changed, cancelled or closed" in sheet.list.others.says.text()
+    sheet.list.choose("paper")
+    assert sheet.list.others.isHidden()
+
+
+async def test_many_orders_that_are_not_ours_are_counted(scene: Scene) -> None:
+    orders = tuple(ExternalOrderSnapshot(f"S{n}/USDT", "buy", "limit", D(1), D(n), None) for n in range(1, 10))
+    sheet = opened(scene, perp(external_orders=orders, external={}))
+    assert len(sheet.list.others.shown) == 6
+    assert "and 3 more" in scene.said()

@@ -10,7 +10,17 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtTest import QSignalSpy
 
-from app.gui.bridge import GATHER_MS, GROUPS_AT_ONCE, REFRESH_MS, RISK_MS, EngineBridge
+from app.gui.bridge import (
+    AGAIN_MS,
+    AGES_EVERY_MS,
+    ENGINE_EVERY_SEC,
+    GATHER_MS,
+    GROUPS_AT_ONCE,
+    REFRESH_MS,
+    RISK_MS,
+    WAITS_SEC,
+    EngineBridge,
+)
 from app.gui.view_store import Change
 from app.messages.records import EventRecord
 from tests.gui.conftest import Scene, group, many_groups, signal
@@ -46,6 +56,18 @@ class Bridged:
         assert self.timer.isActive()
         self.timer.stop()
         self.timer.timeout.emit()
+
+    def second(self) -> None:
+        """A second has passed, and the window hears of it."""
+        next(timer for timer in self.bridge.findChildren(QTimer) if timer.interval() == AGES_EVERY_MS).timeout.emit()
+        self.fire()
+
+    def again(self) -> None:
+        """What waited for the engine looks again."""
+        timers = [timer for timer in self.bridge.findChildren(QTimer) if timer.interval() == AGAIN_MS]
+        waiting = next(timer for timer in timers if timer.isActive())
+        waiting.stop()
+        waiting.timeout.emit()
 
     def gather(self) -> None:
         self.gatherer.stop()
@@ -115,10 +137,50 @@ async def test_few_groups_are_looked_at_in_one_go_and_the_window_hears_of_all_at
     while bridged.gatherer.isActive():
         bridged.gather()
         goes += 1
-    assert goes == 200 // GROUPS_AT_ONCE
+    assert goes == 1 + 200 // GROUPS_AT_ONCE  # the engine's own snapshot is a step by itself
     assert bridged.changes == []
     bridged.fire()
     assert [len(change.groups) for change in bridged.changes] == [200]
+
+
+async def test_while_the_engine_is_busy_the_window_waits_but_not_for_ever(bridged: Bridged) -> None:
+    bridged.scene.engine.groups = [group(1)]
+    bridged.scene.engine.busy = True
+    bridged.scene.engine.publish(event(1, "order.filled", "g0000001"))
+    bridged.fire()
+    assert bridged.changes == []
+    bridged.scene.clock.advance(WAITS_SEC)
+    bridged.again()
+    assert [change.groups for change in bridged.changes] == [frozenset({"g0000001"})]
+
+
+async def test_as_soon_as_the_engine_is_free_the_window_hears(bridged: Bridged) -> None:
+    bridged.scene.engine.groups = [group(1)]
+    bridged.scene.engine.busy = True
+    bridged.scene.engine.publish(event(1, "order.filled", "g0000001"))
+    bridged.fire()
+    bridged.scene.engine.busy = False
+    bridged.again()
+    assert [change.groups for change in bridged.changes] == [frozenset({"g0000001"})]
+
+
+async def test_the_engines_snapshot_is_taken_four_times_a_second_at_most(bridged: Bridged) -> None:
+    for number in range(1, 4):
+        bridged.scene.engine.publish(event(number, "order.placed"))
+        bridged.fire()
+    assert [change.engine for change in bridged.changes] == [True, False, False]
+    bridged.scene.clock.advance(ENGINE_EVERY_SEC)
+    bridged.fire()
+    assert bridged.changes[-1].engine
+
+
+async def test_a_pause_is_seen_at_once(bridged: Bridged) -> None:
+    bridged.scene.engine.publish(event(1, "order.placed"))
+    bridged.fire()
+    bridged.scene.engine.state = replace(bridged.scene.engine.state, state="paused")
+    bridged.scene.engine.publish(event(2, "engine.paused"))
+    bridged.fire()
+    assert bridged.scene.store.engine.state == "paused"
 
 
 async def test_a_price_that_stops_makes_its_groups_stale_once(bridged: Bridged) -> None:
@@ -126,8 +188,8 @@ async def test_a_price_that_stops_makes_its_groups_stale_once(bridged: Bridged) 
     bridged.bridge.reload()
     bridged.scene.clock.advance(11)
     bridged.changes.clear()
-    bridged.bridge._age()
-    bridged.bridge._age()
+    bridged.second()
+    bridged.second()
     assert [change.groups for change in bridged.changes] == [frozenset({"g0000001"}), frozenset()]
 
 
@@ -204,7 +266,7 @@ async def test_the_queue_is_read_after_events_that_touch_it_at_most_once_a_secon
     bridged.fire()
     assert bridged.scene.store.queue
     clock.advance(1)
-    bridged.bridge._age()
+    bridged.second()
     assert bridged.scene.store.queue == ()
 
 
@@ -221,16 +283,16 @@ async def test_the_risk_is_read_once_at_the_start_and_then_only_for_somebody(bri
     read_risk(bridged)
     assert store.risk is bridged.scene.engine.risk_state
     clock.advance(1)
-    bridged.bridge._age()
+    bridged.second()
     assert not risk_timer(bridged).isActive()
     store.watch_risk("view")
     bridged.scene.engine.risk_state = risk_snapshot(mode="auto")
     read_risk(bridged)
     assert store.risk.mode == "auto"
-    bridged.bridge._age()
+    bridged.second()
     assert not risk_timer(bridged).isActive()
     clock.advance(1)
-    bridged.bridge._age()
+    bridged.second()
     assert risk_timer(bridged).isActive()
 
 

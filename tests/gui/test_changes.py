@@ -237,7 +237,7 @@ async def test_forced_and_blocked_groups_carry_a_tag(scene: Scene) -> None:
     await shown(scene, forced=True, blocked=True)
     table = scene.window.positions.table
     place = [column.name for column in table.rows.columns].index("status")
-    tip = table.sorted.index(0, place).data(Qt.ItemDataRole.ToolTipRole)
+    tip = table.rows.index(0, place).data(Qt.ItemDataRole.ToolTipRole)
     assert tip == (
         "part filled; forced: it was opened beyond the slots; blocked: it takes no part in the offset engine"
     )

@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.gui.dialogs.close_percent import closed_quantity, read_percent
+from app.gui.models.ladder import ladder_of
 from app.gui.models.positions import position_spec
 from app.gui.models.tree import ROW
+from app.gui.panels.detail_tabs import LegList
+from app.gui.theme import theme
+from app.gui.view_store import Pending
 from app.gui.widgets.sheet import Sheet
 from app.messages.commands import CancelEntries, CloseGroup, ReduceGroup
 from app.ports.engine import CommandRefused, EngineUnavailable
@@ -39,7 +45,7 @@ def press(sheet: Sheet, name: str = "do") -> None:
 
 def texts(scene: Scene) -> list[str]:
     table = scene.window.positions.table
-    return [table.sorted.index(row, 0).data(ROW).symbol for row in range(table.sorted.rowCount())]
+    return [table.rows.index(row, 0).data(ROW).symbol for row in range(table.rows.rowCount())]
 
 
 async def test_without_a_group_the_view_says_why_and_what_to_do(scene: Scene) -> None:
@@ -55,16 +61,16 @@ async def test_one_group_shows_its_figures_and_its_legs(scene: Scene) -> None:
     scene.window.show_view("positions")
     scene.show([group(1)])
     table = scene.window.positions.table
-    row = [table.sorted.index(0, column).data() for column in range(len(table.rows.columns))]
+    row = [table.rows.index(0, column).data() for column in range(len(table.rows.columns))]
     assert "long" in row
     assert "2 of 5" in row
     assert "49,750.0" in row
     assert "50,100.0" in row
     assert "+0.70%" in row
     assert "part filled" in row
-    pyramid = table.sorted.index(0, 0)
-    assert table.sorted.rowCount(pyramid) == 1
-    assert table.sorted.rowCount(table.sorted.index(0, 0, pyramid)) == 5
+    pyramid = table.rows.index(0, 0)
+    assert table.rows.rowCount(pyramid) == 1
+    assert table.rows.rowCount(table.rows.index(0, 0, pyramid)) == 5
     assert scene.window.positions.detail.isVisible()
 
 
@@ -209,5 +215,86 @@ async def test_a_cell_is_spoken_with_its_column(scene: Scene) -> None:
     scene.show([replace(group(1), unrealized_percent=D("-5.84"))])
     table = scene.window.positions.table
     names = [column.name for column in table.rows.columns]
-    spoken = table.sorted.index(0, names.index("percent")).data(Qt.ItemDataRole.AccessibleTextRole)
+    spoken = table.rows.index(0, names.index("percent")).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken == "Unrealised %, minus 5.84 percent"
+
+
+# ---------------------------------------------------------------------- rows that are kept as pictures
+
+
+def painted(scene: Scene) -> QImage:
+    QApplication.processEvents()
+    return scene.window.positions.table.viewport().grab().toImage()
+
+
+async def test_rows_that_only_moved_look_the_same_as_rows_painted_anew(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(number) for number in range(1, 9)])
+    table = scene.window.positions.table
+    painted(scene)
+    kept = painted(scene)
+    table._pictures.forget()
+    assert kept == painted(scene)
+    monkeypatch.setattr(table._pictures, "takes", lambda *_: False)
+    assert kept == painted(scene)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"mark": D(50_200), "unrealized_percent": D("0.9")}, {"blocked": True}, {"pending": "closing\u2026"}]
+)
+async def test_a_row_that_changed_is_painted_anew(scene: Scene, changes: dict[str, Any]) -> None:
+    scene.window.show_view("positions")
+    groups = [group(number) for number in range(1, 9)]
+    scene.show(groups)
+    before = painted(scene)
+    if "pending" in changes:
+        scene.store.pending[groups[5].id] = Pending(changes["pending"], NOON)
+    else:
+        groups[5] = replace(groups[5], **changes)
+    scene.show(groups)
+    assert painted(scene) != before
+
+
+async def test_the_age_of_a_row_goes_on_though_the_row_stays_the_same(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(number) for number in range(1, 9)])
+    before = painted(scene)
+    scene.clock.advance(3600)
+    assert painted(scene) != before
+
+
+async def test_a_new_theme_repaints_every_row(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(number) for number in range(1, 9)])
+    before = painted(scene)
+    theme.choose("light")
+    try:
+        assert painted(scene).pixelColor(600, 100) != before.pixelColor(600, 100)
+    finally:
+        theme.choose("dark")
+
+
+# ---------------------------------------------------------------------- take-profits that the engine watches
+
+
+async def test_a_take_profit_that_is_watched_says_while_running(scene: Scene) -> None:
+    held = group(1)
+    watched = replace(held, legs=(replace(held.legs[0], watched=True), *held.legs[1:]))
+    scene.window.show_view("positions")
+    scene.show([watched])
+    table = scene.window.positions.table
+    place = [column.name for column in table.rows.columns].index("status")
+    pyramid = table.rows.index(0, 0, table.rows.index(0, 0))
+    cells = [table.rows.index(row, place, pyramid) for row in range(2)]
+    assert [cell.data() for cell in cells] == ["watched", "filled"]
+    assert cells[0].data(Qt.ItemDataRole.ToolTipRole) == "Not at the exchange: placed only while Ziggurat runs."
+    scene.window.positions.detail.refresh(None)
+    legs = scene.window.positions.detail.findChild(LegList)
+    assert isinstance(legs, LegList)
+    assert "Take-profit while running. Not at the exchange" in legs.text_of(0)
+    assert "while running" not in legs.text_of(1)
+    ladder = ladder_of(watched, (), "1h", (), NOON)
+    assert ladder is not None
+    assert [line.label for line in ladder.lines if line.role == "tp"] == ["TP L0 \u00b7 watched", "TP L1"]

@@ -25,7 +25,7 @@ PRIORITY = ("pyramid_continuation", "deepest_loss_percent", "highest_replacement
 
 def ranks(scene: Scene) -> list[str]:
     table = scene.window.queue.table
-    return [table.sorted.index(row, 0).data() for row in range(table.sorted.rowCount())]
+    return [table.rows.index(row, 0).data() for row in range(table.rows.rowCount())]
 
 
 def press(scene: Scene) -> None:
@@ -49,7 +49,7 @@ async def test_one_entry_shows_its_price_its_move_and_its_reason_in_words(scene:
     scene.window.show_view("queue")
     scene.queue(queue_snapshot(1, entry_price=D("0.4620"), price=D("0.4471"), loss_percent=D("-3.23")))
     table = scene.window.queue.table
-    row = [table.sorted.index(0, column).data() for column in range(len(table.rows.columns))]
+    row = [table.rows.index(0, column).data() for column in range(len(table.rows.columns))]
     assert {"1", "1h", "long", "0.4620", "0.4471", "\u22123.23%", "5.00", "pool full"} <= set(row)
     assert scene.window.queue.detail.isVisible()
 
@@ -239,7 +239,7 @@ async def test_a_row_is_spoken_with_its_columns(scene: Scene) -> None:
     scene.queue(queue_snapshot(1))
     table = scene.window.queue.table
     names = [column.name for column in table.rows.columns]
-    spoken = table.sorted.index(0, names.index("percent")).data(Qt.ItemDataRole.AccessibleTextRole)
+    spoken = table.rows.index(0, names.index("percent")).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken == "Change for us, minus 1.00 percent"
 
 

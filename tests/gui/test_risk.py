@@ -109,9 +109,7 @@ def three(**changes: Any) -> Any:
 
 def keys(scene: Scene) -> list[str]:
     table = scene.window.risk.table
-    return [
-        table.sorted.index(row, 1).data() + table.sorted.index(row, 0).data() for row in range(table.sorted.rowCount())
-    ]
+    return [table.rows.index(row, 1).data() + table.rows.index(row, 0).data() for row in range(table.rows.rowCount())]
 
 
 def everything(scene: Scene) -> None:
@@ -124,7 +122,7 @@ def everything(scene: Scene) -> None:
 def cell(scene: Scene, name: str, role: int = Qt.ItemDataRole.DisplayRole) -> str:
     table = scene.window.risk.table
     place = [column.name for column in table.rows.columns].index(name)
-    return str(table.sorted.index(0, place).data(role))
+    return str(table.rows.index(0, place).data(role))
 
 
 # ---------------------------------------------------------------------- showing

@@ -33,7 +33,7 @@ async def test_the_newest_signal_stands_first_and_is_answered(scene: Scene) -> N
     refused = signal(3, "rejected", checks=REFUSED, reason="slippage", detail=REFUSED[1].detail)
     scene.show([], [signal(1), signal(2, "ignored", reason="no_position", detail="no long is open"), refused])
     panel = scene.window.signals
-    assert panel.table.sorted.index(0, 0).data(ROW).record.id == refused.id
+    assert panel.table.rows.index(0, 0).data(ROW).record.id == refused.id
     panel.table.choose(refused.id)
     assert panel.answer.question.text() == "Why did nothing happen?"
     assert panel.answer.sentence.text() == f"Not executed: {REFUSED[1].detail}."
@@ -46,9 +46,9 @@ async def test_outcomes_are_counted_and_filtered(scene: Scene) -> None:
     scene.show([], records)
     panel = scene.window.signals
     panel.segments.choose("rejected")
-    assert panel.table.sorted.rowCount() == 10
+    assert panel.table.rows.rowCount() == 10
     panel.filter.setText("no such pair")
-    assert panel.table.sorted.rowCount() == 0
+    assert panel.table.rows.rowCount() == 0
 
 
 async def test_an_outcome_that_changes_is_changed_in_its_row(scene: Scene) -> None:
@@ -56,8 +56,8 @@ async def test_an_outcome_that_changes_is_changed_in_its_row(scene: Scene) -> No
     scene.show([], [signal(1, "queued")])
     scene.show([], [signal(1, "executed")])
     panel = scene.window.signals
-    assert panel.table.sorted.rowCount() == 1
-    assert panel.table.sorted.index(0, 4).data() == "executed"
+    assert panel.table.rows.rowCount() == 1
+    assert panel.table.rows.index(0, 4).data() == "executed"
     assert panel.answer.question.text() == "What happened?"
 
 

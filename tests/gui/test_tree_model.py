@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PySide6.QtCore import QModelIndex, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester, QSignalSpy
 
-from app.gui.models.tree import ROW, Column, Kind, SortedRows, Spec, TreeModel
+from app.gui.models.tree import ROW, Column, Kind, Spec, TreeModel
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def test_a_model_is_never_reset() -> None:
 
 def test_an_order_waits_until_the_view_settles() -> None:
     model = TreeModel(COLUMNS)
-    rows = SortedRows(model)
+    rows = model
     rows.sort(1, Qt.SortOrder.DescendingOrder)
     for name, amount in (("a", 1), ("b", 2)):
         model.put(spec(name, amount))
@@ -109,7 +109,7 @@ def test_an_order_waits_until_the_view_settles() -> None:
 @pytest.mark.parametrize("order", list(Qt.SortOrder))
 def test_children_keep_their_order_however_the_table_is_sorted(order: Qt.SortOrder) -> None:
     model = TreeModel(COLUMNS)
-    rows = SortedRows(model)
+    rows = model
     model.put(spec("a", 1, spec("x", 5), spec("y", 3), spec("z", 4)))
     rows.sort(1, order)
     parent = rows.index(0, 0)
@@ -118,9 +118,82 @@ def test_children_keep_their_order_however_the_table_is_sorted(order: Qt.SortOrd
 
 def test_a_filter_hides_top_rows_and_never_children() -> None:
     model = TreeModel(COLUMNS)
-    rows = SortedRows(model)
+    rows = model
     model.put(spec("a", 1, spec("x", 5)))
     model.put(spec("b", 2))
     rows.accept(lambda row: row.name == "a")
     assert rows.rowCount() == 1
     assert rows.rowCount(rows.index(0, 0)) == 1
+
+
+def names(model: TreeModel) -> list[str]:
+    return [model.index(row, 0).data() for row in range(model.rowCount())]
+
+
+def test_a_new_row_takes_its_place_at_once() -> None:
+    model = TreeModel(COLUMNS)
+    QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    model.sort(1, Qt.SortOrder.DescendingOrder)
+    for name, amount in (("a", 1), ("b", 3), ("c", 2), ("d", 3)):
+        model.put(spec(name, amount))
+    assert names(model) == ["b", "d", "c", "a"]
+    model.sort(1, Qt.SortOrder.AscendingOrder)
+    model.put(spec("e", 2))
+    assert names(model) == ["a", "c", "e", "b", "d"]
+
+
+def test_without_a_column_to_sort_by_rows_stand_as_they_came() -> None:
+    model = TreeModel(COLUMNS)
+    model.accept(lambda row: row.amount > 0)
+    for name, amount, at in (("a", 1, None), ("b", 0, 0), ("c", 1, 1), ("d", 1, None)):
+        model.put(spec(name, amount), at=at)
+    assert names(model) == ["c", "a", "d"]
+    model.accept(lambda _: True)
+    assert names(model) == ["b", "c", "a", "d"]
+
+
+def test_a_row_that_moved_keeps_its_index() -> None:
+    model = TreeModel(COLUMNS)
+    model.sort(1, Qt.SortOrder.AscendingOrder)
+    for name, amount in (("a", 1), ("b", 2)):
+        model.put(spec(name, amount, spec("x", 5)))
+    held = QPersistentModelIndex(model.index_of("a"))
+    child = QPersistentModelIndex(model.index(0, 0, model.index_of("a")))
+    model.put(spec("a", 9, spec("x", 5)))
+    model.settle()
+    assert (held.row(), held.data(ROW).name) == (1, "a")
+    assert child.parent() == held
+
+
+rows = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 4)), max_size=30)
+
+
+@given(rows, st.sampled_from(list(Qt.SortOrder)), st.integers(0, 4))
+@settings(max_examples=80)
+def test_after_settling_all_that_pass_are_shown_in_order(
+    done: list[tuple[str, int]], order: Qt.SortOrder, least: int
+) -> None:
+    model = TreeModel(COLUMNS)
+    QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    model.accept(lambda row: row.amount >= least)
+    model.sort(1, order)
+    held: dict[str, int] = {}
+    for name, amount in done:
+        model.put(spec(name, amount))
+        held[name] = amount
+    model.settle()
+    wanted = [name for name, amount in held.items() if amount >= least]
+    wanted.sort(key=lambda name: held[name], reverse=order is Qt.SortOrder.DescendingOrder)
+    assert names(model) == wanted
+
+
+def test_a_row_that_is_hidden_changes_unseen_and_comes_back_as_it_is_then() -> None:
+    model = TreeModel(COLUMNS)
+    model.accept(lambda row: row.amount > 0)
+    model.put(spec("a", 0, spec("x", 1)))
+    told = QSignalSpy(model.dataChanged)
+    model.put(spec("a", 2, spec("y", 1)))
+    assert told.count() == 0
+    assert not model.index_of("a").isValid()
+    model.settle()
+    assert shown(model) == [(Row("a", 2), [(Row("y", 1), [])])]

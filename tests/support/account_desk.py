@@ -61,6 +61,14 @@ class FakeAccountDesk(FakeAccounts):
         await self._answer("disarm", account_id)
         return f"{account_id} takes no entries any more"
 
+    async def settle_foreign(self, account_id: str, choice: str) -> str:
+        await self._answer("settle_foreign", account_id, choice)
+        return "they are never touched; the account takes entries beside them"
+
+    async def accept_difference(self, account_id: str) -> str:
+        await self._answer("accept_difference", account_id)
+        return f"3 groups of {account_id} follow what the venue has, once it has been read again"
+
     async def remove(self, account_id: str) -> str:
         await self._answer("remove", account_id)
         return f"{account_id} was removed"

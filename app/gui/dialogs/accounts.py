@@ -22,8 +22,9 @@ from app.gui import formats
 from app.gui.accounts import AccountBook, Ended, Then
 from app.gui.dialogs.accounts_add import AddPage
 from app.gui.dialogs.accounts_arm import ArmPage
+from app.gui.dialogs.accounts_held import HoldBox, OthersBox
 from app.gui.dialogs.accounts_page import AskPage, FindingLines, Page, words
-from app.gui.models.accounts import ENVIRONMENTS, VENUES, Standing, findings, rules_text, used_text
+from app.gui.models.accounts import ENVIRONMENTS, VENUES, Choice, Standing, findings, rules_text, used_text
 from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
 from app.gui.widgets.basics import Button, column, row
@@ -117,7 +118,12 @@ class AccountList(QWidget):
         layout.addWidget(self.table)
         self.says = words("")
         layout.addWidget(self.says)
+        self.hold = HoldBox()
+        self.hold.chosen.connect(self._settle)
+        layout.addWidget(self.hold)
         layout.addWidget(self._actions())
+        self.others = OthersBox()
+        layout.addWidget(self.others)
         self.found = FindingLines()
         layout.addWidget(self.found)
         self.fault = words("", "critical")
@@ -190,6 +196,8 @@ class AccountList(QWidget):
         held = self._book.open_groups(account.id)
         groups = f" {_counted(held, 'group is', 'groups are')} open on it." if held else ""
         self.says.show_text(f"{account.id}: {stands.sentence}{groups}", "warning" if stands.is_trouble else "secondary")
+        self.hold.show_account(account)
+        self.others.show_account(account)
         real = account.venue != "paper"
         self.test.allow(real, "The paper exchange has no keys.")
         self.keys.allow(real, "The paper exchange has no keys.")
@@ -254,6 +262,20 @@ class AccountList(QWidget):
         )
         act = lambda then: book.change(book.desk.disarm(name), then)  # noqa: E731 - handed on
         self.page_wanted.emit(AskPage(f"Disarm {name}?", sentences, do="Disarm", keep="Keep it armed", act=act))
+
+    def _settle(self, choice: Choice) -> None:
+        account = self.chosen
+        if account is None:
+            return
+        name, book = account.id, self._book
+
+        def act(then: Then) -> None:
+            if choice.name == "accept":
+                book.change(book.desk.accept_difference(name), then)
+            else:
+                book.change(book.desk.settle_foreign(name, "adopt" if choice.name == "adopt" else "ignore"), then)
+
+        self.page_wanted.emit(AskPage(choice.title, choice.sentences, do=choice.do, keep="Keep entries held", act=act))
 
     def _remove(self) -> None:
         account = self.chosen

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.gui import formats
-from app.messages.snapshots import AccountSnapshot
+from app.messages.snapshots import AccountSnapshot, ExternalOrderSnapshot
 from app.ports.accounts import KeyReport, Told, Wire
 
 NO_KEYS = "none"
@@ -37,7 +37,7 @@ class Standing:
     """How an account stands. `icon` is None for a plain light; `word` is short and empty where all is well."""
 
     state: str
-    """breaker, away, no_keys, stale, clock, read_only or connected: the worst first."""
+    """breaker, away, no_keys, held, stale, clock, read_only or connected: the worst first."""
     icon: str | None
     color: str
     word: str
@@ -53,7 +53,7 @@ class Standing:
         return self.state not in {"read_only", "connected"}
 
 
-_STATES = ("breaker", "away", "no_keys", "stale", "clock", "read_only", "connected")
+_STATES = ("breaker", "away", "no_keys", "held", "stale", "clock", "read_only", "connected")
 
 
 def standing(account: AccountSnapshot, now: datetime, *, has_keys: bool = True) -> Standing:
@@ -67,6 +67,8 @@ def standing(account: AccountSnapshot, now: datetime, *, has_keys: bool = True) 
     reason = formats.sentence(account.reason or "")
     if not account.connected:
         return Standing("away", "unplug", "critical", f"away {since}".strip(), f"Not connected. {reason}".strip())
+    if account.hold is not None:
+        return Standing("held", "octagon-x", "critical", "entries held", f"It takes no entries: {account.reason}.")
     if account.stale:
         said = f"Stale {f'since {since}' if since else ''}".strip()
         return Standing("stale", "triangle-alert", "warning", f"stale {since}".strip(), f"{said}. {reason}".strip())
@@ -87,6 +89,86 @@ def _settled(account: AccountSnapshot) -> Standing:
 
 def is_read_only(account: AccountSnapshot) -> bool:
     return account.armed is False
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A way out of a hold: its button, and the page that asks before it is gone."""
+
+    name: str
+    button: str
+    title: str
+    sentences: tuple[str, ...]
+    do: str
+
+
+def hold_choices(account: AccountSnapshot) -> tuple[Choice, ...]:
+    """What a person may decide where the account's entries are held; none where they are not."""
+    name = account.id
+    if account.hold == "foreign":
+        return (
+            Choice(
+                "ignore",
+                "Leave them alone\u2026",
+                f"Leave the other instance's orders on {name} alone?",
+                (
+                    "They are never touched, now and later, and what they buy or sell is not counted as Ziggurat's.",
+                    f"{name} takes entries beside them. Right when the other Ziggurat still runs on it.",
+                ),
+                "Leave them alone",
+            ),
+            Choice(
+                "adopt",
+                "Take them over\u2026",
+                f"Take over the other instance's orders on {name}?",
+                (
+                    "They count as ours: those of open groups are adopted, the others are cancelled at the exchange.",
+                    "Right only when the other Ziggurat is gone for good; two that manage the same orders undo each "
+                    "other's work.",
+                ),
+                "Take them over",
+            ),
+        )
+    if account.hold == "difference":
+        return (
+            Choice(
+                "accept",
+                "They are gone\u2026",
+                f"Accept what {name} has lost?",
+                (
+                    "Look at the exchange first: a wrong key or an empty answer looks the same.",
+                    "Groups that the next reading still does not find there are shrunk or closed at the last price; "
+                    "their result is an estimate.",
+                ),
+                "They are gone",
+            ),
+        )
+    return ()
+
+
+def others_of(account: AccountSnapshot) -> list[tuple[str, str, str, str, str]]:
+    """What lies on the account that is not Ziggurat's, as (symbol, side, type, quantity, price)."""
+    positions = [
+        (symbol, side or ("long" if quantity > 0 else "short"), "position", formats.plain(abs(quantity)), "")
+        for (symbol, side), quantity in ((_book(name), quantity) for name, quantity in account.external.items())
+    ]
+    orders = [
+        (order.symbol, order.side, order.type.replace("_", " "), formats.plain(order.quantity), _price(order))
+        for order in account.external_orders
+    ]
+    return [*positions, *orders]
+
+
+def _book(name: str) -> tuple[str, str]:
+    """The symbol of a position, and its side where it is told."""
+    symbol, _, side = name.rpartition("/")
+    return (symbol, side) if side in {"long", "short"} else (name, "")
+
+
+def _price(order: ExternalOrderSnapshot) -> str:
+    if order.trigger_price is not None:
+        return f"from {formats.plain(order.trigger_price)}"
+    return formats.plain(order.price) if order.price is not None else formats.NOTHING
 
 
 def read_only_reason(accounts: Iterable[AccountSnapshot], account_id: str) -> str | None:

@@ -58,7 +58,8 @@ def _targets(group: GroupSnapshot, born: dict[int, datetime], *, many: bool) -> 
             continue
         place = _place(first, many=many) if len(legs) == 1 else "together"
         since = min(born.get(leg.pyramid, group.opened_at) for leg in legs)
-        yield LadderLine("tp", f"TP {place}", first.tp_price, since, first.pyramid)
+        name = f"TP {place} \u00b7 watched" if first.watched else f"TP {place}"
+        yield LadderLine("tp", name, first.tp_price, since, first.pyramid)
 
 
 def _place(leg: LegSnapshot, *, many: bool) -> str:

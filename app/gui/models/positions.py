@@ -11,6 +11,7 @@ from app.gui import formats
 from app.gui.models.tree import Column, Kind, Spec
 from app.messages.snapshots import GroupSnapshot, LegSnapshot, PyramidSnapshot
 
+WATCHED_TIP = "Not at the exchange: placed only while Ziggurat runs."
 STALE_AFTER = timedelta(seconds=10)
 STATUS_WORDS = {
     "waiting": "waiting",
@@ -70,6 +71,8 @@ class PositionRow:
     step: Decimal | None
     forced: bool = False
     blocked: bool = False
+    watched: bool = False
+    """Whether a leg's take-profit works only while the program runs."""
 
 
 def is_stale(group: GroupSnapshot, now: datetime) -> bool:
@@ -183,12 +186,13 @@ def _leg_row(group: GroupSnapshot, leg: LegSnapshot, *, stale: bool) -> Position
         stop=None,
         has_stop=True,
         opened_at=None,
-        status=leg.status.replace("_", " "),
+        status="watched" if leg.watched else leg.status.replace("_", " "),
         unprotected=False,
         stale=stale,
         pending=None,
         tick=group.tick_size,
         step=group.step_size,
+        watched=leg.watched,
     )
 
 
@@ -210,6 +214,8 @@ def status_text(row: PositionRow) -> str:
 
 
 def _status_tip(row: PositionRow) -> str:
+    if row.watched:
+        return WATCHED_TIP
     tags = ("forced: it was opened beyond the slots" if row.forced else "",
             "blocked: it takes no part in the offset engine" if row.blocked else "")  # fmt: skip
     return "; ".join(part for part in (status_text(row), *tags) if part)
@@ -264,8 +270,8 @@ def position_columns(now: Callable[[], datetime]) -> tuple[Column, ...]:
         Column("distance", "Distance", Kind.NUMBER, 58, lambda r: r.distance, lambda r: formats.percent(r.distance)),
         Column("stop", "Stop", Kind.NUMBER, 70, lambda r: r.stop, _stop_text),
         Column("age", "Age", Kind.NUMBER, 66, lambda r: r.opened_at and -r.opened_at.timestamp(),
-               lambda r: formats.age(now() - r.opened_at) if r.opened_at else ""),
-        Column("status", "Status", Kind.STATUS, 72, lambda r: (r.status, r.pending, r.forced, r.blocked),
+               lambda r: formats.age(now() - r.opened_at) if r.opened_at else "", ticks=True),
+        Column("status", "Status", Kind.STATUS, 72, lambda r: (r.status, r.pending or "", r.forced, r.blocked),
                status_text, tip=_status_tip, stretches=True),
     )  # fmt: skip
     return tuple(replace(column, wide_width=WIDE.get(column.name)) for column in columns)

@@ -257,10 +257,11 @@ def queue_columns(now: Callable[[], datetime]) -> tuple[Column, ...]:
         Column("expected", "Expected USDT", Kind.NUMBER, 110, lambda r: r.entry.expected_profit,
                lambda r: formats.money(r.entry.expected_profit), short_title="Expected"),
         Column("waiting", "Waiting", Kind.NUMBER, 74, _age_value,
-               lambda r: formats.age(now() - r.entry.first_queued_at)),
+               lambda r: formats.age(now() - r.entry.first_queued_at), ticks=True),
         Column("why", "Reason", Kind.TAG, 150, lambda r: r.entry.reason, lambda r: reason_text(r.entry)),
-        Column("decided", "Decided by", Kind.STATUS, 150, lambda r: (r.entry.decided_by, r.entry.decisive, r.pending),
-               _status, tip=_status, stretches=True),
+        Column("decided", "Decided by", Kind.STATUS, 150,
+               lambda r: (r.entry.decided_by or "", r.entry.decisive or "", r.pending or ""), _status,
+               tip=_status, stretches=True),
     )  # fmt: skip
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
+from itertools import groupby
 from typing import Any
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.gui import formats
 
@@ -17,6 +17,8 @@ VALUE = Qt.ItemDataRole.UserRole + 1
 """The column's typed value of a row, for delegates and sorting."""
 ROW = Qt.ItemDataRole.UserRole + 2
 """The whole row."""
+HIDDEN = -1
+"""The place of a row that is not shown."""
 
 
 class Kind(StrEnum):
@@ -52,6 +54,8 @@ class Column:
     stretches: bool = False
     only_wide: bool = False
     wide_width: int | None = None
+    ticks: bool = False
+    """Whether the text goes on with the clock while the row stays the same."""
 
     def spoken(self, row: Any) -> str:
         """What a screen reader says; of a condition, whether it is met."""
@@ -90,76 +94,85 @@ class Node:
     place: int = 0
     children: list[Node] = field(default_factory=list)
 
-    @property
-    def is_top(self) -> bool:
-        return self.parent is not None and self.parent.parent is None
-
 
 class TreeModel(QAbstractItemModel):
-    """Holds rows by key; `put` and `drop` change single ones."""
+    """Holds rows by key; `put` and `drop` change single ones.
+
+    Of the top rows those are shown that the filter accepts, in a column's order or as they came. A new row goes where
+    it belongs; known ones stay where they are until `settle`, which the view calls when the pointer is away. Children
+    keep their order and go with their parent. There is no proxy between model and view: each call into Python that a
+    layout makes for each row is latency of the engine's loop.
+    """
 
     def __init__(self, columns: Sequence[Column], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.columns = tuple(columns)
         self._root = Node("", None, None)
+        """Its children are the top rows that are shown."""
         self._top: dict[str, Node] = {}
+        self._came: list[Node] = []
+        """All top rows, in the order they came."""
+        self._accepts: Callable[[Any], bool] = lambda _: True
+        self._sorted_by = -1
+        self._down = False
         self.short_titles = False
 
     # ------------------------------------------------------------------ changing
 
     def put(self, spec: Spec, at: int | None = None) -> None:
-        """Add a top row, at the end or at `at`, or bring a known one up to date."""
+        """Add a top row, as the last that came or as the one at `at`, or bring a known one up to date."""
         node = self._top.get(spec.key)
         if node is None:
-            self._top[spec.key] = self._insert(self._root, spec, len(self._root.children) if at is None else at)
+            self._add(spec, len(self._came) if at is None else at)
+        elif node.place == HIDDEN:
+            node.row = spec.row
+            _grow(node, spec)
         else:
             self._update(node, spec)
+
+    def _add(self, spec: Spec, at: int) -> None:
+        node = self._top[spec.key] = _grown(spec, self._root)
+        node.place = HIDDEN
+        self._came.insert(at, node)
+        if self._accepts(node.row):
+            self._show([node], self._place_of(node, at))
 
     def put_row(self, key: str, row: Any) -> None:
         """Bring a known top row up to date and leave its children as they are."""
         self._change(self._top[key], row)
 
-    def touch(self, key: str, column: str) -> None:
-        """Have one cell of a top row painted anew."""
-        node = self._top.get(key)
-        if node is not None:
-            place = next(place for place, item in enumerate(self.columns) if item.name == column)
-            index = self.createIndex(node.place, place, node)
-            self.dataChanged.emit(index, index)
-
     def drop(self, key: str) -> None:
         node = self._top.pop(key, None)
         if node is not None:
-            self._remove(node)
+            self._came.remove(node)
+            if node.place != HIDDEN:
+                self._remove(node)
 
     def keys(self) -> list[str]:
-        return [node.key for node in self._root.children]
-
-    def top(self) -> Sequence[Node]:
-        """The top rows, in the order they came."""
-        return self._root.children
+        """Of all top rows, shown or not, in the order they came."""
+        return [node.key for node in self._came]
 
     def row_of(self, key: str) -> Any:
         node = self._top.get(key)
         return None if node is None else node.row
 
     def index_of(self, key: str) -> QModelIndex:
+        """Invalid where the row is not shown."""
         node = self._top.get(key)
-        return QModelIndex() if node is None else self.createIndex(node.place, 0, node)
+        return QModelIndex() if node is None or node.place == HIDDEN else self.createIndex(node.place, 0, node)
 
-    def _insert(self, parent: Node, spec: Spec, place: int) -> Node:
+    def _insert(self, parent: Node, spec: Spec, place: int) -> None:
         self.beginInsertRows(self._index(parent), place, place)
-        node = _grown(spec, parent)
-        parent.children.insert(place, node)
+        parent.children.insert(place, _grown(spec, parent))
         _number(parent, place)
         self.endInsertRows()
-        return node
 
     def _remove(self, node: Node) -> None:
         parent = node.parent or self._root
         self.beginRemoveRows(self._index(parent), node.place, node.place)
         del parent.children[node.place]
         _number(parent, node.place)
+        node.place = HIDDEN
         self.endRemoveRows()
 
     def _update(self, node: Node, spec: Spec) -> None:
@@ -182,7 +195,7 @@ class TreeModel(QAbstractItemModel):
 
     def _change(self, node: Node, row: Any) -> None:
         old, node.row = node.row, row
-        if old == row:
+        if node.place == HIDDEN or old == row:
             return
         changed = [index for index, column in enumerate(self.columns) if column.value(old) != column.value(row)] or [
             0,
@@ -190,6 +203,73 @@ class TreeModel(QAbstractItemModel):
         ]
         left = self.createIndex(node.place, changed[0], node)
         self.dataChanged.emit(left, self.createIndex(node.place, changed[-1], node))
+
+    # ------------------------------------------------------------------ order and filter
+
+    def accept(self, accepts: Callable[[Any], bool]) -> None:
+        """Show the top rows that `accepts` says yes to."""
+        self._accepts = accepts
+        self.settle()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """By a column's values; -1 for the order in which the rows came."""
+        self._sorted_by, self._down = column, order is Qt.SortOrder.DescendingOrder
+        self.settle()
+
+    def settle(self) -> None:
+        """Filter and sort anew, where that changes anything."""
+        wanted = [node for node in self._came if self._accepts(node.row)]
+        if self._sorted_by >= 0:
+            wanted.sort(key=self._key, reverse=self._down)
+        if wanted == self._root.children:
+            return
+        kept = set(map(id, wanted))
+        for node in [node for node in self._root.children if id(node) not in kept]:
+            self._remove(node)
+        self._reorder([node for node in wanted if node.place != HIDDEN])
+        for is_hidden, nodes in groupby(wanted, lambda node: node.place == HIDDEN):
+            if is_hidden:
+                new = list(nodes)
+                self._show(new, wanted.index(new[0]))
+
+    def _key(self, node: Node) -> tuple[int, Any]:
+        value = self.columns[self._sorted_by].value(node.row)
+        return (0, 0) if value is None else (1, value)
+
+    def _place_of(self, node: Node, at: int) -> int:
+        """Where a new row belongs among those that are shown, after its equals."""
+        shown = self._root.children
+        if self._sorted_by < 0:
+            is_last = at == len(self._came) - 1
+            return len(shown) if is_last else sum(other.place != HIDDEN for other in self._came[:at])
+        low, high, key = 0, len(shown), self._key(node)
+        while low < high:
+            middle = (low + high) // 2
+            other = self._key(shown[middle])
+            if other >= key if self._down else other <= key:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _show(self, nodes: Sequence[Node], place: int) -> None:
+        self.beginInsertRows(QModelIndex(), place, place + len(nodes) - 1)
+        self._root.children[place:place] = nodes
+        _number(self._root, place)
+        self.endInsertRows()
+
+    def _reorder(self, wanted: list[Node]) -> None:
+        """The shown rows, in another order."""
+        if wanted == self._root.children:
+            return
+        self.layoutAboutToBeChanged.emit()
+        held = self.persistentIndexList()
+        self._root.children = wanted
+        _number(self._root, 0)
+        nodes = [self.node(index) for index in held]
+        moved = [self.createIndex(node.place, index.column(), node) for node, index in zip(nodes, held, strict=True)]
+        self.changePersistentIndexList(held, moved)
+        self.layoutChanged.emit()
 
     # ------------------------------------------------------------------ what Qt asks
 
@@ -204,7 +284,7 @@ class TreeModel(QAbstractItemModel):
         return node
 
     def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:  # noqa: B008 - Qt's way
-        children = self.node(parent).children
+        children = (parent.internalPointer() if parent.isValid() else self._root).children
         if not (0 <= row < len(children) and 0 <= column < len(self.columns)):
             return QModelIndex()
         return self.createIndex(row, column, children[row])
@@ -214,6 +294,9 @@ class TreeModel(QAbstractItemModel):
             return super().parent()
         parent = self.node(index).parent
         return QModelIndex() if parent is None else self._index(parent)
+
+    def hasChildren(self, parent: Index = QModelIndex()) -> bool:  # noqa: N802, B008 - Qt's name and way
+        return bool(self.node(parent).children)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008 - Qt's name and way
         return len(self.node(parent).children) if parent.column() <= 0 else 0
@@ -253,62 +336,16 @@ class TreeModel(QAbstractItemModel):
 
 def _grown(spec: Spec, parent: Node) -> Node:
     node = Node(spec.key, spec.row, parent)
+    _grow(node, spec)
+    return node
+
+
+def _grow(node: Node, spec: Spec) -> None:
+    """Give a node that nobody sees its children."""
     node.children = [_grown(child, node) for child in spec.children]
     _number(node, 0)
-    return node
 
 
 def _number(parent: Node, start: int) -> None:
     for place in range(start, len(parent.children)):
         parent.children[place].place = place
-
-
-class SortedRows(QSortFilterProxyModel):
-    """Sorts and filters the top rows; children keep their order and go with their parent.
-
-    The order does not follow every change: `settle` sorts anew, and the view calls it when the pointer is away.
-    """
-
-    def __init__(self, model: TreeModel, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._model = model
-        self._accepts: Callable[[Any], bool] = lambda _: True
-        self.setDynamicSortFilter(False)
-        self.setSourceModel(model)
-
-    def accept(self, accepts: Callable[[Any], bool]) -> None:
-        """Show the top rows that `accepts` says yes to."""
-        self.beginFilterChange()
-        self._accepts = accepts
-        self.endFilterChange(QSortFilterProxyModel.Direction.Rows)
-
-    def settle(self) -> None:
-        """Filter and sort anew, where that changes anything."""
-        if not self._is_in_order():
-            self.invalidate()
-
-    def _is_in_order(self) -> bool:
-        """Whether all rows that pass are shown, in the order asked for."""
-        model = self._model
-        if self.sortColumn() < 0:
-            return False
-        shown = [model.node(self.mapToSource(self.index(row, 0))) for row in range(self.rowCount())]
-        if len(shown) != sum(self._accepts(node.row) for node in model.top()):
-            return False
-        keys = [self._key(node) for node in shown]
-        down = self.sortOrder() is Qt.SortOrder.DescendingOrder
-        return all((second <= first if down else first <= second) for first, second in pairwise(keys))
-
-    def _key(self, node: Node) -> tuple[int, Any]:
-        value = self._model.columns[self.sortColumn()].value(node.row)
-        return (0, 0) if value is None else (1, value)
-
-    def filterAcceptsRow(self, row: int, parent: Index) -> bool:  # noqa: N802 - Qt's name
-        return parent.isValid() or self._accepts(self._model.top()[row].row)
-
-    def lessThan(self, left: Index, right: Index) -> bool:  # noqa: N802 - Qt's name
-        first, second = self._model.node(left), self._model.node(right)
-        if not first.is_top:
-            before = first.place < second.place
-            return before if self.sortOrder() is Qt.SortOrder.AscendingOrder else not before
-        return self._key(first) < self._key(second)

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.gui import formats
 from app.gui.models.delegates import paint_arrow, paint_blocks, paint_outcome
-from app.gui.models.positions import Blocks, leg_blocks
+from app.gui.models.positions import leg_blocks
 from app.gui.models.signals import intent_text, latency_ms, latency_text, reason_text
 from app.gui.theme import theme
 from app.gui.view_store import Alert
@@ -139,13 +139,14 @@ class GroupBars(ShortList):
     def __init__(self) -> None:
         super().__init__("No group is open.", ruled=False)
         self._groups: list[GroupSnapshot] = []
-        self._blocks: dict[str, Blocks] = {}
+        self._most = Decimal(0)
+        """The largest result, of a profit or of a loss."""
 
     def show_groups(self, groups: Iterable[GroupSnapshot]) -> None:
         ordered = sorted(groups, key=lambda group: group.unrealized_pnl or Decimal(0), reverse=True)
         if ordered != self._groups:
             self._groups = ordered
-            self._blocks = {group.id: leg_blocks(group.legs) for group in ordered}
+            self._most = max((abs(group.unrealized_pnl or Decimal(0)) for group in ordered), default=Decimal(0))
             self.changed()
 
     @property
@@ -165,7 +166,7 @@ class GroupBars(ShortList):
         group = self._groups[number]
         _draw_pair(painter, QRect(rect.left(), rect.top(), 116, rect.height()), group.symbol,
                    f"{group.timeframe} {group.side}")  # fmt: skip
-        paint_blocks(painter, rect.left() + 120, rect.center().y(), self._blocks[group.id])
+        paint_blocks(painter, rect.left() + 120, rect.center().y(), leg_blocks(group.legs))
         money_width, percent_width = 84, 72
         zero = rect.left() + 120 + (rect.width() - 120 - money_width - percent_width) * 3 // 5
         painter.fillRect(zero, rect.top(), 1, rect.height(), theme.color("border_control"))
@@ -184,12 +185,11 @@ class GroupBars(ShortList):
             paint_arrow(painter, rect.right() - used - 12, rect.center().y(), color, up=pnl > 0)
 
     def _paint_bar(self, painter: QPainter, rect: QRect, zero: int, right: int, group: GroupSnapshot) -> None:
-        most = max((abs(item.unrealized_pnl or Decimal(0)) for item in self._groups), default=Decimal(0))
         pnl = group.unrealized_pnl or Decimal(0)
-        if most <= 0 or pnl == 0:
+        if self._most <= 0 or pnl == 0:
             return
         room = min(right - zero, 90)
-        length = max(round(float(abs(pnl) / most) * room), 1)
+        length = max(round(float(abs(pnl) / self._most) * room), 1)
         left = zero + 1 if pnl > 0 else zero - length
         painter.fillRect(left, rect.center().y() - 4, length, 8, theme.color("positive" if pnl > 0 else "negative"))
 

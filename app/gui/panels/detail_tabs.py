@@ -12,10 +12,13 @@ from PySide6.QtWidgets import QScrollArea, QToolTip, QWidget
 
 from app.domain.fill import Fill
 from app.gui import formats
+from app.gui.models.positions import WATCHED_TIP
 from app.gui.models.trace import TraceLine
 from app.gui.theme import theme
 from app.messages.snapshots import GroupSnapshot, LegSnapshot, OrderSnapshot
 
+WATCHED = "while running"
+"""Of a take-profit that does not rest at the exchange."""
 _LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 _RIGHT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
 
@@ -158,7 +161,8 @@ class LegList(Lines):
         if number < len(group.legs):
             leg = group.legs[number]
             progress, price = _progress(group, leg)
-            return f"Pyramid {leg.pyramid}, leg {leg.index}: {progress} to {price}"
+            said = f"Pyramid {leg.pyramid}, leg {leg.index}: {progress} to {price}"
+            return f"{said}. Take-profit while running. {WATCHED_TIP}" if leg.watched else said
         place = number - len(group.legs) - 1
         return " ".join(self._facts[place][:2]) if place >= 0 else ""
 
@@ -203,7 +207,13 @@ def _paint_leg(painter: QPainter, rect: QRect, group: GroupSnapshot, leg: LegSna
     right = inner.right() - 76
     _draw(painter, QRect(inner.left(), inner.top(), right - inner.left(), inner.height()), progress,
           "text_primary" if share is not None else "text_tertiary", _RIGHT)  # fmt: skip
-    left, width = inner.left() + 44, right - inner.left() - 44 - 78
+    room = 78
+    if leg.watched:
+        room += theme.advance(WATCHED, "caption") + 10
+        painter.setFont(theme.font("caption"))
+        _draw(painter, QRect(right - room, inner.top(), room - 78, inner.height()), WATCHED, "text_secondary", _RIGHT)
+        painter.setFont(theme.font("table"))
+    left, width = inner.left() + 44, right - inner.left() - 44 - room
     if width < 24:
         return
     middle = rect.center().y()

@@ -9,7 +9,6 @@ from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QSplitter, QStackedLayout, QWidget
 
-from app.gui import formats
 from app.gui.actions import ENGINE, Actions
 from app.gui.desk import Desk
 from app.gui.models.positions import PositionRow, group_row, position_columns, position_spec
@@ -74,7 +73,6 @@ class PositionsPanel(Panel):
         self._unfolded: set[str] = set()
         self._shapes: dict[str, tuple[int, int]] = {}
         """Pyramids and legs that the model has of each group."""
-        self._ages: dict[str, str] = {}
 
     def _build_header(self) -> None:
         self.header = ViewHeader("Positions")
@@ -102,29 +100,24 @@ class PositionsPanel(Panel):
         if change is None:
             gone = set(self.model.keys()) - self.store.groups.keys()
             self._put(list(self.store.groups), gone)
-            self.table.kept_scroll()
+            self.table.settle()
         else:
             self._put([group_id for group_id in change.groups if group_id in self.store.groups], set(change.gone))
         self._show_totals()
         self._show_body(now)
         if change is not None and change.ages:
-            self._tell_ages(now)
+            self.table.tick()
         self.detail.refresh(change)
 
     def _put(self, ids: list[str], gone: set[str]) -> None:
         now = self._desk.clock.now()
-        new = False
         for group_id in gone:
             self.model.drop(group_id)
             self._shapes.pop(group_id, None)
-            self._ages.pop(group_id, None)
             self._unfolded.discard(group_id)
         for group_id in ids:
             pending = self.store.pending.get(group_id)
-            new = new or self.model.row_of(group_id) is None
             self._put_group(self.store.groups[group_id], now, pending.text if pending else None)
-        if new:
-            self.table.settle()
         self._choose_one()
 
     def _put_group(self, group: GroupSnapshot, now: datetime, pending: str | None) -> None:
@@ -146,14 +139,6 @@ class PositionsPanel(Panel):
         self._unfolded.add(row.group_id)
         if row.group_id in self.store.groups:
             self._put([row.group_id], set())
-
-    def _tell_ages(self, now: datetime) -> None:
-        """Only ages that read differently are painted anew."""
-        for group in self.store.groups.values():
-            text = formats.age(now - group.opened_at)
-            if self._ages.get(group.id) != text:
-                self._ages[group.id] = text
-                self.model.touch(group.id, "age")
 
     def _show_totals(self) -> None:
         money = self.store.engine.money
@@ -188,7 +173,7 @@ class PositionsPanel(Panel):
     def _refilter(self, *_: object) -> None:
         words = self.filter.text().casefold().split()
         wanted = self.segments.current
-        self.table.sorted.accept(lambda item: _passes(item, words, wanted))
+        self.table.rows.accept(lambda item: _passes(item, words, wanted))
         self._choose_one()
 
     def _choose_one(self) -> None:
@@ -218,10 +203,10 @@ class PositionsPanel(Panel):
 
     def unfold_first(self) -> None:
         """Show the first group with its first pyramid."""
-        first = self.table.sorted.index(0, 0)
+        first = self.table.rows.index(0, 0)
         self.table.setCurrentIndex(first)
         self.table.setExpanded(first, True)
-        self.table.setExpanded(self.table.sorted.index(0, 0, first), True)
+        self.table.setExpanded(self.table.rows.index(0, 0, first), True)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Letters open a sheet for the chosen group; they act only with the focus in the table."""

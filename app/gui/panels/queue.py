@@ -6,7 +6,6 @@ from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QSplitter, QStackedLayout, QWidget
 
-from app.gui import formats
 from app.gui.actions import Actions
 from app.gui.desk import Desk
 from app.gui.models.queue import SHORT_RULES, QueueRow, pause_text, queue_columns, queue_spec
@@ -64,7 +63,6 @@ class QueuePanel(Panel):
         self.table.opened.connect(lambda _: self.detail.setFocus())
         self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self._has_entries: bool | None = None
-        self._ages: dict[str, str] = {}
 
     def _build_header(self) -> None:
         self.header = ViewHeader("Queue")
@@ -101,7 +99,7 @@ class QueuePanel(Panel):
         if change is None or change.groups or change.gone or change.ages or change.engine:
             self._show_pool()
         if change is not None and change.ages:
-            self._tell_ages()
+            self.table.tick()
         if change is None or change.queue or change.engine or change.ages or change.pending:
             self._show_header()
             self.detail.refresh()
@@ -111,7 +109,6 @@ class QueuePanel(Panel):
         wanted = {entry.signal_id for entry in self.store.queue}
         for signal_id in known - wanted:
             self.model.drop(signal_id)
-            self._ages.pop(signal_id, None)
         moved = False
         for entry in self.store.queue:
             pending = self.store.pending.get(entry.signal_id)
@@ -159,17 +156,9 @@ class QueuePanel(Panel):
                 ]
             )
 
-    def _tell_ages(self) -> None:
-        now = self._desk.clock.now()
-        for entry in self.store.queue:
-            text = formats.age(now - entry.first_queued_at)
-            if self._ages.get(entry.signal_id) != text:
-                self._ages[entry.signal_id] = text
-                self.model.touch(entry.signal_id, "waiting")
-
     def _refilter(self, *_: object) -> None:
         words = self.filter.text().casefold().split()
-        self.table.sorted.accept(lambda item: _passes(item, words))
+        self.table.rows.accept(lambda item: _passes(item, words))
         if not self.table.current_key:
             self.table.choose_first()
 

@@ -112,8 +112,10 @@ class SignalsPanel(Panel):
             self.model.drop(signal_id)
         new = False
         for record in reversed(self.store.signals.values()):
-            new = new or record.id not in known
-            self.model.put(signal_spec(record, now), at=0)
+            shown = self.model.row_of(record.id)
+            new = new or shown is None
+            if shown is None or shown.record is not record:
+                self.model.put(signal_spec(record, now), at=0)
         if new:
             self.table.settle()
             if not self.table.current_key:
@@ -137,7 +139,7 @@ class SignalsPanel(Panel):
     def _refilter(self, *_: object) -> None:
         words = self.filter.text().casefold().split()
         wanted = self.segments.current
-        self.table.sorted.accept(lambda item: _passes(item, words, wanted))
+        self.table.rows.accept(lambda item: _passes(item, words, wanted))
         if not self.table.current_key:
             self.table.choose_first()
 

@@ -16,6 +16,8 @@ from app.gui.widgets.basics import Button, Icon, Text, column, row
 from app.messages.snapshots import CloseAllSnapshot
 
 SHOWN = 2
+ACCOUNT = "account/"
+"""Begins the name of a button that leads to an account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,16 @@ def _engine_troubles(store: ViewStore) -> list[Trouble]:
 def _account_troubles(store: ViewStore, now: datetime) -> list[Trouble]:
     if store.engine.state == "starting":
         return []
-    return [
+    held = [
+        Trouble(
+            "critical",
+            f"{account.id} takes no entries: {account.reason}.",
+            ((f"{ACCOUNT}{account.id}", "Settle\u2026"),),
+        )
+        for account in store.engine.accounts
+        if account.hold is not None
+    ]
+    return held + [
         Trouble(
             "warning",
             f"{account.id} cannot be trusted since {formats.clock_time(account.stale_since, now)}"
@@ -92,7 +103,7 @@ def _account_troubles(store: ViewStore, now: datetime) -> list[Trouble]:
             "New entries on it wait; its resting exits stay at the exchange.",
         )
         for account in store.engine.accounts
-        if account.stale and account.stale_since is not None
+        if account.hold is None and account.stale and account.stale_since is not None
     ]
 
 

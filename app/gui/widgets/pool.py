@@ -25,13 +25,14 @@ class SlotBar(QWidget):
         super().__init__()
         self.setFixedHeight(23)
         self._groups: Sequence[GroupSnapshot] = ()
+        self._names: list[str] = []
         self._slots = 0
         theme.changed.connect(self.update)
 
     def show_slots(self, groups: Sequence[GroupSnapshot], slots: int) -> None:
-        names = [(group.id, group.symbol) for group in groups]
-        if names != [(group.id, group.symbol) for group in self._groups] or slots != self._slots:
-            self._groups, self._slots = groups, slots
+        names = [group.id for group in groups]
+        if names != self._names or slots != self._slots:
+            self._groups, self._names, self._slots = groups, names, slots
             self.setAccessibleName(f"{len(groups)} of {slots} slots taken")
             self.update()
 

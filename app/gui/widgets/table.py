@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QEvent, QPoint, QSettings, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeyEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTreeView
+from PySide6.QtCore import QByteArray, QEvent, QModelIndex, QPersistentModelIndex, QPoint, QSettings, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView
 
 from app.gui.models.delegates import CellDelegate
-from app.gui.models.tree import SortedRows, TreeModel
+from app.gui.models.tree import TreeModel
 from app.gui.theme import theme
+from app.gui.widgets.row_pictures import RowPictures
 
 RESORT_MS = 5000
 
@@ -28,9 +29,8 @@ class Table(QTreeView):
         self.setObjectName(name)
         self.setAccessibleName(name)
         self.rows = model
-        self.sorted = SortedRows(model, self)
         self.setProperty("flat", flat)
-        self.setModel(self.sorted)
+        self.setModel(model)
         self.cells = CellDelegate(model.columns, self)
         self.setItemDelegate(self.cells)
         self.setUniformRowHeights(True)
@@ -45,9 +45,10 @@ class Table(QTreeView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self._wide = False
         self._prepare_header()
+        self._pictures = RowPictures(self, model)
         self._resort = QTimer(self)
         self._resort.setInterval(RESORT_MS)
-        self._resort.timeout.connect(self.settle)
+        self._resort.timeout.connect(self._settle_seen)
         self._resort.start()
         self.selectionModel().currentChanged.connect(self._tell)
         self.doubleClicked.connect(lambda index: self.setExpanded(index, not self.isExpanded(index)))
@@ -74,6 +75,7 @@ class Table(QTreeView):
     def _restyle(self) -> None:
         self.header().setFixedHeight(theme.metric("size.table_header"))
         self.header().setFont(theme.font("header"))
+        self._pictures.forget()
         self.viewport().update()
 
     # ------------------------------------------------------------------ rows
@@ -83,11 +85,10 @@ class Table(QTreeView):
         index = self.currentIndex()
         while index.parent().isValid():
             index = index.parent()
-        source = self.sorted.mapToSource(index)
-        return self.rows.keys()[source.row()] if source.isValid() else ""
+        return self.rows.node(index).key
 
     def choose(self, key: str) -> None:
-        index = self.sorted.mapFromSource(self.rows.index_of(key))
+        index = self.rows.index_of(key)
         if index.isValid():
             self.setCurrentIndex(index)
 
@@ -95,12 +96,27 @@ class Table(QTreeView):
         self.chosen.emit(self.current_key)
 
     def choose_first(self) -> None:
-        self.setCurrentIndex(self.sorted.index(0, 0))
+        self.setCurrentIndex(self.rows.index(0, 0))
+
+    def tick(self) -> None:
+        """Paint those columns anew whose texts go on with the clock."""
+        for place, column in enumerate(self.rows.columns):
+            if column.ticks:
+                left, width = self.columnViewportPosition(place), self.columnWidth(place)
+                self.viewport().update(left, 0, width, self.viewport().height())
 
     def settle(self) -> None:
         """Put new rows where they belong."""
         with self.kept_scroll():
-            self.sorted.settle()
+            self.rows.settle()
+
+    def _settle_seen(self) -> None:
+        if self.isVisible():
+            self.settle()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        super().showEvent(event)
+        self.settle()
 
     @contextmanager
     def kept_scroll(self) -> Iterator[None]:
@@ -124,8 +140,29 @@ class Table(QTreeView):
     def mousePressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         index = self.indexAt(event.position().toPoint())
         super().mousePressEvent(event)
-        if index.isValid() and index.column() == 0 and self.sorted.hasChildren(index) and _on_chevron(self, event):
+        if index.isValid() and index.column() == 0 and self.rows.hasChildren(index) and _on_chevron(self, event):
             self.setExpanded(index, not self.isExpanded(index))
+
+    # ------------------------------------------------------------------ painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        self._pictures.begin(whole=event.rect().width() >= self.viewport().width())
+        super().paintEvent(event)
+
+    def drawRow(  # noqa: N802 - Qt's name
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        if not self._pictures.takes(option.rect, index):
+            super().drawRow(painter, option, index)
+            return
+        picture = self._pictures.known(index)
+        if picture is None:
+            picture, blank = self._pictures.blank(option)
+            inner = QPainter(picture)
+            super().drawRow(inner, blank, index)
+            inner.end()
+            self._pictures.keep(index, picture)
+        painter.drawPixmap(option.rect.topLeft(), picture)
 
     # ------------------------------------------------------------------ columns
 
@@ -134,6 +171,7 @@ class Table(QTreeView):
         self._wide = wide
         self.rows.short_titles = not wide
         self.rows.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self.rows.columns) - 1)
+        self._pictures.forget()
         self.cells.pad = theme.metric(f"size.cell_padding.{'from_1600' if wide else 'below_1600'}")
         for place, column in enumerate(self.rows.columns):
             if column.only_wide:
