@@ -301,6 +301,8 @@ class Engine:
                 envelope.resolve(result)
             else:
                 envelope.fail(failure)
+        if any(envelope.answer is not None for envelope in batch):
+            await self._clock.sleep(0)  # who waits for an answer goes on first
         self._after(turn)
         self._measure(turn, began_at)
 
