@@ -8,7 +8,7 @@ from decimal import Decimal
 from app.base.errors import AppError
 from app.domain.market import MarketRules, Rounding
 from app.domain.values import OrderSide, OrderType, Side, TimeInForce
-from app.exchange.ccxt import mapping
+from app.exchange.ccxt import mapping, market_mapping
 from app.exchange.ccxt.asking import order_arguments
 from app.exchange.ccxt.dialects.base import Operation
 from app.exchange.ccxt.errors import outcome
@@ -45,7 +45,7 @@ async def ask_about_stops(venue: Venue, session: Session, now: datetime, *, is_l
 async def _far_stop(venue: Venue, session: Session, now: datetime) -> OrderRequest | None:
     markets, ending = session.exchange.markets, "/USDT:USDT" if session.dialect.is_linear else "/USDT"
     symbol = next((base + ending for base in _BASES if base + ending in markets), None)
-    rules = None if symbol is None else mapping.market_rules(markets[symbol])
+    rules = None if symbol is None else market_mapping.market_rules(markets[symbol])
     if symbol is None or rules is None:
         return None
     ticker = await session.read(Operation.TICKER, lambda api: api.fetch_ticker(symbol))

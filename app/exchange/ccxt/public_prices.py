@@ -9,7 +9,7 @@ from typing import Any
 
 from app.base.clock import Clock
 from app.domain.market import Quote
-from app.exchange.ccxt import mapping
+from app.exchange.ccxt import market_mapping
 from app.exchange.ccxt.breaker import Breaker
 from app.exchange.ccxt.dialects.base import Dialect, Operation
 from app.exchange.ccxt.known import Known
@@ -61,7 +61,7 @@ class PublicPrices:
         """Rules and present price, None where the venue does not have the market. Retryable, OperatorActionNeeded."""
         await self._load()
         told = self._session.exchange.markets.get(symbol)
-        rules = None if told is None else mapping.market_rules(told)
+        rules = None if told is None else market_mapping.market_rules(told)
         if rules is None or rules.market_type is not self._dialect.market_type:
             return None
         ticker = await self._session.read(Operation.TICKER, lambda api: api.fetch_ticker(symbol))
@@ -94,7 +94,7 @@ class PublicPrices:
         prices = await self._reader.prices(symbols)
         for price in prices:
             self._take(price.symbol, price.quote)
-        return frozenset(price.symbol for price in prices if mapping.has_moved(before.get(price.symbol), price.quote))
+        return market_mapping.moved(before, prices)
 
 
 def _nothing(_row: Raw) -> None:

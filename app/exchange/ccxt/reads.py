@@ -13,7 +13,7 @@ from app.base.clock import EPOCH, Clock
 from app.base.errors import AppError, Retryable
 from app.base.waiting import together
 from app.domain.client_order_id import decode
-from app.exchange.ccxt import mapping
+from app.exchange.ccxt import mapping, market_mapping
 from app.exchange.ccxt.asking import reference
 from app.exchange.ccxt.dialects.base import Operation
 from app.exchange.ccxt.errors import outcome, read_error
@@ -126,7 +126,7 @@ class Reader:
         await self._refresh_markets(fresh=fresh)
         market = self._session.exchange.markets.get(symbol)
         tiers = await self._tiers(symbol) if market is not None and self._dialect.is_linear else []
-        rules = None if market is None else mapping.market_rules(market, tiers)
+        rules = None if market is None else market_mapping.market_rules(market, tiers)
         if rules is None or rules.market_type is not self._dialect.market_type:
             return None
         self._known.rules[symbol] = rules
@@ -156,10 +156,10 @@ class Reader:
 
     def price(self, symbol: str, ticker: Raw) -> PriceReport | None:
         """The market's quote with what the ticker adds to it; None while nothing is known."""
-        if mapping.mark_of(ticker) is not None:
+        if market_mapping.mark_of(ticker) is not None:
             self._known.marked.add(symbol)
         before, has_mark = self._known.quotes.get(symbol), symbol in self._known.marked
-        quote = mapping.quote_of(ticker, before, self._clock.now(), has_mark=has_mark)
+        quote = market_mapping.quote_of(ticker, before, self._clock.now(), has_mark=has_mark)
         if quote is None:
             return None
         self._known.quotes[symbol] = quote
@@ -192,7 +192,7 @@ class Reader:
 
     async def candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
         rows = await self._session.read(Operation.CANDLES, lambda api: api.fetch_ohlcv(symbol, timeframe, None, limit))
-        return mapping.candles(rows)
+        return market_mapping.candles(rows)
 
     # ------------------------------------------------------------------ the account
 

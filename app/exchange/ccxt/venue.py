@@ -14,7 +14,7 @@ from app.base.clock import Clock
 from app.base.errors import AppError, OperatorActionNeeded, Retryable
 from app.domain.order import OrderStatus
 from app.domain.values import ZERO, OrderType, PositionMode, TimeInForce
-from app.exchange.ccxt import mapping
+from app.exchange.ccxt import mapping, market_mapping
 from app.exchange.ccxt.asking import batches, order_arguments, priority_of, reference
 from app.exchange.ccxt.breaker import Breaker
 from app.exchange.ccxt.dialects.base import CONDITIONAL_TYPES, Dialect, Operation, spelled
@@ -206,7 +206,7 @@ class CcxtVenue:
         prices = await self._reader.prices(symbols)
         for price in prices:
             self._tell(price)
-        return frozenset(price.symbol for price in prices if mapping.has_moved(before.get(price.symbol), price.quote))
+        return market_mapping.moved(before, prices)
 
     def _order_was_pushed(self, order: Raw) -> None:
         Streams.each((order,), self._take_order)

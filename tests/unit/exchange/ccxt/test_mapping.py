@@ -13,7 +13,7 @@ from app.base.clock import EPOCH
 from app.domain.market import USUAL_TIERS, MaintenanceTier, MarketRules, PriceBand, Quote
 from app.domain.order import OrderStatus
 from app.domain.values import Liquidity, MarketType, OrderSide, OrderType, Side, TimeInForce
-from app.exchange.ccxt import mapping
+from app.exchange.ccxt import mapping, market_mapping
 from app.exchange.ccxt.mapping import Unreadable
 from app.messages.reports import BalanceReport, Candle, FillKind
 from app.ports.venue import OrderRef, OrderRequest
@@ -112,7 +112,7 @@ def test_a_moment_comes_from_milliseconds_and_back() -> None:
 
 
 def test_a_perpetual_market_has_its_rules() -> None:
-    rules = mapping.market_rules(market())
+    rules = market_mapping.market_rules(market())
     assert rules is not None
     assert rules.market_type is MarketType.LINEAR
     assert (rules.tick_size, rules.step_size, rules.min_qty, rules.min_notional) == (
@@ -125,19 +125,19 @@ def test_a_perpetual_market_has_its_rules() -> None:
 
 
 def test_the_largest_quantity_is_what_a_market_order_may_have_too() -> None:
-    rules = mapping.market_rules(market())
+    rules = market_mapping.market_rules(market())
     assert rules is not None
     assert rules.max_qty == 5000
 
 
 def test_limits_that_are_zero_or_missing_are_none() -> None:
-    rules = mapping.market_rules(market(limits={"amount": {"min": "0", "max": "0"}}, contractSize=None))
+    rules = market_mapping.market_rules(market(limits={"amount": {"min": "0", "max": "0"}}, contractSize=None))
     assert rules is not None
     assert (rules.max_qty, rules.min_qty, rules.min_notional, rules.contract_size) == (None, D("0.1"), D(0), D(1))
 
 
 def test_a_spot_market_is_one() -> None:
-    rules = mapping.market_rules(market(**ON_SPOT))
+    rules = market_mapping.market_rules(market(**ON_SPOT))
     assert rules is not None
     assert rules.market_type is MarketType.SPOT
 
@@ -153,7 +153,7 @@ PLAIN = {"filterType": "PERCENT_PRICE", "multiplierUp": "1.0500", "multiplierDow
 
 
 def filtered(*filters: dict[str, str], **other: Any) -> MarketRules:
-    rules = mapping.market_rules(market(info={"filters": list(filters)}, **other))
+    rules = market_mapping.market_rules(market(info={"filters": list(filters)}, **other))
     assert rules is not None
     return rules
 
@@ -179,12 +179,12 @@ def test_h25_a_market_tells_how_many_conditional_orders_it_takes(told: dict[str,
 
 @pytest.mark.parametrize("other", [{"linear": False}, {"swap": False}])
 def test_inverse_and_dated_markets_are_not_ours(other: dict[str, Any]) -> None:
-    assert mapping.market_rules(market(**other)) is None
+    assert market_mapping.market_rules(market(**other)) is None
 
 
 def test_a_market_without_a_tick_cannot_be_read() -> None:
     with pytest.raises(Unreadable, match="price tick"):
-        mapping.market_rules(market(precision={"amount": "1"}))
+        market_mapping.market_rules(market(precision={"amount": "1"}))
 
 
 def test_maintenance_tiers_join_without_a_step() -> None:
@@ -193,37 +193,39 @@ def test_maintenance_tiers_join_without_a_step() -> None:
         {"minNotional": "50000", "maintenanceMarginRate": "0.005"},
         {"minNotional": "250000", "maintenanceMarginRate": "0.01"},
     ]
-    assert mapping.maintenance(tiers) == (
+    assert market_mapping.maintenance(tiers) == (
         MaintenanceTier(D(0), D("0.004"), D(0)),
         MaintenanceTier(D(50000), D("0.005"), D(50)),
         MaintenanceTier(D(250000), D("0.01"), D(1300)),
     )
-    assert mapping.maintenance([{"minNotional": "0"}]) == USUAL_TIERS
+    assert market_mapping.maintenance([{"minNotional": "0"}]) == USUAL_TIERS
 
 
 def test_a_ticker_is_a_quote_and_what_it_lacks_stays() -> None:
-    first = mapping.quote_of({"last": "150", "bid": "149.9", "ask": "150.1", "timestamp": AT_MS}, None, NOW)
+    first = market_mapping.quote_of({"last": "150", "bid": "149.9", "ask": "150.1", "timestamp": AT_MS}, None, NOW)
     assert first == Quote(D("149.9"), D("150.1"), D(150), D(150), AT)
-    assert mapping.quote_of({"markPrice": "150.2"}, first, NOW) == Quote(
+    assert market_mapping.quote_of({"markPrice": "150.2"}, first, NOW) == Quote(
         D("149.9"), D("150.1"), D(150), D("150.2"), NOW
     )
-    assert mapping.quote_of({"last": None, "bid": "0"}, None, NOW) is None
+    assert market_mapping.quote_of({"last": None, "bid": "0"}, None, NOW) is None
 
 
 def test_a_trade_at_another_price_takes_older_bids_and_asks_with_it() -> None:
-    first = mapping.quote_of({"last": "150", "bid": "149.9", "ask": "150.1", "timestamp": AT_MS}, None, NOW)
-    fallen = mapping.quote_of({"last": "140"}, first, NOW)
+    first = market_mapping.quote_of({"last": "150", "bid": "149.9", "ask": "150.1", "timestamp": AT_MS}, None, NOW)
+    fallen = market_mapping.quote_of({"last": "140"}, first, NOW)
     assert fallen is not None
     assert (fallen.bid, fallen.ask) == (Decimal(140), Decimal("150.1"))
-    unmoved = mapping.quote_of({"last": "150"}, first, NOW)
+    unmoved = market_mapping.quote_of({"last": "150"}, first, NOW)
     assert unmoved is not None
     assert (unmoved.bid, unmoved.ask) == (Decimal("149.9"), Decimal("150.1"))
 
 
 def test_candles_are_read_row_by_row() -> None:
-    assert mapping.candles([[AT_MS, "1", "3", "0.5", "2", "10"]]) == [Candle(AT, D(1), D(3), D("0.5"), D(2), D(10))]
+    assert market_mapping.candles([[AT_MS, "1", "3", "0.5", "2", "10"]]) == [
+        Candle(AT, D(1), D(3), D("0.5"), D(2), D(10))
+    ]
     with pytest.raises(Unreadable):
-        mapping.candles([[AT_MS, None, "3", "0.5", "2", "10"]])
+        market_mapping.candles([[AT_MS, None, "3", "0.5", "2", "10"]])
 
 
 # -------------------------------------------------------------------------------------------------------------- orders
