@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from app.persistence.failures import plain
 from app.ports.store import StoreFailed
 
-QUICK_SEC = 0.002
+QUICK_SEC = 0.004
 """What the loop may be stopped for."""
 WEIGHT_OF_LAST = 0.1
 FIRST_PAUSE = 8
