@@ -32,7 +32,7 @@ from app.persistence.database import open_database
 from app.ports.store import Store
 from app.replay.webhooks import body_of
 from tests.support.markets import BINANCE, Place
-from tests.support.venues.binance_linear import Asked
+from tests.support.venues.server import Asked
 
 D = Decimal
 ACCOUNT = "perp"

@@ -23,7 +23,7 @@ from app.ports.venue import OrderRequest
 from app.vault.open import open_vault
 from tests.support.fakes import until
 from tests.support.venues import BinanceLinear
-from tests.support.venues.binance_linear import Asked
+from tests.support.venues.server import Asked
 
 SYMBOL = "SOL/USDT:USDT"
 KEYS = {"api_key": "key", "secret": "secret"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from app.base.clock import Clock
@@ -15,10 +15,8 @@ from tests.support.venues.aster_orders import AsterTrading, SpotTrading
 from tests.support.venues.aster_reads import AsterReading, SpotReading
 from tests.support.venues.binance_book import AccountEvent, AlgoEvent, BookEvent, ForcedEvent, OrderEvent
 from tests.support.venues.binance_gate import Security
-from tests.support.venues.binance_linear import BinanceLinear, Endpoint
-from tests.support.venues.binance_orders import Params
+from tests.support.venues.binance_linear import Answer, BinanceLinear, Endpoint, listen_keys, table_of
 from tests.support.venues.binance_rows import account_event, forced_event, stream_event
-from tests.support.venues.binance_streams import Streams
 
 WALLET = "0x" + "a5" * 20
 AGENT_KEY = "0x" + "7e" * 32
@@ -61,7 +59,7 @@ class AsterLinear(BinanceLinear):
     def _table(self) -> dict[tuple[str, str], Endpoint]:
         trading = AsterTrading(self.book)
         reading = AsterReading(self.book, trading, self.clock, self.now)
-        table = _linear(trading, reading) | _listen_keys("/fapi", self.streams)
+        table = _linear(trading, reading) | listen_keys("/fapi/v3", self.streams, Security.SIGNED)
         table["GET", "/api/v3/exchangeInfo"] = Endpoint(reading.nothing_listed, 1, Security.NONE)
         return table
 
@@ -104,7 +102,7 @@ class AsterSpot(AsterLinear):
     def _table(self) -> dict[tuple[str, str], Endpoint]:
         trading = SpotTrading(self.book)
         reading = SpotReading(self.book, trading, self.clock, self.now)
-        table = _spot(trading, reading) | _listen_keys("/api", self.streams)
+        table = _spot(trading, reading) | listen_keys("/api/v3", self.streams, Security.SIGNED)
         table["GET", "/fapi/v3/exchangeInfo"] = Endpoint(reading.nothing_listed, 1, Security.NONE)
         return table
 
@@ -117,43 +115,11 @@ class AsterSpot(AsterLinear):
         return aster_rows.book_ticker_event(told) if told is not None and channel == "bookTicker" else told
 
 
-Answer = Callable[[Params], Any]
-
-
-def _tables(
-    base: str, public: list[tuple[str, Answer, int]], signed: list[tuple[str, str, Answer, int, int]]
-) -> dict[tuple[str, str], Endpoint]:
-    table = {("GET", f"{base}/v3/{path}"): Endpoint(answer, weight, Security.NONE) for path, answer, weight in public}
-    return table | {
-        (method, f"{base}/v3/{path}"): Endpoint(answer, weight, Security.SIGNED, orders)
-        for method, path, answer, weight, orders in signed
-    }
-
-
 def _linear(trading: AsterTrading, reading: AsterReading) -> dict[tuple[str, str], Endpoint]:
-    """Weights are those of the documents; where they depend on parameters, the least."""
-    public: list[tuple[str, Answer, int]] = [
-        ("ping", reading.ping, 1),
-        ("time", reading.time, 1),
-        ("exchangeInfo", reading.exchange_info, 1),
-        ("depth", reading.depth, 2),
-        ("klines", reading.klines, 1),
-        ("premiumIndex", reading.premium_index, 1),
-        ("ticker/24hr", reading.day_ticker, 1),
-        ("ticker/price", reading.price_ticker, 1),
-        ("ticker/bookTicker", reading.book_ticker, 1),
-    ]
+    public: list[tuple[str, Answer, int]] = [("premiumIndex", reading.premium_index, 1)]
     signed: list[tuple[str, str, Answer, int, int]] = [
-        ("POST", "order", trading.new_order, 1, 1),
-        ("DELETE", "order", trading.cancel_order, 1, 0),
-        ("GET", "order", reading.order, 1, 0),
         ("POST", "batchOrders", trading.batch_orders, 5, 1),
         ("DELETE", "batchOrders", trading.cancel_batch, 1, 0),
-        ("DELETE", "allOpenOrders", trading.cancel_all, 1, 0),
-        ("GET", "openOrder", reading.open_order, 1, 0),
-        ("GET", "openOrders", reading.open_orders, 1, 0),
-        ("GET", "allOrders", reading.all_orders, 5, 0),
-        ("GET", "userTrades", reading.user_trades, 5, 0),
         ("GET", "income", reading.income, 30, 0),
         ("GET", "balance", reading.balance, 5, 0),
         ("GET", "positionRisk", reading.positions, 5, 0),
@@ -162,17 +128,22 @@ def _linear(trading: AsterTrading, reading: AsterReading) -> dict[tuple[str, str
         ("POST", "leverage", trading.change_leverage, 1, 0),
         ("POST", "marginType", trading.change_margin_type, 1, 0),
         ("GET", "leverageBracket", reading.leverage_bracket, 1, 0),
-        ("GET", "commissionRate", reading.commission_rate, 20, 0),
     ]
-    return _tables("/fapi", public, signed)
+    return _shared("/fapi/v3", trading, reading) | table_of("/fapi/v3", public, signed)
 
 
 def _spot(trading: SpotTrading, reading: SpotReading) -> dict[tuple[str, str], Endpoint]:
+    table = _shared("/api/v3", trading, reading)
+    return table | table_of("/api/v3", [], [("GET", "account", reading.account, 5, 0)])
+
+
+def _shared(base: str, trading: AsterTrading, reading: AsterReading) -> dict[tuple[str, str], Endpoint]:
+    """What both markets have. Weights are those of the documents; where they depend on parameters, the least."""
     public: list[tuple[str, Answer, int]] = [
         ("ping", reading.ping, 1),
         ("time", reading.time, 1),
-        ("depth", reading.depth, 2),
         ("exchangeInfo", reading.exchange_info, 1),
+        ("depth", reading.depth, 2),
         ("klines", reading.klines, 1),
         ("ticker/24hr", reading.day_ticker, 1),
         ("ticker/price", reading.price_ticker, 1),
@@ -187,16 +158,6 @@ def _spot(trading: SpotTrading, reading: SpotReading) -> dict[tuple[str, str], E
         ("GET", "openOrders", reading.open_orders, 1, 0),
         ("GET", "allOrders", reading.all_orders, 5, 0),
         ("GET", "userTrades", reading.user_trades, 5, 0),
-        ("GET", "account", reading.account, 5, 0),
         ("GET", "commissionRate", reading.commission_rate, 20, 0),
     ]
-    return _tables("/api", public, signed)
-
-
-def _listen_keys(base: str, streams: Streams) -> dict[tuple[str, str], Endpoint]:
-    answers: dict[str, Answer] = {
-        "POST": lambda _: {"listenKey": streams.open_key()},
-        "PUT": lambda _: {"listenKey": streams.keep_key()},
-        "DELETE": lambda _: streams.close_key(),
-    }
-    return {(m, f"{base}/v3/listenKey"): Endpoint(answer, 1, Security.SIGNED) for m, answer in answers.items()}
+    return table_of(base, public, signed)

@@ -17,7 +17,8 @@ from tests.support.venues.aster_rows import (
 )
 from tests.support.venues.binance_orders import Params
 from tests.support.venues.binance_reads import Reading
-from tests.support.venues.binance_rows import Json, market_id
+from tests.support.venues.binance_rows import Json
+from tests.support.venues.words import market_id
 
 
 def _limit(kind: str, amount: int) -> Json:

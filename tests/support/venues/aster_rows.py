@@ -11,8 +11,9 @@ from app.domain.values import ZERO
 from app.exchange.paper.ledger import is_conditional
 from app.ports.paper_store import PaperOrder
 from tests.support.venues import binance_rows
-from tests.support.venues.binance_book import AccountEvent, AlgoEvent, Book, OrderEvent, Trade, milliseconds
-from tests.support.venues.binance_rows import Json, decimals, market_id, text
+from tests.support.venues.binance_book import AccountEvent, AlgoEvent, Book, OrderEvent, Trade
+from tests.support.venues.binance_rows import Json, decimals
+from tests.support.venues.words import market_id, milliseconds, text
 
 _NOT_OF_ASTER = ("priceMatch", "selfTradePreventionMode", "goodTillDate")
 _NOT_OF_ASTER_EVENTS = ("pP", "si", "ss", "V", "pm", "gtd", "er")

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
 from app.base.clock import Clock
 from app.base.config.groups import AccountConfig
-from app.domain.market import MarketRules, Quote
-from app.domain.values import ZERO, Side
+from app.domain.market import Quote
+from app.domain.values import ZERO, MarketType, Side
 from app.exchange.paper.board import PriceBoard
-from app.exchange.paper.candles import CandleTape
-from app.exchange.paper.core import Core
 from app.exchange.paper.journal import Row
-from app.exchange.paper.ledger import Ledger, is_conditional
-from app.messages.reports import FillKind
+from app.exchange.paper.ledger import is_conditional
 from app.ports.paper_store import PaperBalance, PaperFill, PaperFunding, PaperOrder, PaperPosition
+from tests.support.venues.account import PaperAccount
 
 T = TypeVar("T")
 ORDER_IDS = 8_000_000_000
@@ -74,8 +71,8 @@ class AccountEvent:
 BookEvent = OrderEvent | AlgoEvent | ForcedEvent | AccountEvent
 
 
-class Book:
-    """The account for the fake's handlers, and for judges: `core`, `ledger`, `trades` show it as it is."""
+class Book(PaperAccount):
+    """The account, with its `trades` as the wire tells them."""
 
     def __init__(
         self,
@@ -85,74 +82,27 @@ class Book:
         tell: Callable[[BookEvent], None],
         show: Callable[[str, Quote], None],
     ) -> None:
-        self.core = Core(config)
-        self.clock = clock
+        super().__init__(MarketType(config.market_type), config, board, clock)
         self.trades: list[Trade] = []
         self.extras: dict[int, Extras] = {}
-        self.candles = CandleTape()
         self._tell = tell
         self._show = show
         self._known: dict[int, PaperOrder] = {}
-        self._board = board
-        self.ledger.open_account()
-        self.ledger.settle()
         self.wallet = dict(self.ledger.balances)
         """Totals as they were told last."""
-        for symbol, quote in board.quotes.items():
-            self.on_quote(symbol, quote)
-        board.add(self)
+        self.open()
 
-    @property
-    def ledger(self) -> Ledger:
-        return self.core.ledger
+    def _listed(self, symbol: str) -> None:
+        self.act(lambda: self.core.set_leverage(symbol, FIRST_LEVERAGE, "cross"))
 
-    # ------------------------------------------------------------------ prices
+    # ------------------------------------------------------------------ what is told
 
-    def on_quote(self, symbol: str, quote: Quote) -> None:
-        """A price from the board; a market is listed with its first one."""
-        if symbol not in self.ledger.rules and not self._list(symbol, quote):
-            return
-        self.candles.add(symbol, quote)
-        self.act(lambda: self.core.on_price(symbol, quote, self.clock.now()))
+    def _priced(self, symbol: str, quote: Quote) -> None:
         self._show(symbol, quote)
 
-    def _list(self, symbol: str, quote: Quote) -> bool:
-        rules = self._rules(symbol, quote)
-        if rules is None or rules.market_type != self.core.ledger.config.market_type:
-            return False
-        self.ledger.rules[symbol] = rules
-        self.ledger.quotes[symbol] = quote
-        self.act(lambda: self.core.set_leverage(symbol, FIRST_LEVERAGE, "cross"))
-        return True
-
-    def _rules(self, symbol: str, quote: Quote) -> MarketRules | None:
-        return self._board.rules.rules(symbol, quote.last)
-
-    def pay_funding(self, symbol: str, rate: Decimal) -> None:
-        """One payment, now."""
-        self.act(lambda: self.ledger.pay_funding(symbol, rate, self.clock.now()))
-
-    def force(self, symbol: str, kind: FillKind, quantity: Decimal | None = None) -> None:
-        """Liquidate, or auto-deleverage, at the mark."""
-        self.act(lambda: self.core.force(symbol, kind, quantity, self.clock.now()))
-
-    # ------------------------------------------------------------------ changing
-
-    def act(self, action: Callable[[], T]) -> T:
-        """Do it whole or not at all, and tell what it changed."""
-        try:
-            result = action()
-        except Exception:
-            self.ledger.roll_back()
-            raise
-        rows = self.ledger.written_since(0)
-        self.ledger.settle()
-        for event in self._events(rows):
+    def _changed(self, rows: Iterable[Row]) -> None:
+        for event in _Telling(self).of(rows):
             self._tell(event)
-        return result
-
-    def _events(self, rows: Iterable[Row]) -> list[BookEvent]:
-        return _Telling(self).of(rows)
 
     def seen_before(self, order: PaperOrder) -> PaperOrder | None:
         """The order as it was told last; from now on it counts as told as given."""
@@ -281,7 +231,3 @@ def _what(order: PaperOrder, before: PaperOrder | None, trade: Trade | None) -> 
     if before is not None and (before.price, before.quantity) != (order.price, order.quantity):
         return "AMENDMENT"
     return None
-
-
-def milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)

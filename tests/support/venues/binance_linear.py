@@ -2,75 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from app.base.clock import Clock, system_clock
+from app.base.clock import Clock
 from app.base.config.groups import AccountConfig
 from app.domain.market import Quote
 from app.exchange.paper.board import PriceBoard
-from app.exchange.paper.ledger import Ledger
-from tests.support.venues.binance_book import (
-    AccountEvent,
-    AlgoEvent,
-    Book,
-    BookEvent,
-    ForcedEvent,
-    OrderEvent,
-    milliseconds,
-)
+from tests.support.venues.binance_book import AccountEvent, AlgoEvent, Book, BookEvent, ForcedEvent, OrderEvent
 from tests.support.venues.binance_gate import Gate, Security
 from tests.support.venues.binance_orders import Params, Trading
 from tests.support.venues.binance_reads import Reading
 from tests.support.venues.binance_rows import account_event, algo_event, forced_event, order_event, stream_event
 from tests.support.venues.binance_streams import Streams
-from tests.support.venues.faults import Fault, FaultKind, Faults
+from tests.support.venues.faults import Fault, FaultKind
 from tests.support.venues.limits import Limits
 from tests.support.venues.refusals import VenueRefusal
+from tests.support.venues.server import EVERY_PATH, PAGE, Asked, Reply, VenueServer, is_websocket, raw_query
 
-LOOPBACK = "127.0.0.1"
 UNKNOWN = "An unknown error occurred while processing the request."
 UNKNOWN_503 = "Unknown error, please check your request or try again later."
 UNAVAILABLE_503 = "Service Unavailable."
-_PAGE = "<html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 _K = FaultKind
+Answer = Callable[[Params], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    answer: Callable[[Params], Any]
+    answer: Answer
     weight: int
     security: Security
     orders: int = 0
 
 
-@dataclass(slots=True)
-class Asked:
-    """A request as it came, and how it was answered: `status` None where it never was, `code` of a refusal."""
-
-    method: str
-    path: str
-    params: Mapping[str, str]
-    status: int | None = None
-    code: int | None = None
-    acted: bool = False
-    """Whether the endpoint was reached and did not refuse."""
-
-
-class BinanceLinear:
-    """The venue. Prices come from `board`: `set_price`, `set_quote`, or whatever else publishes there.
-
-    `prefix` comes before every path.
-    """
-
-    prefix = ""
+class BinanceLinear(VenueServer):
+    book: Book
 
     def __init__(
         self,
@@ -81,51 +51,23 @@ class BinanceLinear:
         api_key: str = "key",
         secret: str = "secret",
     ) -> None:
-        self.board = board
-        self.clock = clock or system_clock()
-        self.faults = Faults()
-        self.requests: list[Asked] = []
-        self.url = ""
+        super().__init__(board, clock)
         self._by_name: dict[str, Quote] = {}
         self.streams = Streams(self.clock, self.faults, self._by_name, self._stream_event)
         self.book = Book(config or AccountConfig(id="binance"), board, self.clock, self._told, self._shown)
         self.gate = Gate(api_key, secret, self.now)
         self.limits = Limits(lambda: self.clock.now().timestamp())
-        self._closing = asyncio.Event()
-        self._runner: web.AppRunner | None = None
         trading = Trading(self.book)
         self._endpoints = _endpoints(trading, Reading(self.book, trading, self.clock, self.now), self.streams)
 
-    @property
-    def ledger(self) -> Ledger:
-        """The account's books as they are, for judges."""
-        return self.book.ledger
-
-    def now(self) -> int:
-        """The venue's clock in milliseconds."""
-        return milliseconds(self.clock.now()) + self.faults.clock_skew_ms
-
     # ------------------------------------------------------------------ life
 
-    async def start(self, port: int = 0) -> str:
-        """Serve on loopback; the base URL. Port 0 takes any free one."""
-        app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", self._serve)
-        self._closing.clear()
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, LOOPBACK, port)
-        await site.start()
-        self.url = f"http://{LOOPBACK}:{self._runner.addresses[0][1]}{self.prefix}"
-        return self.url
+    def routes(self) -> list[web.RouteDef]:
+        return [web.route("*", EVERY_PATH, self._serve)]
 
     async def stop(self) -> None:
-        """Answers that still hang are given up, sockets are closed."""
-        self._closing.set()
         self.streams.hang_up()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await super().stop()
 
     def rewrite(self, urls: dict[str, Any]) -> None:
         """Point the `urls["api"]` of a ccxt exchange here; scheme and host change, paths stay."""
@@ -138,13 +80,6 @@ class BinanceLinear:
                 urls[name] = base + "/" + rest.partition("/")[2]
 
     # ------------------------------------------------------------------ prices
-
-    def set_price(self, symbol: str, price: Decimal | str | int) -> None:
-        """A price without a spread; `symbol` in ccxt's spelling."""
-        self.board.set_price(symbol, Decimal(price))
-
-    def set_quote(self, symbol: str, bid: Decimal, ask: Decimal, last: Decimal, mark: Decimal) -> None:
-        self.board.publish(symbol, Quote(bid, ask, last, mark, self.clock.now()))
 
     @staticmethod
     def _stream_event(channel: str, name: str, quote: Quote, number: int, now: int) -> Mapping[str, Any] | None:
@@ -169,156 +104,64 @@ class BinanceLinear:
 
     # ------------------------------------------------------------------ requests
 
-    def asked(self, method: str, path: str) -> list[Asked]:
-        """What was asked of an endpoint, by the end of its path."""
-        return [item for item in self.requests if item.method == method and item.path.endswith(path)]
-
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        if request.headers.get("Upgrade", "").lower() == "websocket":
+        if is_websocket(request):
             return await self.streams.serve(request)
-        query, body = request.raw_path.partition("?")[2], (await request.read()).decode()
+        query, body = raw_query(request), (await request.read()).decode()
         params = dict(parse_qsl(query, keep_blank_values=True) + parse_qsl(body, keep_blank_values=True))
         path = request.path.removeprefix(self.prefix)
         asked = Asked(request.method, path, {key: params[key] for key in params if key != "signature"})
-        self.requests.append(asked)
-        fault = self.faults.for_request(asked.method, asked.path, json.dumps(asked.params))
-        if fault is not None and fault.kind in _WITHOUT_ACTING:
-            return await self._without_acting(request, fault, asked)
-        status, answer, headers = self._answer(request, query + body, params, asked)
-        if fault is not None:
-            return await self._after_acting(request, fault, asked, (status, answer, headers))
-        asked.status = status
-        return _response(status, answer, headers)
+        return await self.respond(request, asked, lambda: self._answer(request, query + body, params, asked))
 
-    def _answer(
-        self, request: web.Request, signed: str, params: Params, asked: Asked
-    ) -> tuple[int, Any, dict[str, str]]:
+    def _answer(self, request: web.Request, signed: str, params: Params, asked: Asked) -> Reply:
         endpoint = self._endpoints.get((asked.method, asked.path.rstrip("/")))
         if endpoint is None:
-            asked.code = -5000
-            return 404, {"code": -5000, "msg": f"Path {asked.path}, Method {asked.method} is invalid"}, {}
-        more: dict[str, str] = {}
+            return _error(404, -5000, f"Path {asked.path}, Method {asked.method} is invalid")
         try:
             self.limits.spend(endpoint.weight, endpoint.orders)
             self.gate.check(endpoint.security, request.headers.get("X-MBX-APIKEY"), signed, params)
-            status, answer = 200, endpoint.answer(params)
+            reply = Reply(200, endpoint.answer(params))
             asked.acted = True
         except VenueRefusal as refusal:
-            status, answer, asked.code = refusal.status, refusal.body, refusal.code
-            if refusal.retry_after is not None:
-                more["Retry-After"] = str(refusal.retry_after)
-        return status, answer, self.limits.headers(with_orders=endpoint.orders > 0) | more
+            wait = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+            reply = Reply(refusal.status, refusal.body, wait, refusal.code)
+        headers = self.limits.headers(with_orders=endpoint.orders > 0)
+        return replace(reply, headers={**headers, **reply.headers})
 
-    # ------------------------------------------------------------------ faults
-
-    async def _without_acting(self, request: web.Request, fault: Fault, asked: Asked) -> web.StreamResponse:
+    def fault_reply(self, fault: Fault) -> Reply:
+        wait = {"Retry-After": str(int(fault.seconds))}
         match fault.kind:
-            case _K.LOST_BEFORE:
-                return _dropped(request)
-            case _K.HANG_BEFORE:
-                return await self._hang(request)
-        status, answer, headers = _fault_answer(fault)
-        asked.status = status
-        asked.code = answer["code"] if isinstance(answer, dict) else None
-        return _response(status, answer, headers)
-
-    async def _after_acting(
-        self, request: web.Request, fault: Fault, asked: Asked, given: tuple[int, Any, dict[str, str]]
-    ) -> web.StreamResponse:
-        match fault.kind:
-            case _K.LOST_AFTER:
-                return _dropped(request)
-            case _K.HANG_AFTER:
-                return await self._hang(request)
-            case _K.SLOW_BODY | _K.CUT_BODY:
-                asked.status = given[0]
-                return await self._in_halves(request, fault, given)
-        status, answer, headers = _fault_answer(fault)
-        asked.status = status
-        return _response(status, answer, given[2] | headers)
-
-    async def _hang(self, request: web.Request) -> web.StreamResponse:
-        await self._closing.wait()
-        return _dropped(request)
-
-    async def _in_halves(
-        self, request: web.Request, fault: Fault, given: tuple[int, Any, dict[str, str]]
-    ) -> web.StreamResponse:
-        status, answer, headers = given
-        body = _compact(answer)
-        response = web.StreamResponse(status=status, headers=headers)
-        response.content_type = "application/json"
-        response.content_length = len(body)
-        await response.prepare(request)
-        half = len(body) // 2
-        await response.write(body[:half])
-        if fault.kind is _K.CUT_BODY:
-            return _dropped(request)
-        await self.clock.sleep(fault.seconds)
-        await response.write(body[half:])
-        await response.write_eof()
-        return response
+            case _K.RATE_LIMIT:
+                return _error(429, -1003, "Too many requests; current limit is reached.", wait)
+            case _K.BANNED:
+                return _error(418, -1003, "Way too many requests; IP banned.", wait)
+            case _K.HTML | _K.HTML_AFTER:
+                return Reply(fault.status or 500, PAGE)
+            case _K.REFUSE:
+                return _error(fault.status or 400, fault.code, fault.message or UNKNOWN)
+        usual = UNAVAILABLE_503 if fault.kind is _K.ERROR_BEFORE else UNKNOWN_503
+        return _error(fault.status or 503, fault.code, fault.message or usual)
 
 
-_WITHOUT_ACTING = {
-    _K.LOST_BEFORE,
-    _K.HANG_BEFORE,
-    _K.ERROR_BEFORE,
-    _K.RATE_LIMIT,
-    _K.BANNED,
-    _K.HTML,
-    _K.REFUSE,
-}
-
-
-def _fault_answer(fault: Fault) -> tuple[int, Any, dict[str, str]]:
-    wait = {"Retry-After": str(int(fault.seconds))}
-    match fault.kind:
-        case _K.RATE_LIMIT:
-            return 429, {"code": -1003, "msg": "Too many requests; current limit is reached."}, wait
-        case _K.BANNED:
-            return 418, {"code": -1003, "msg": "Way too many requests; IP banned."}, wait
-        case _K.HTML | _K.HTML_AFTER:
-            return fault.status or 500, _PAGE, {}
-        case _K.REFUSE:
-            return fault.status or 400, {"code": fault.code, "msg": fault.message or UNKNOWN}, {}
-    usual = UNAVAILABLE_503 if fault.kind is _K.ERROR_BEFORE else UNKNOWN_503
-    return fault.status or 503, {"code": fault.code, "msg": fault.message or usual}, {}
-
-
-def _response(status: int, answer: Any, headers: Mapping[str, str]) -> web.Response:
-    if isinstance(answer, str):
-        return web.Response(status=status, text=answer, content_type="text/html", headers=headers)
-    return web.Response(body=_compact(answer), status=status, content_type="application/json", headers=headers)
-
-
-def _compact(answer: Any) -> bytes:
-    """As the venue writes JSON, without blanks: ccxt looks for such texts."""
-    return json.dumps(answer, separators=(",", ":")).encode()
-
-
-def _dropped(request: web.Request) -> web.Response:
-    """The connection goes away; what is returned reaches nobody."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
+def _error(status: int, code: int, message: str, headers: Mapping[str, str] | None = None) -> Reply:
+    return Reply(status, {"code": code, "msg": message}, headers or {}, code)
 
 
 def _endpoints(trading: Trading, reading: Reading, streams: Streams) -> dict[tuple[str, str], Endpoint]:
     """Weights are those of the documents; where they depend on parameters, the least."""
-    public: list[tuple[str, str, Callable[[Params], Any], int]] = [
-        ("GET", "v1/ping", reading.ping, 1),
-        ("GET", "v1/time", reading.time, 1),
-        ("GET", "v1/exchangeInfo", reading.exchange_info, 1),
-        ("GET", "v1/depth", reading.depth, 2),
-        ("GET", "v1/ticker/bookTicker", reading.book_ticker, 2),
-        ("GET", "v1/ticker/price", reading.price_ticker, 1),
-        ("GET", "v2/ticker/price", reading.price_ticker, 1),
-        ("GET", "v1/ticker/24hr", reading.day_ticker, 1),
-        ("GET", "v1/premiumIndex", reading.premium_index, 1),
-        ("GET", "v1/klines", reading.klines, 1),
+    public: list[tuple[str, Answer, int]] = [
+        ("v1/ping", reading.ping, 1),
+        ("v1/time", reading.time, 1),
+        ("v1/exchangeInfo", reading.exchange_info, 1),
+        ("v1/depth", reading.depth, 2),
+        ("v1/ticker/bookTicker", reading.book_ticker, 2),
+        ("v1/ticker/price", reading.price_ticker, 1),
+        ("v2/ticker/price", reading.price_ticker, 1),
+        ("v1/ticker/24hr", reading.day_ticker, 1),
+        ("v1/premiumIndex", reading.premium_index, 1),
+        ("v1/klines", reading.klines, 1),
     ]
-    signed: list[tuple[str, str, Callable[[Params], Any], int, int]] = [
+    signed: list[tuple[str, str, Answer, int, int]] = [
         ("POST", "v1/order", trading.new_order, 0, 1),
         ("PUT", "v1/order", trading.modify_order, 1, 1),
         ("DELETE", "v1/order", trading.cancel_order, 1, 0),
@@ -353,17 +196,28 @@ def _endpoints(trading: Trading, reading: Reading, streams: Streams) -> dict[tup
         ("GET", "v1/accountConfig", reading.account_config, 5, 0),
         ("GET", "v1/commissionRate", reading.commission_rate, 20, 0),
     ]
-    table = {(m, f"/fapi/{path}"): Endpoint(answer, weight, Security.NONE) for m, path, answer, weight in public}
-    table |= {
-        (m, f"/fapi/{path}"): Endpoint(answer, weight, Security.SIGNED, orders)
-        for m, path, answer, weight, orders in signed
-    }
+    table = table_of("/fapi", public, signed)
     table["GET", "/sapi/v1/capital/config/getall"] = Endpoint(reading.coins, 10, Security.SIGNED)
     for path in ("allAssets", "allPairs", "isolated/allPairs"):
         table["GET", f"/sapi/v1/margin/{path}"] = Endpoint(reading.margin_pairs, 1, Security.KEY)
-    keys: dict[str, Callable[[Params], Any]] = {
+    return table | listen_keys("/fapi/v1", streams, Security.KEY)
+
+
+def table_of(
+    base: str, public: list[tuple[str, Answer, int]], signed: list[tuple[str, str, Answer, int, int]]
+) -> dict[tuple[str, str], Endpoint]:
+    """Of (path, answer, weight) to get, and signed (method, path, answer, weight, orders)."""
+    table = {("GET", f"{base}/{path}"): Endpoint(answer, weight, Security.NONE) for path, answer, weight in public}
+    return table | {
+        (method, f"{base}/{path}"): Endpoint(answer, weight, Security.SIGNED, orders)
+        for method, path, answer, weight, orders in signed
+    }
+
+
+def listen_keys(base: str, streams: Streams, security: Security) -> dict[tuple[str, str], Endpoint]:
+    answers: dict[str, Answer] = {
         "POST": lambda _: {"listenKey": streams.open_key()},
         "PUT": lambda _: {"listenKey": streams.keep_key()},
         "DELETE": lambda _: streams.close_key(),
     }
-    return table | {(m, "/fapi/v1/listenKey"): Endpoint(answer, 1, Security.KEY) for m, answer in keys.items()}
+    return {(method, f"{base}/listenKey"): Endpoint(answer, 1, security) for method, answer in answers.items()}

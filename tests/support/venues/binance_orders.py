@@ -15,7 +15,7 @@ from app.messages.reports import Accepted, RefusalCode, Refused
 from app.ports.paper_store import PaperOrder
 from app.ports.venue import OrderRef, OrderRequest
 from tests.support.venues.binance_book import ALGO_IDS, ORDER_IDS, Book, Extras, is_waiting
-from tests.support.venues.binance_rows import algo_row, client_id, decimals, market_id, order_row, text
+from tests.support.venues.binance_rows import algo_row, client_id, decimals, order_row
 from tests.support.venues.refusals import (
     NO_SUCH_ORDER,
     UNKNOWN_ORDER,
@@ -24,6 +24,7 @@ from tests.support.venues.refusals import (
     mandatory,
     refusal_of,
 )
+from tests.support.venues.words import market_id, text
 
 Params = Mapping[str, str]
 Json = dict[str, Any]

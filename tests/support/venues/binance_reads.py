@@ -10,7 +10,7 @@ from app.domain.timeframe import seconds
 from app.domain.values import ZERO
 from app.messages.reports import FillKind
 from app.ports.paper_store import PaperOrder
-from tests.support.venues.binance_book import Book, is_waiting, milliseconds
+from tests.support.venues.binance_book import Book, is_waiting
 from tests.support.venues.binance_orders import Params, Trading, needed
 from tests.support.venues.binance_rows import (
     Json,
@@ -22,14 +22,13 @@ from tests.support.venues.binance_rows import (
     exchange_info,
     forced_row,
     income_row,
-    market_id,
     order_row,
     position_rows,
     premium_index,
-    text,
     trade_row,
 )
 from tests.support.venues.refusals import NO_SUCH_ORDER, VenueRefusal, malformed
+from tests.support.venues.words import market_id, milliseconds, text
 
 WEEK_MS = 7 * 86_400_000
 

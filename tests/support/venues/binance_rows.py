@@ -24,8 +24,8 @@ from tests.support.venues.binance_book import (
     OrderEvent,
     Trade,
     is_waiting,
-    milliseconds,
 )
+from tests.support.venues.words import market_id, milliseconds, text
 
 Json = dict[str, Any]
 WIRE_TYPE = {
@@ -44,17 +44,6 @@ _STATUS = {
     OrderStatus.REJECTED: "REJECTED",
 }
 _PRICE_DIGITS = Decimal("0.00000")
-
-
-def text(value: Decimal | None) -> str:
-    """Plain digits, as the venue writes numbers."""
-    if value is None or not value:
-        return "0"
-    return format(value.normalize(), "f")
-
-
-def market_id(rules: MarketRules) -> str:
-    return f"{rules.base}{rules.quote}"
 
 
 def decimals(unit: Decimal) -> int:

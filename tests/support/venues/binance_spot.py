@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from app.base.clock import Clock
 from app.base.config.groups import AccountConfig
@@ -12,7 +11,7 @@ from app.ports.paper_store import PaperOrder
 from tests.support.venues import binance_spot_rows
 from tests.support.venues.binance_book import AccountEvent, AlgoEvent, BookEvent, OrderEvent
 from tests.support.venues.binance_gate import Security
-from tests.support.venues.binance_linear import Asked, BinanceLinear, Endpoint
+from tests.support.venues.binance_linear import Answer, BinanceLinear, Endpoint, table_of
 from tests.support.venues.binance_orders import Params
 from tests.support.venues.binance_rows import Json
 from tests.support.venues.binance_spot_orders import SpotTrading
@@ -21,6 +20,7 @@ from tests.support.venues.binance_spot_rows import OrderList
 from tests.support.venues.binance_spot_streams import SpotStreams
 from tests.support.venues.limits import Limits
 from tests.support.venues.refusals import VenueRefusal
+from tests.support.venues.server import Asked
 
 _DAY = 86_400.0
 _TEN_SEC = 10.0
@@ -115,11 +115,9 @@ class BinanceSpot(BinanceLinear):
         return {"createTime": self.now(), "enableReading": True, **told, **self.rights}
 
 
-def _endpoints(
-    trading: SpotTrading, reading: SpotReading, restrictions: Callable[[Params], Any]
-) -> dict[tuple[str, str], Endpoint]:
+def _endpoints(trading: SpotTrading, reading: SpotReading, restrictions: Answer) -> dict[tuple[str, str], Endpoint]:
     """Weights are those of the documents; where they depend on parameters, the least."""
-    public: list[tuple[str, Callable[[Params], Any], int]] = [
+    public: list[tuple[str, Answer, int]] = [
         ("ping", reading.ping, 1),
         ("time", reading.time, 1),
         ("exchangeInfo", reading.exchange_info, 20),
@@ -129,8 +127,9 @@ def _endpoints(
         ("ticker/24hr", reading.day_ticker, 2),
         ("klines", reading.klines, 2),
     ]
-    signed: list[tuple[str, str, Callable[[Params], Any], int, int]] = [
+    signed: list[tuple[str, str, Answer, int, int]] = [
         ("POST", "order", trading.new_order, 1, 1),
+        ("POST", "order/test", trading.test_order, 1, 0),
         ("DELETE", "order", trading.cancel_order, 1, 0),
         ("GET", "order", reading.order, 4, 0),
         ("GET", "openOrders", reading.open_orders, 6, 0),
@@ -143,10 +142,6 @@ def _endpoints(
         ("GET", "orderList", trading.query_list, 4, 0),
         ("GET", "openOrderList", trading.open_lists, 6, 0),
     ]
-    table = {("GET", f"/api/v3/{path}"): Endpoint(answer, weight, Security.NONE) for path, answer, weight in public}
-    table |= {
-        (method, f"/api/v3/{path}"): Endpoint(answer, weight, Security.SIGNED, orders)
-        for method, path, answer, weight, orders in signed
-    }
+    table = table_of("/api/v3", public, signed)
     table["GET", "/sapi/v1/account/apiRestrictions"] = Endpoint(restrictions, 1, Security.SIGNED)
     return table

@@ -82,6 +82,11 @@ class SpotTrading(Trading):
         usual = "FULL" if kind in {"LIMIT", "MARKET"} else "ACK"
         return placed_row(self._book, order, params.get("newOrderRespType", usual))
 
+    def test_order(self, params: Params) -> Json:
+        """Title: Test new order. Validated as an order is, and not sent into the matching engine."""
+        self._asked(params, _type_of(params), params.get("newClientOrderId", ""))
+        return {}
+
     def cancel_order(self, params: Params) -> Json:
         """Title: Cancel order. A leg of a list takes the whole list with it, and the answer is the list's."""
         self.rules(params)

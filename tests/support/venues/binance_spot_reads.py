@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 from app.ports.paper_store import PaperOrder
-from tests.support.venues import binance_rows, binance_spot_rows
+from tests.support.venues import binance_spot_rows
 from tests.support.venues.binance_orders import Params
 from tests.support.venues.binance_reads import Reading, bound, page
 from tests.support.venues.binance_rows import Json
 from tests.support.venues.refusals import VenueRefusal, malformed
+from tests.support.venues.words import text
 
 DAY_MS = 86_400_000
 
@@ -33,9 +34,7 @@ class SpotReading(Reading):
     def price_ticker(self, params: Params) -> Any:
         """Title: Symbol price ticker."""
         quotes = self._book.ledger.quotes
-        return self._of_some(
-            params, lambda symbol, name: {"symbol": name, "price": binance_rows.text(quotes[symbol].last)}
-        )
+        return self._of_some(params, lambda symbol, name: {"symbol": name, "price": text(quotes[symbol].last)})
 
     def day_ticker(self, params: Params) -> Any:
         """Title: 24hr ticker price change statistics."""

@@ -13,8 +13,9 @@ from app.domain.values import ZERO, Liquidity, OrderSide, OrderType
 from app.exchange.paper.ledger import is_conditional
 from app.ports.paper_store import PaperOrder
 from tests.support.venues import binance_rows
-from tests.support.venues.binance_book import ORDER_IDS, AccountEvent, Book, Extras, Trade, milliseconds
-from tests.support.venues.binance_rows import Json, client_id, market_id
+from tests.support.venues.binance_book import ORDER_IDS, AccountEvent, Book, Extras, Trade
+from tests.support.venues.binance_rows import Json, client_id
+from tests.support.venues.words import market_id, milliseconds
 
 STATUS = {
     OrderStatus.OPEN: "NEW",

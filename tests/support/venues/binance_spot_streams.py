@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from app.base.clock import Clock
 from app.domain.market import Quote
 from tests.support.venues.binance_gate import Gate, Security
 from tests.support.venues.binance_spot_rows import stream_event
-from tests.support.venues.binance_streams import Line, Streams
+from tests.support.venues.binance_streams import MarketLine, Streams
 from tests.support.venues.faults import Faults
 from tests.support.venues.refusals import VenueRefusal
 
@@ -38,7 +36,7 @@ class SpotStreams(Streams):
         self._gate = gate
         self._on_hear = on_hear
         self.refusals: list[VenueRefusal] = []
-        self._open_lines: set[Line] = set()
+        self._open_lines: set[MarketLine] = set()
 
     # ------------------------------------------------------------------ the account's events
 
@@ -58,23 +56,18 @@ class SpotStreams(Streams):
     async def serve(self, request: web.Request) -> web.StreamResponse:
         if not request.path.endswith(API):
             return await super().serve(request)
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        line = Line(socket, is_combined=False)
-        self._open_lines.add(line)
-        pumping = asyncio.ensure_future(line.pump())
-        try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    self._answer(line, json.loads(message.data))
-        finally:
-            self.user_lines.pop(line, None)
-            self._open_lines.discard(line)
-            pumping.cancel()
-            await socket.close()
-        return socket
+        line = MarketLine(request, is_combined=False)
+        async with line.connected():
+            self._open_lines.add(line)
+            try:
+                async for asked in line.heard():
+                    self._answer(line, asked)
+            finally:
+                self.user_lines.pop(line, None)
+                self._open_lines.discard(line)
+        return line.socket
 
-    def _answer(self, line: Line, asked: Mapping[str, Any]) -> None:
+    def _answer(self, line: MarketLine, asked: Mapping[str, Any]) -> None:
         """Title: Request format, Response format (WebSocket API)."""
         params = {key: str(value) for key, value in (asked.get("params") or {}).items()}
         method = str(asked.get("method"))
@@ -85,7 +78,7 @@ class SpotStreams(Streams):
             told = {"status": refusal.status, "error": refusal.body}
         line.say({"id": asked.get("id"), **told, "rateLimits": []})
 
-    def _result(self, line: Line, method: str, params: Mapping[str, str]) -> dict[str, Any]:
+    def _result(self, line: MarketLine, method: str, params: Mapping[str, str]) -> dict[str, Any]:
         match method:
             case "ping":
                 return {}
@@ -98,7 +91,7 @@ class SpotStreams(Streams):
                 return {}
         raise VenueRefusal(-1020, "This operation is not supported.")
 
-    def _subscribe_user(self, line: Line, params: Mapping[str, str]) -> dict[str, Any]:
+    def _subscribe_user(self, line: MarketLine, params: Mapping[str, str]) -> dict[str, Any]:
         """Title: Subscribe to User Data Stream through signature subscription. Signed are the sorted parameters."""
         if self.refusals:
             raise self.refusals.pop(0)

@@ -2,68 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from app.base.clock import Clock, Timer
 from app.domain.market import Quote
 from tests.support.venues.binance_rows import stream_event
-from tests.support.venues.faults import FaultKind, Faults
+from tests.support.venues.faults import Faults
+from tests.support.venues.lines import Line, UserEvents, cut
 from tests.support.venues.refusals import VenueRefusal
+from tests.support.venues.words import milliseconds
 
 KEY_SEC = 3600.0
 Shown = Callable[[str, str, Quote, int, int], Mapping[str, Any] | None]
 
 
-class Line:
-    """One socket: what is said goes out in order, `streams` are what it subscribed to."""
-
-    def __init__(self, socket: web.WebSocketResponse, *, is_combined: bool) -> None:
-        self.socket = socket
-        self.streams: dict[str, None] = {}
+class MarketLine(Line):
+    def __init__(self, request: web.Request, *, is_combined: bool) -> None:
+        super().__init__(request)
         self.is_combined = is_combined
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
-
-    def say(self, message: object) -> None:
-        self._queue.put_nowait(json.dumps(message))
-
-    def hang_up(self) -> None:
-        self._queue.put_nowait(None)
-
-    async def pump(self) -> None:
-        while True:
-            message = await self._queue.get()
-            if message is None or self.socket.closed:
-                await self.socket.close()
-                return
-            try:
-                await self.socket.send_str(message)
-            except ConnectionError:
-                return
 
 
-class Streams:
+class Streams(UserEvents):
     """`latest` tells the last quote of each market by its Binance name, `shown` what a channel says of one."""
 
     def __init__(self, clock: Clock, faults: Faults, latest: Mapping[str, Quote], shown: Shown = stream_event) -> None:
+        super().__init__(faults)
         self._clock = clock
-        self._faults = faults
         self._latest = latest
         self._shown = shown
         self._keys = count(1)
         self._numbers = count(1)
         self._timer: Timer | None = None
-        self._held: Mapping[str, Any] | None = None
         self.listen_key: str | None = None
-        self.user_lines: dict[Line, str] = {}
-        self.market_lines: set[Line] = set()
-        self.sent: list[Mapping[str, Any]] = []
-        """What the user stream was to say, whether anybody heard it or not."""
+        self.user_lines: dict[MarketLine, str] = {}
+        self.market_lines: set[MarketLine] = set()
 
     # ------------------------------------------------------------------ listen keys
 
@@ -108,28 +84,13 @@ class Streams:
             self._timer = None
 
     def now(self) -> int:
-        return round(self._clock.now().timestamp() * 1000) + self._faults.clock_skew_ms
+        return milliseconds(self._clock.now()) + self._faults.clock_skew_ms
 
     # ------------------------------------------------------------------ the user stream
 
     def tell(self, event: Mapping[str, Any]) -> None:
-        """To every user socket, with what faults make of it."""
-        self.sent.append(event)
-        if self._faults.is_silent:
-            return
-        fault = self._faults.for_event(str(event["e"]), json.dumps(event))
-        match fault.kind if fault is not None else None:
-            case FaultKind.DROP_EVENTS:
-                return
-            case FaultKind.REORDER_EVENTS if self._held is None:
-                self._held = event
-                return
-            case FaultKind.DUPLICATE_EVENTS:
-                self._say(event)
-        self._say(event)
-        if self._held is not None:
-            held, self._held = self._held, None
-            self._say(held)
+        """To every user socket."""
+        self._tell(str(event["e"]), event)
 
     def _say(self, event: Mapping[str, Any]) -> None:
         for line, key in self.user_lines.items():
@@ -137,10 +98,10 @@ class Streams:
 
     def cut_user_streams(self) -> None:
         """Drop the connections without a word."""
-        _cut(self.user_lines)
+        cut(self.user_lines)
 
     def cut_market_streams(self) -> None:
-        _cut(self.market_lines)
+        cut(self.market_lines)
 
     def hang_up(self) -> None:
         self._stop_timer()
@@ -151,10 +112,10 @@ class Streams:
 
     def show(self, name: str, quote: Quote) -> None:
         for line in self.market_lines:
-            for stream in line.streams:
+            for stream in line.topics:
                 self._show(line, stream, name, quote)
 
-    def _show(self, line: Line, stream: str, name: str, quote: Quote) -> None:
+    def _show(self, line: MarketLine, stream: str, name: str, quote: Quote) -> None:
         head, _, rest = stream.partition("@")
         of_all = head.startswith("!")
         if not of_all and head != name.lower():
@@ -165,8 +126,8 @@ class Streams:
             told: object = [event] if of_all and channel != "bookTicker" else event
             line.say({"stream": stream, "data": told} if line.is_combined else told)
 
-    def _subscribe(self, line: Line, streams: list[str]) -> None:
-        line.streams |= dict.fromkeys(streams)
+    def _subscribe(self, line: MarketLine, streams: list[str]) -> None:
+        line.topics |= dict.fromkeys(streams)
         for stream in streams:
             for name, quote in self._latest.items():
                 self._show(line, stream, name, quote)
@@ -175,31 +136,29 @@ class Streams:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Titles: Connect (user data streams), Connect (websocket market streams), Live Subscribing/Unsubscribing."""
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        is_combined = request.path.endswith("/stream")
-        line = Line(socket, is_combined=is_combined)
+        line = MarketLine(request, is_combined=request.path.endswith("/stream"))
         key = request.query.get("listenKey") or _key_in(request.path)
-        pumping = asyncio.ensure_future(line.pump())
-        try:
-            if key is not None:
-                if key != self.listen_key:
-                    return socket
-                self.user_lines[line] = key
-            else:
-                self.market_lines.add(line)
-                self._subscribe(line, [name for name in request.query.get("streams", "").split("/") if name])
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    self._hear(line, json.loads(message.data))
-        finally:
-            self.user_lines.pop(line, None)
-            self.market_lines.discard(line)
-            pumping.cancel()
-            await socket.close()
-        return socket
+        async with line.connected():
+            try:
+                await self._attend(line, key, [name for name in request.query.get("streams", "").split("/") if name])
+            finally:
+                self.user_lines.pop(line, None)
+                self.market_lines.discard(line)
+        return line.socket
 
-    def _hear(self, line: Line, asked: Mapping[str, Any]) -> None:
+    async def _attend(self, line: MarketLine, key: str | None, streams: list[str]) -> None:
+        """A wrong listen key is not listened to."""
+        if key is None:
+            self.market_lines.add(line)
+            self._subscribe(line, streams)
+        elif key == self.listen_key:
+            self.user_lines[line] = key
+        else:
+            return
+        async for asked in line.heard():
+            self._hear(line, asked)
+
+    def _hear(self, line: MarketLine, asked: Mapping[str, Any]) -> None:
         number, names = asked.get("id"), [str(name) for name in asked.get("params") or []]
         match asked.get("method"):
             case "SUBSCRIBE":
@@ -207,19 +166,12 @@ class Streams:
                 self._subscribe(line, names)
             case "UNSUBSCRIBE":
                 for name in names:
-                    line.streams.pop(name, None)
+                    line.topics.pop(name, None)
                 line.say({"result": None, "id": number})
             case "LIST_SUBSCRIPTIONS":
-                line.say({"result": list(line.streams), "id": number})
+                line.say({"result": list(line.topics), "id": number})
             case _:
                 line.say({"error": {"code": 2, "msg": "Invalid request: unknown method"}, "id": number})
-
-
-def _cut(lines: Iterable[Line]) -> None:
-    for line in lines:
-        request = line.socket._req
-        if request is not None and request.transport is not None:
-            request.transport.abort()
 
 
 def _key_in(path: str) -> str | None:

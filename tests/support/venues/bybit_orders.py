@@ -15,7 +15,8 @@ from app.ports.paper_store import PaperOrder
 from app.ports.venue import OrderRef, OrderRequest
 from tests.support.venues.bybit_book import MARGIN_MODES, BybitBook, is_waiting
 from tests.support.venues.bybit_refusals import BybitRefusal, malformed, refusal_of
-from tests.support.venues.bybit_rows import largest, market_id, order_id, text
+from tests.support.venues.bybit_rows import largest, order_id
+from tests.support.venues.words import market_id, text
 
 Params = Mapping[str, Any]
 Json = dict[str, Any]

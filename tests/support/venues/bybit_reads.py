@@ -18,13 +18,12 @@ from tests.support.venues.bybit_rows import (
     funding_row,
     instrument,
     kline,
-    market_id,
     order_row,
     position_row,
-    text,
     ticker,
     wallet,
 )
+from tests.support.venues.words import market_id, text
 
 RECENT = 500
 WEEK_MS = 7 * 24 * 3600 * 1000

@@ -12,23 +12,13 @@ from app.exchange.paper.ledger import is_conditional
 from app.exchange.paper.margin import MAINTENANCE_RATE
 from app.messages.reports import FillKind
 from app.ports.paper_store import PaperFill, PaperFunding, PaperOrder
-from tests.support.venues.bybit_book import BybitBook, is_waiting, milliseconds
+from tests.support.venues.bybit_book import BybitBook, is_waiting
+from tests.support.venues.words import market_id, milliseconds, text
 
 Json = dict[str, Any]
 _LIMITS = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 _EXEC_TYPE = {FillKind.TRADE: "Trade", FillKind.LIQUIDATION: "BustTrade", FillKind.ADL: "AdlTrade"}
 _DIGITS = Decimal("0.00000001")
-
-
-def text(value: Decimal | None) -> str:
-    """Plain digits, as the venue writes numbers."""
-    if value is None or not value:
-        return "0"
-    return format(value.normalize(), "f")
-
-
-def market_id(rules: MarketRules) -> str:
-    return f"{rules.base}{rules.quote}"
 
 
 def order_id(number: int, market_type: MarketType) -> str:

@@ -2,104 +2,59 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from app.domain.market import Quote
 from tests.support.venues.bybit_gate import BybitGate
-from tests.support.venues.bybit_rows import Json, text
-from tests.support.venues.faults import FaultKind, Faults
+from tests.support.venues.bybit_rows import Json
+from tests.support.venues.faults import Faults
+from tests.support.venues.lines import Line, UserEvents, cut
+from tests.support.venues.words import text
 
 PRIVATE_TOPICS = frozenset({"order", "execution", "position", "wallet"})
 
 
-class Line:
-    """One socket: what is said goes out in order, `topics` are what it subscribed to."""
-
-    def __init__(self, socket: web.WebSocketResponse, request: web.Request, number: int) -> None:
-        self.socket = socket
+class BybitLine(Line):
+    def __init__(self, request: web.Request, number: int) -> None:
+        super().__init__(request)
         self.number = number
-        self.topics: dict[str, None] = {}
         self.is_known = False
         """Whether it has logged in."""
-        self._request = request
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
-
-    def say(self, message: object) -> None:
-        self._queue.put_nowait(json.dumps(message))
-
-    def hang_up(self) -> None:
-        self._queue.put_nowait(None)
-
-    def cut(self) -> None:
-        """Drop the connection without a word."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
-
-    async def pump(self) -> None:
-        while True:
-            message = await self._queue.get()
-            if message is None or self.socket.closed:
-                await self.socket.close()
-                return
-            try:
-                await self.socket.send_str(message)
-            except ConnectionError:
-                return
 
 
-class BybitStreams:
+class BybitStreams(UserEvents):
     """`shown` gives a market's ticker row and quote by Bybit's name, `now` the venue's clock."""
 
     def __init__(self, gate: BybitGate, faults: Faults, now: Callable[[], int]) -> None:
+        super().__init__(faults)
         self._gate = gate
-        self._faults = faults
         self._now = now
         self._numbers = count(1)
         self._latest: dict[str, tuple[Json, Quote]] = {}
-        self._held: Mapping[str, Any] | None = None
-        self.private_lines: dict[Line, None] = {}
-        self.public_lines: dict[Line, None] = {}
-        self.sent: list[Mapping[str, Any]] = []
-        """What the private stream was to say, whether anybody heard it or not."""
+        self.private_lines: dict[BybitLine, None] = {}
+        self.public_lines: dict[BybitLine, None] = {}
 
     # ------------------------------------------------------------------ the private stream
 
     def tell(self, topic: str, row: Json) -> None:
-        """To everybody who follows the topic, with what faults make of it."""
+        """To everybody who follows the topic."""
         message = {"id": f"{next(self._numbers):08d}", "topic": topic, "creationTime": self._now(), "data": [row]}
-        self.sent.append(message)
-        if self._faults.is_silent:
-            return
-        fault = self._faults.for_event(topic, json.dumps(message))
-        match fault.kind if fault is not None else None:
-            case FaultKind.DROP_EVENTS:
-                return
-            case FaultKind.REORDER_EVENTS if self._held is None:
-                self._held = message
-                return
-            case FaultKind.DUPLICATE_EVENTS:
-                self._say(message)
-        self._say(message)
-        if self._held is not None:
-            held, self._held = self._held, None
-            self._say(held)
+        self._tell(topic, message)
 
-    def _say(self, message: Mapping[str, Any]) -> None:
+    def _say(self, event: Mapping[str, Any]) -> None:
         for line in self.private_lines:
-            if message["topic"] in line.topics:
-                line.say(message)
+            if event["topic"] in line.topics:
+                line.say(event)
 
     def cut_user_streams(self) -> None:
-        _cut(self.private_lines)
+        cut(self.private_lines)
 
     def cut_market_streams(self) -> None:
-        _cut(self.public_lines)
+        cut(self.public_lines)
 
     def hang_up(self) -> None:
         for line in [*self.private_lines, *self.public_lines]:
@@ -115,7 +70,7 @@ class BybitStreams:
                 if topic.rpartition(".")[2] == name:
                     self._show(line, topic, None if before is None else before[0])
 
-    def _show(self, line: Line, topic: str, before: Json | None) -> None:
+    def _show(self, line: BybitLine, topic: str, before: Json | None) -> None:
         """https://bybit-exchange.github.io/docs/v5/websocket/public/ticker and …/orderbook
 
         Perpetuals tell what has changed of a ticker, spot always all of it; one level of the book is told whole.
@@ -137,24 +92,19 @@ class BybitStreams:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """https://bybit-exchange.github.io/docs/v5/ws/connect"""
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        line = Line(socket, request, next(self._numbers))
+        line = BybitLine(request, next(self._numbers))
         is_private = request.path.endswith("/private")
         lines = self.private_lines if is_private else self.public_lines
-        lines[line] = None
-        pumping = asyncio.ensure_future(line.pump())
-        try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    self._hear(line, json.loads(message.data), is_private=is_private)
-        finally:
-            lines.pop(line, None)
-            pumping.cancel()
-            await socket.close()
-        return socket
+        async with line.connected():
+            lines[line] = None
+            try:
+                async for asked in line.heard():
+                    self._hear(line, asked, is_private=is_private)
+            finally:
+                lines.pop(line, None)
+        return line.socket
 
-    def _hear(self, line: Line, asked: Mapping[str, Any], *, is_private: bool) -> None:
+    def _hear(self, line: BybitLine, asked: Mapping[str, Any], *, is_private: bool) -> None:
         arguments = list(asked.get("args") or [])
         match asked.get("op"):
             case "auth":
@@ -172,16 +122,16 @@ class BybitStreams:
             case _:
                 line.say(self._answer(line, asked, "error:handler not found", success=False))
 
-    def _answer(self, line: Line, asked: Mapping[str, Any], words: str, *, success: bool = True) -> Json:
+    def _answer(self, line: BybitLine, asked: Mapping[str, Any], words: str, *, success: bool = True) -> Json:
         told = {"success": success, "ret_msg": words, "conn_id": f"conn-{line.number}", "op": asked.get("op")}
         return told | {"req_id": str(asked.get("req_id", ""))}
 
-    def _log_in(self, line: Line, arguments: list[object]) -> None:
+    def _log_in(self, line: BybitLine, arguments: list[object]) -> None:
         why = self._gate.check_login(arguments)
         line.is_known = why is None
         line.say({"success": why is None, "ret_msg": why or "", "op": "auth", "conn_id": f"conn-{line.number}"})
 
-    def _subscribe(self, line: Line, asked: Mapping[str, Any], names: list[str], *, is_private: bool) -> None:
+    def _subscribe(self, line: BybitLine, asked: Mapping[str, Any], names: list[str], *, is_private: bool) -> None:
         if is_private and (not line.is_known or not set(names) <= PRIVATE_TOPICS):
             line.say(self._answer(line, asked, "Request not authorized", success=False))
             return
@@ -190,8 +140,3 @@ class BybitStreams:
         for name in names:
             if not is_private and name.rpartition(".")[2] in self._latest:
                 self._show(line, name, None)
-
-
-def _cut(lines: Iterable[Line]) -> None:
-    for line in list(lines):
-        line.cut()

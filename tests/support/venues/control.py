@@ -7,8 +7,9 @@ from decimal import Decimal, InvalidOperation
 from aiohttp import web
 
 from app.exchange.paper.board import UnknownMarket
-from tests.support.venues.binance_linear import LOOPBACK, BinanceLinear
+from tests.support.venues.binance_linear import BinanceLinear
 from tests.support.venues.faults import FaultKind
+from tests.support.venues.server import Listener
 
 
 class Control:
@@ -18,28 +19,25 @@ class Control:
 
     def __init__(self, venue: BinanceLinear) -> None:
         self._venue = venue
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener()
 
     async def start(self, port: int = 0) -> str:
-        app = web.Application()
-        app.router.add_post("/price", self._price)
-        app.router.add_post("/fault", self._fault)
-        app.router.add_post("/clear", self._clear)
-        app.router.add_post("/expire", self._expire)
-        app.router.add_post("/cut", self._cut)
-        app.router.add_post("/funding", self._funding)
-        app.router.add_get("/requests", self._requests)
-        app.router.add_post("/prices", self._prices)
-        app.router.add_get("/book", self._book)
-        app.router.add_get("/limits", self._limits)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, LOOPBACK, port).start()
-        return f"http://{LOOPBACK}:{self._runner.addresses[0][1]}"
+        routes = [
+            web.post("/price", self._price),
+            web.post("/fault", self._fault),
+            web.post("/clear", self._clear),
+            web.post("/expire", self._expire),
+            web.post("/cut", self._cut),
+            web.post("/funding", self._funding),
+            web.get("/requests", self._requests),
+            web.post("/prices", self._prices),
+            web.get("/book", self._book),
+            web.get("/limits", self._limits),
+        ]
+        return await self._listener.start(routes, port)
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._listener.stop()
 
     async def _price(self, request: web.Request) -> web.Response:
         told = await request.json()

@@ -14,7 +14,8 @@ from app.domain.values import OrderSide, OrderType, TimeInForce
 from app.messages.reports import RefusalCode, Refused
 from app.ports.paper_store import PaperFill, PaperOrder
 from tests.support.venues.small import Call, Endpoint, Json, Placed, Refusal, SmallVenue
-from tests.support.venues.small_book import fill_order_id, milliseconds, order_id, signed, text
+from tests.support.venues.small_words import fill_order_id, order_id, signed, text
+from tests.support.venues.words import milliseconds
 
 EXPIRES_MS = 5_000
 LONGEST_ID = 40

@@ -13,7 +13,8 @@ from app.domain.values import OrderSide, OrderType, TimeInForce
 from app.messages.reports import RefusalCode, Refused
 from app.ports.paper_store import PaperFill, PaperOrder
 from tests.support.venues.small import Call, Endpoint, Json, Placed, Refusal, SmallVenue
-from tests.support.venues.small_book import average, fill_order_id, milliseconds, order_id, signed, text
+from tests.support.venues.small_words import average, fill_order_id, order_id, signed, text
+from tests.support.venues.words import milliseconds
 
 EXPIRES_MS = 30_000
 _CLIENT_ID = re.compile(r"[A-Za-z0-9]{1,32}")

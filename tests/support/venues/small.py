@@ -2,63 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from app.base.clock import Clock, system_clock
+from app.base.clock import Clock
 from app.base.config.groups import AccountConfig
 from app.domain.market import MarketRules, Quote
-from app.domain.values import OrderSide, OrderType, Side, TimeInForce
+from app.domain.values import MarketType, OrderSide, OrderType, Side, TimeInForce
 from app.exchange.paper.board import PriceBoard
-from app.exchange.paper.ledger import Ledger
 from app.messages.reports import Accepted, Candle, Refused
 from app.ports.paper_store import PaperFill, PaperOrder
 from app.ports.venue import OrderRef, OrderRequest
-from tests.support.venues.faults import Fault, FaultKind, Faults
-from tests.support.venues.small_book import FIRST_ID, Account, milliseconds
+from tests.support.venues.account import PaperAccount
+from tests.support.venues.faults import Fault, FaultKind
+from tests.support.venues.server import EVERY_PATH, PAGE, Asked, Reply, VenueServer, raw_query
+from tests.support.venues.small_words import FIRST_ID
+from tests.support.venues.words import milliseconds
 
-LOOPBACK = "127.0.0.1"
 Json = dict[str, Any]
 _K = FaultKind
-_PAGE = "<html><head><title>Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>"
 
 
 class Refusal(Exception):
     """An error answer in the venue's words; `code` is what judges see of it."""
 
-    def __init__(self, code: str, body: Any, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, code: str, body: Any, status: int = 400) -> None:
         super().__init__(code)
         self.code = code
         self.body = body
         self.status = status
-        self.headers = dict(headers or {})
 
 
-@dataclass(slots=True)
-class Call:
-    """A request as it came. `params` are those of path, query and JSON body together; `query` is raw."""
+@dataclass(slots=True, kw_only=True)
+class Call(Asked):
+    """`params` are those of path, query and JSON body together; `query` is raw."""
 
-    method: str
-    path: str
+    params: dict[str, str]
     query: str
     body: str
     headers: Mapping[str, str]
-    params: dict[str, str] = field(default_factory=dict)
-    status: int | None = None
-    """Of the answer, None where there was none."""
-    code: str | None = None
-    acted: bool = False
-
-    def needed(self, name: str) -> str:
-        return self.params[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +69,7 @@ class Placed:
     time_in_force: TimeInForce = TimeInForce.GTC
 
 
-class SmallVenue(ABC):
-    """The venue. Prices come from `board`: `set_price`, or whatever else publishes there."""
-
+class SmallVenue(VenueServer):
     name: str
     limit_headers: Mapping[str, str]
     """Of an answer to one request too many."""
@@ -97,24 +84,11 @@ class SmallVenue(ABC):
         secret: str = "secret",
         password: str = "phrase",
     ) -> None:
-        self.board = board
-        self.clock = clock or system_clock()
+        super().__init__(board, clock)
         self.api_key, self.secret, self.password = api_key, secret, password
-        self.faults = Faults()
-        self.requests: list[Call] = []
-        self.url = ""
-        self.book = Account(config or AccountConfig(id=self.name, market_type="spot"), board, self.clock)
-        self._closing = asyncio.Event()
-        self._runner: web.AppRunner | None = None
-
-    @property
-    def ledger(self) -> Ledger:
-        """The account's books as they are, for judges."""
-        return self.book.ledger
-
-    def now(self) -> int:
-        """The venue's clock in milliseconds."""
-        return milliseconds(self.clock.now()) + self.faults.clock_skew_ms
+        config = config or AccountConfig(id=self.name, market_type="spot")
+        self.book = PaperAccount(MarketType.SPOT, config, board, self.clock)
+        self.book.open()
 
     # ------------------------------------------------------------------ what each venue says
 
@@ -145,36 +119,6 @@ class SmallVenue(ABC):
     @abstractmethod
     def unknown_market(self) -> Refusal:
         """What is said of a market that there is not."""
-
-    # ------------------------------------------------------------------ life
-
-    async def start(self, port: int = 0) -> str:
-        """Serve on loopback; the base URL. Port 0 takes any free one."""
-        app = web.Application()
-        for (method, path), endpoint in self.endpoints().items():
-            app.router.add_route(method, path, self._handler(endpoint))
-        app.router.add_route("*", "/{tail:.*}", self._handler(Endpoint(self._nowhere, is_private=False)))
-        self._closing.clear()
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, LOOPBACK, port).start()
-        self.url = f"http://{LOOPBACK}:{self._runner.addresses[0][1]}"
-        return self.url
-
-    async def stop(self) -> None:
-        """Answers that still hang are given up."""
-        self._closing.set()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-
-    def set_price(self, symbol: str, price: Decimal | str | int) -> None:
-        """A price without a spread; `symbol` in ccxt's spelling."""
-        self.board.set_price(symbol, Decimal(price))
-
-    def asked(self, method: str, path: str) -> list[Call]:
-        """What was asked of an endpoint, by the end of its path."""
-        return [call for call in self.requests if call.method == method and call.path.endswith(path)]
 
     # ------------------------------------------------------------------ the book, for handlers
 
@@ -250,101 +194,47 @@ class SmallVenue(ABC):
 
     # ------------------------------------------------------------------ requests
 
+    def routes(self) -> list[web.RouteDef]:
+        known = [web.route(method, path, self._handler(each)) for (method, path), each in self.endpoints().items()]
+        nowhere = Endpoint(self._nowhere, is_private=False)
+        return [*known, web.route("*", EVERY_PATH, self._handler(nowhere))]
+
     def _handler(self, endpoint: Endpoint) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.StreamResponse:
             call = await _read(request)
-            self.requests.append(call)
-            fault = self.faults.for_request(call.method, call.path, json.dumps(call.params))
-            if fault is not None and fault.kind in _WITHOUT_ACTING:
-                return await self._faulty(request, fault, call, None)
-            given = self._answer(endpoint, call)
-            return given if fault is None else await self._faulty(request, fault, call, given)
+            return await self.respond(request, call, lambda: self._answer(endpoint, call))
 
         return handle
 
-    def _answer(self, endpoint: Endpoint, call: Call) -> web.Response:
+    def _answer(self, endpoint: Endpoint, call: Call) -> Reply:
         try:
             if endpoint.is_private:
                 self.check(call)
-            call.status, answer, headers = 200, endpoint.answer(call), dict[str, str]()
+            reply = Reply(200, endpoint.answer(call))
             call.acted = True
         except Refusal as refusal:
-            call.status, answer, headers, call.code = refusal.status, refusal.body, refusal.headers, refusal.code
-        return _response(call.status, answer, headers)
+            return Reply(refusal.status, refusal.body, code=refusal.code)
+        return reply
 
     def _nowhere(self, call: Call) -> Any:
         raise Refusal("404", self.error("404", f"{call.method} {call.path} is unknown"), 404)
 
-    async def _faulty(
-        self, request: web.Request, fault: Fault, call: Call, given: web.Response | None
-    ) -> web.StreamResponse:
-        call.status = None
-        match fault.kind:
-            case _K.LOST_BEFORE | _K.LOST_AFTER:
-                return _dropped(request)
-            case _K.HANG_BEFORE | _K.HANG_AFTER:
-                await self._closing.wait()
-                return _dropped(request)
-            case _K.SLOW_BODY | _K.CUT_BODY:
-                return await self._in_halves(request, fault, given or web.Response())
-        made = self._fault_answer(fault)
-        call.status = made.status
-        return made
-
-    def _fault_answer(self, fault: Fault) -> web.Response:
+    def fault_reply(self, fault: Fault) -> Reply:
         match fault.kind:
             case _K.HTML | _K.HTML_AFTER:
-                return _response(fault.status or 500, _PAGE, {})
+                return Reply(fault.status or 500, PAGE)
             case _K.RATE_LIMIT | _K.BANNED:
-                return _response(429 if fault.kind is _K.RATE_LIMIT else 418, self.limited(), self.limit_headers)
+                return Reply(429 if fault.kind is _K.RATE_LIMIT else 418, self.limited(), self.limit_headers)
             case _K.REFUSE:
-                return _response(fault.status or 400, self.error(str(fault.code), fault.message or ""), {})
-        return _response(fault.status or 503, self.error(str(fault.code), fault.message or "unavailable"), {})
-
-    async def _in_halves(self, request: web.Request, fault: Fault, given: web.Response) -> web.StreamResponse:
-        body = bytes(given.body or b"")  # type: ignore[arg-type]  # it was made of bytes
-        response = web.StreamResponse(status=given.status)
-        response.content_type = "application/json"
-        response.content_length = len(body)
-        await response.prepare(request)
-        await response.write(body[: len(body) // 2])
-        if fault.kind is _K.CUT_BODY:
-            return _dropped(request)
-        await self.clock.sleep(fault.seconds)
-        await response.write(body[len(body) // 2 :])
-        await response.write_eof()
-        return response
-
-
-_WITHOUT_ACTING = {
-    _K.LOST_BEFORE,
-    _K.HANG_BEFORE,
-    _K.ERROR_BEFORE,
-    _K.RATE_LIMIT,
-    _K.BANNED,
-    _K.HTML,
-    _K.REFUSE,
-}
+                return Reply(fault.status or 400, self.error(str(fault.code), fault.message or ""))
+        return Reply(fault.status or 503, self.error(str(fault.code), fault.message or "unavailable"))
 
 
 async def _read(request: web.Request) -> Call:
-    body = (await request.read()).decode()
-    query = request.raw_path.partition("?")[2]
+    query, body = raw_query(request), (await request.read()).decode()
     params = dict(parse_qsl(query, keep_blank_values=True)) | dict(request.match_info)
     if body:
         params |= {name: str(value) for name, value in json.loads(body).items()}
-    return Call(request.method, request.path, query, body, request.headers, params)
-
-
-def _response(status: int, answer: Any, headers: Mapping[str, str]) -> web.Response:
-    if isinstance(answer, str):
-        return web.Response(status=status, text=answer, content_type="text/html", headers=headers)
-    body = json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode()
-    return web.Response(body=body, status=status, content_type="application/json", headers=headers)
-
-
-def _dropped(request: web.Request) -> web.Response:
-    """The connection goes away; what is returned reaches nobody."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
+    return Call(
+        method=request.method, path=request.path, params=params, query=query, body=body, headers=request.headers
+    )
