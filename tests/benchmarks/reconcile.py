@@ -20,7 +20,7 @@ import httpx
 
 from app.accounts.keys import AccountVault, complete
 from app.vault.open import open_vault
-from tests.crash.kill_serve import VAULT, Server, Wrong
+from tests.crash.kill_serve import VAULT, Server, Wrong, commit
 from tests.support.venues.process import FakeProcess
 
 ORDERS = 1000
@@ -196,7 +196,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--result", type=Path, default=None)
     asked = parser.parse_args()
-    figures = measure(asked.symbols, asked.rounds)
+    measured = measure(asked.symbols, asked.rounds)
+    figures = {**measured, "finished": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit()}
     text = json.dumps(figures, indent=2) + "\n"
     if asked.result is not None:
         asked.result.write_text(text, encoding="utf-8")
