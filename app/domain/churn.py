@@ -14,7 +14,7 @@ def next_move_at(moves: Sequence[datetime], now: datetime) -> datetime:
     """When a move that can wait may be made: `now` where every budget has room for it.
 
     `moves` are the account's last ones, oldest first, at least `MOST_MOVES` of them where there were so many. Those
-    that cannot wait, since what is open would be protected wrongly, are in it too, but do not ask.
+    that cannot wait, since what is open would be protected wrongly, neither ask nor count.
     """
     full = [moves[-most] + span for most, span in BUDGETS if len(moves) >= most]
     return max([now, *full])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from app.domain.order import RESTING, Order, OrderStatus, bound_by_exits
+from app.domain.order import RESTING, Order, OrderStatus
 from app.domain.values import ZERO, OrderRole, OrderType
 from app.domain.wanted import Place, Wanted, place_of
 
@@ -29,7 +29,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What may be done. `exit_room` is what may be sold in all, None where reduce-only guards it.
+    """What may be done. `exit_room` is what may be sold beyond what exits bind, None where reduce-only guards it.
 
     `most` is the market's largest quantity of one order.
     """
@@ -58,17 +58,18 @@ def difference(wanted: Iterable[Wanted], live: Sequence[Order], means: Means) ->
             _adjust(wish, present, means, result)
     for orders in by_place.values():
         result.cancel.extend(_cancellable(orders))
-    _place_within_room(growing, live, means, result)
+    _place_within_room(growing, means, result)
     return result
 
 
 def _bundled(wanted: Iterable[Wanted]) -> list[tuple[Wanted, ...]]:
     """Each wish alone, save that a take-profit comes with the stop it is paired with."""
     wishes = {wish.place: wish for wish in wanted}
+    partners = {wish.place: wishes.get(wish.paired_with) for wish in wishes.values() if wish.paired_with is not None}
     return [
-        (wish,) if wish.paired_with is None else (wish, wishes[wish.paired_with])
-        for wish in wishes.values()
-        if wish.paired_with is None or wish.place.role is OrderRole.TAKE_PROFIT
+        (wish,) if partner is None else (wish, partner)
+        for wish, partner in ((wish, partners.get(wish.place)) for wish in wishes.values())
+        if partner is None or wish.place.role is OrderRole.TAKE_PROFIT
     ]
 
 
@@ -145,10 +146,8 @@ def _has_room(wish: Wanted, order: Order, means: Means) -> bool:
     return means.exit_room is None or wish.quantity <= order.remaining or wish.place.role is OrderRole.ENTRY
 
 
-def _place_within_room(
-    bundles: Iterable[tuple[Wanted, ...]], live: Sequence[Order], means: Means, result: Difference
-) -> None:
-    taken = bound_by_exits(live)
+def _place_within_room(bundles: Iterable[tuple[Wanted, ...]], means: Means, result: Difference) -> None:
+    taken = ZERO
     for wishes in bundles:
         wish = wishes[0]
         is_exit = wish.place.role is not OrderRole.ENTRY

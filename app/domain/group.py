@@ -77,7 +77,7 @@ class Leg:
     exited: Decimal = ZERO
     exit_value: Decimal = ZERO
     take_profit_triggered: bool = False
-    """The engine watches this leg's exit and its price was reached."""
+    """The engine watches this leg's exit and its price was reached by all that is open."""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -296,6 +296,7 @@ def book_entry(
         filled_value=leg.filled_value + price * quantity,
         open_quantity=leg.open_quantity + acquired,
         open_value=leg.open_value + price * acquired,
+        take_profit_triggered=False,
     )
     if leg.is_whole:
         leg = changed(leg, entry=EntryState.ENDED)

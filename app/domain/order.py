@@ -155,13 +155,14 @@ def has_stop(orders: Iterable[Order]) -> bool:
 
 
 def bound_by_exits(orders: Iterable[Order]) -> Decimal:
-    """What live exits can sell in all. Of a pair it is what the one has left that has begun to fill."""
-    exits = {order.client_order_id: order for order in orders if order.role is not OrderRole.ENTRY and order.is_live}
+    """What the exits among a group's orders can still sell in all. A pair shares one quantity, so what the one has
+    filled the other cannot, even where its end has not been told yet."""
+    exits = {order.client_order_id: order for order in orders if order.role is not OrderRole.ENTRY}
     bound = ZERO
     for order in exits.values():
         partner = exits.get(order.paired_with or "")
-        if partner is None:
-            bound += order.remaining
-        elif order.role is OrderRole.STOP_LOSS:
-            bound += min(order.remaining, partner.remaining)
+        if not order.is_live or (partner is not None and partner.is_live and order.role is not OrderRole.STOP_LOSS):
+            continue
+        filled_by_partner = ZERO if partner is None else partner.filled
+        bound += max(order.remaining - filled_by_partner, ZERO)
     return bound

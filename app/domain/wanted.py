@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 
 from app.base.config.grid import TakeProfitMode
 from app.domain.group import Group, Leg
@@ -16,6 +17,9 @@ from app.domain.take_profit import group_target, leg_target, pyramid_target
 from app.domain.values import HUNDRED, ZERO, CloseReason, OrderRole, OrderSide, OrderType, TimeInForce
 
 HYBRID_TRIES = 3
+PAIR_STAYS = timedelta(seconds=3)
+HARDLY_OFF_PERCENT = Decimal("0.2")
+"""So far off the stop of a pair may be for `PAIR_STAYS` after it was placed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Wanted:
     time_in_force: TimeInForce = TimeInForce.GTC
     expected_price: Decimal | None = None
     paired_with: Place | None = None
-    """The wish with which it shares one quantity: both are placed and kept together."""
+    """The wish with which it shares one quantity: both are placed and kept together. Where that one is not wished, this
+    is what a pair has left, and only stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,8 @@ def wanted_orders(group: Group, live: Sequence[Order], terrain: Terrain) -> list
     limits = [*_entries(group), *_take_profits(group, terrain)]
     held = held_back(group, live, terrain)
     stops = paired_exits(group, live, terrain) or stop
-    return [*(wish for wish in limits if wish.place not in held), *stops, *reduction]
+    wishes = [*(wish for wish in limits if wish.place not in held), *stops, *reduction]
+    return [*wishes, *_left_resting(group, live, wishes, terrain)]
 
 
 def held_back(group: Group, live: Sequence[Order], terrain: Terrain) -> dict[Place, Decimal]:
@@ -123,15 +129,11 @@ def paired_exits(group: Group, live: Iterable[Order], terrain: Terrain) -> list[
     stop = resting_stop(group, terrain.rules)
     if stop is None:
         return []
-    held = group.with_legs(_without_what_is_triggered)
+    held = _without_sales(group, terrain)
     profits = _with_rest(_limit_exits(held, terrain), held.open_quantity * kept_fraction(held), terrain.rules)
     if len(profits) > terrain.pairs or not all(_can_be_paired(profit, stop, live, terrain) for profit in profits):
         return []
-    return [wish for profit in profits for wish in _pair(profit, stop, terrain)]
-
-
-def _without_what_is_triggered(leg: Leg) -> Leg:
-    return replace(leg, open_quantity=ZERO, open_value=ZERO) if leg.take_profit_triggered else leg
+    return [wish for profit in profits for wish in _pair(profit, _where_it_rests(profit, stop, live, terrain), terrain)]
 
 
 def _with_rest(profits: list[Wanted], quantity: Decimal, rules: MarketRules) -> list[Wanted]:
@@ -157,8 +159,27 @@ def _is_too_far(wish: Wanted, live: Iterable[Order], terrain: Terrain) -> bool:
     return all((place_of(order), order.price) != (wish.place, wish.price) for order in live)
 
 
+def _where_it_rests(profit: Wanted, stop: Decimal, live: Iterable[Order], terrain: Terrain) -> Decimal:
+    """`stop`, or for a while where the stop of such a pair has just been placed, if that is hardly off: moving it
+    replaces the pair, and an entry that fills bit by bit would have all others replaced with every bit (hazard 20)."""
+    place, most = _stop_place(profit.place), stop * HARDLY_OFF_PERCENT / HUNDRED
+    placed = [
+        order.trigger_price
+        for order in live
+        if place_of(order) == place
+        and order.remaining == profit.quantity
+        and order.trigger_price is not None
+        and terrain.now - order.created_at < PAIR_STAYS
+    ]
+    return next((price for price in placed if abs(price - stop) < most), stop)
+
+
+def _stop_place(profit: Place) -> Place:
+    return replace(profit, role=OrderRole.STOP_LOSS)
+
+
 def _pair(profit: Wanted, stop: Decimal, terrain: Terrain) -> tuple[Wanted, Wanted]:
-    place = replace(profit.place, role=OrderRole.STOP_LOSS)
+    place = _stop_place(profit.place)
     other = replace(
         profit,
         place=place,
@@ -173,12 +194,85 @@ def _pair(profit: Wanted, stop: Decimal, terrain: Terrain) -> tuple[Wanted, Want
 
 def _take_profits(group: Group, terrain: Terrain) -> list[Wanted]:
     if stop_locks_coins(group, terrain):
-        return [
-            _market_exit(group, Place(OrderRole.TAKE_PROFIT, leg.pyramid, leg.index), leg.open_quantity, terrain)
-            for leg in group.legs
-            if leg.take_profit_triggered and terrain.rules.quantize_quantity(leg.open_quantity) > 0
-        ]
+        return [_market_exit(group, place, _open_quantity(legs), terrain) for place, legs in _sales(group, terrain)]
     return _limit_exits(group, terrain)
+
+
+def _left_resting(group: Group, live: Iterable[Order], wishes: Sequence[Wanted], terrain: Terrain) -> Iterator[Wanted]:
+    """Take-profits that have begun to fill, as far as no other exit is over what they have left: on spot that could not
+    rest anew, so it stays where it is."""
+    if terrain.reduce_only:
+        return
+    exits = [wish for wish in wishes if wish.place.role is not OrderRole.ENTRY]
+    places = {wish.place for wish in exits}
+    once = (wish for wish in exits if wish.paired_with is None or wish.place.role is OrderRole.STOP_LOSS)
+    left = group.open_quantity - sum((wish.quantity for wish in once), ZERO)
+    for order in live:
+        has_begun = order.role is OrderRole.TAKE_PROFIT and order.filled > 0
+        if has_begun and place_of(order) not in places and order.remaining <= left:
+            left -= order.remaining
+            yield _as_it_rests(order)
+
+
+def _as_it_rests(order: Order) -> Wanted:
+    place = place_of(order)
+    return Wanted(
+        place=place,
+        side=order.side,
+        type=order.type,
+        quantity=order.remaining,
+        price=order.price,
+        trigger_price=order.trigger_price,
+        reduce_only=order.reduce_only,
+        time_in_force=order.time_in_force,
+        expected_price=order.expected_price,
+        paired_with=None if order.paired_with is None else _stop_place(place),
+    )
+
+
+def _sales(group: Group, terrain: Terrain) -> list[tuple[Place, list[Leg]]]:
+    return sold_together(group, lambda leg: leg.take_profit_triggered, terrain)
+
+
+def _without_sales(group: Group, terrain: Terrain) -> Group:
+    """The group without what is being sold at market."""
+    sold = {leg.key for _, legs in _sales(group, terrain) for leg in legs}
+    if not sold:
+        return group
+    return group.with_legs(lambda leg: replace(leg, open_quantity=ZERO, open_value=ZERO) if leg.key in sold else leg)
+
+
+def sold_together(group: Group, is_reached: Callable[[Leg], bool], terrain: Terrain) -> list[tuple[Place, list[Leg]]]:
+    """Which legs orders at market sell now, by order: one for each take-profit that is reached, or was so for all that
+    it has open, save that what is too small alone joins the next. Legs that are too small even together are in none."""
+    sales: list[tuple[Place, list[Leg]]] = []
+    joining: list[Leg] = []
+    held = (leg for leg in group.legs if leg.open_quantity > 0)
+    for place, own in groupby(held, lambda leg: _take_profit_place(group, leg)):
+        legs = list(own)
+        if not (all(leg.take_profit_triggered for leg in legs) or all(map(is_reached, legs))):
+            continue
+        joining.extend(legs)
+        if can_sell(terrain.rules.quantize_quantity(_open_quantity(joining)), terrain):
+            sales.append((place, joining))
+            joining = []
+    if sales:
+        sales[-1][1].extend(joining)
+    return sales
+
+
+def _take_profit_place(group: Group, leg: Leg) -> Place:
+    match group.grid.tp_mode:
+        case TakeProfitMode.AGGREGATE:
+            return Place(OrderRole.TAKE_PROFIT)
+        case TakeProfitMode.PYRAMID_AGGREGATE:
+            return Place(OrderRole.TAKE_PROFIT, leg.pyramid)
+        case _:
+            return Place(OrderRole.TAKE_PROFIT, leg.pyramid, leg.index)
+
+
+def _open_quantity(legs: Iterable[Leg]) -> Decimal:
+    return sum((leg.open_quantity for leg in legs), ZERO)
 
 
 def _limit_exits(group: Group, terrain: Terrain) -> list[Wanted]:
@@ -278,9 +372,7 @@ def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]
     if group.grid.stop_sizing == "planned" and terrain.reduce_only:
         quantity += sum((leg.unfilled for leg in group.legs if leg.wants_entry), ZERO)
     if not terrain.reduce_only:
-        quantity -= group.reduce_quantity + sum(
-            (leg.open_quantity for leg in group.legs if leg.take_profit_triggered), ZERO
-        )
+        quantity = _without_sales(group, terrain).open_quantity - group.reduce_quantity
     on_step = terrain.rules.quantize_quantity(quantity)
     resting = [order for order in live if order.role is OrderRole.STOP_LOSS]
     if on_step <= 0:
@@ -300,6 +392,14 @@ def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]
             expected_price=price,
         )
     ]
+
+
+def stop_can_rest(group: Group, terrain: Terrain) -> bool:
+    """Whether the venue takes a stop over all that is open."""
+    price = resting_stop(group, terrain.rules)
+    if terrain.stop_type is None or price is None:
+        return False
+    return _stop_can_rest(price, terrain.rules.quantize_quantity(group.open_quantity), terrain)
 
 
 def _stop_can_rest(price: Decimal, quantity: Decimal, terrain: Terrain) -> bool:

@@ -13,7 +13,7 @@ from app.domain.client_order_id import OrderAddress
 from app.domain.difference import Amendment, Means, difference
 from app.domain.group import EntryState, Group, Leg, end_entry, write_off_dust
 from app.domain.offset import timer_may_start
-from app.domain.order import RESTING, Order, OrderStatus, has_stop
+from app.domain.order import RESTING, Order, OrderStatus, bound_by_exits, has_stop
 from app.domain.stop_loss import current_stop, needs_stop, secured_stop, trailed_stop, with_price
 from app.domain.take_profit import exit_target
 from app.domain.values import CloseReason, OrderRole, OrderType, TimeInForce
@@ -29,6 +29,8 @@ from app.domain.wanted import (
     leftover_cannot_be_sold,
     leftover_must_be_sold,
     place_of,
+    sold_together,
+    stop_can_rest,
     stop_locks_coins,
     take_profit_rests,
     wanted_orders,
@@ -128,12 +130,14 @@ def _trail(turn: Turn, group: Group, terrain: Terrain) -> Group:
     trailed = trailed_stop(group, terrain.rules)
     if trailed is None:
         return group
-    due = next_move_at(turn.state.accounts[group.account].stop_moves, turn.now)
+    moves = turn.state.accounts[group.account].stop_moves
+    due = next_move_at(moves, turn.now)
     if group.trailed_at is not None:
         due = max(due, group.trailed_at + TRAIL_EVERY)
     if turn.now < due:
         turn.wake(f"group/{group.id}", due)
         return group
+    moves.append(turn.now)
     return changed(group, stop_price=trailed, trailed_at=turn.now)
 
 
@@ -209,13 +213,14 @@ def _watch_take_profits(turn: Turn, group: Group, terrain: Terrain) -> Group:
         return group
     price, live = terrain.quote.executable(group.side.exit_order_side), turn.live_orders(group.id)
 
-    def watch(leg: Leg) -> Leg:
+    def is_reached(leg: Leg) -> bool:
         target = exit_target(leg, group, terrain.rules)
-        if leg.take_profit_triggered or leg.open_quantity <= 0 or target is None or group.side.is_better(target, price):
-            return leg
-        return leg if take_profit_rests(leg, live) else changed(leg, take_profit_triggered=True)
+        return target is not None and not group.side.is_better(target, price) and not take_profit_rests(leg, live)
 
-    return group.with_legs(watch)
+    sold = {leg.key for _, legs in sold_together(group, is_reached, terrain) for leg in legs}
+    if sold == {leg.key for leg in group.legs if leg.take_profit_triggered}:
+        return group
+    return group.with_legs(lambda leg: changed(leg, take_profit_triggered=leg.key in sold))
 
 
 def _give_up_entries(group: Group, terrain: Terrain) -> Group:
@@ -306,7 +311,7 @@ def _mend_orders(turn: Turn, group: Group, terrain: Terrain, account: AccountSta
     """Ask for what is missing and end what is too much; all that is wanted."""
     live = turn.live_orders(group.id)
     wishes = wanted_orders(group, live, terrain)
-    room = None if terrain.reduce_only else group.open_quantity
+    room = None if terrain.reduce_only else group.open_quantity - bound_by_exits(turn.orders_of(group.id))
     gap = difference(wishes, live, Means(account.capabilities.amend_types, room, terrain.rules.max_qty))
     _place(turn, group, gap.place, terrain, account)
     for amendment in gap.amend:
@@ -358,8 +363,7 @@ def _within_bound(turn: Turn, group: Group, wish: Wanted, terrain: Terrain) -> W
 
 def _attempt(turn: Turn, group: Group, wish: Wanted) -> int | None:
     """Which try this is, None where it must wait (a timer is set) or the tries are used up."""
-    same = [order for order in turn.orders_of(group.id) if place_of(order) == wish.place]
-    last = max(same, key=lambda order: order.number, default=None)
+    last = _last_at(turn, group, wish.place)
     if last is None or last.status not in _BACKED_OFF or _is_hybrid_try(last) or last.retry_at is None:
         return 1
     partner = partner_of(turn, last)
@@ -369,6 +373,11 @@ def _attempt(turn: Turn, group: Group, wish: Wanted) -> int | None:
         return last.attempt + 1
     turn.wake(f"group/{group.id}", last.retry_at)
     return None
+
+
+def _last_at(turn: Turn, group: Group, place: Place) -> Order | None:
+    same = [order for order in turn.orders_of(group.id) if place_of(order) == place]
+    return max(same, key=lambda order: order.number, default=None)
 
 
 def _is_hybrid_try(order: Order) -> bool:
@@ -409,7 +418,6 @@ def _amend(turn: Turn, amendment: Amendment) -> None:
         amendment.order, amend_quantity=amendment.quantity, amend_price=amendment.price, updated_at=turn.now
     )
     turn.put_order(order)
-    _note_move(turn, order)
     turn.effect(AmendOrder(order.account, order.client_order_id))
 
 
@@ -422,13 +430,7 @@ def _cancel(turn: Turn, order: Order) -> None:
         return
     cancelled = order.without_amendment().moved(OrderStatus.PENDING_CANCEL, turn.now)
     turn.put_order(changed(cancelled, retry_at=turn.now + timedelta(seconds=CANCEL_RETRY_SEC), look_ups=0))
-    _note_move(turn, order)
     turn.effect(CancelOrder(order.account, order.client_order_id))
-
-
-def _note_move(turn: Turn, order: Order) -> None:
-    if order.role is OrderRole.STOP_LOSS:
-        turn.state.accounts[order.account].stop_moves.append(turn.now)
 
 
 def _repeat_cancels(turn: Turn, group: Group) -> None:
@@ -471,45 +473,66 @@ def next_look_up(order: Order) -> datetime:
 
 
 def _guard_protection(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain) -> None:
-    """Follow how long open quantity has been without its stop, and act when the grace has run out."""
-    if group.closing is not None or terrain.stop_type is None or not needs_stop(group):
+    """Follow how long open quantity has been without its stop, and act when the grace has run out.
+
+    A stop on its way counts as present until it is known to rest, but does not end an unprotected spell before.
+    """
+    if group.closing is not None or not needs_stop(group) or not stop_can_rest(group, terrain):
         if group.unprotected_since is not None:
             turn.keep_group(changed(group, unprotected_since=None))
         return
-    if _has_its_stops(turn.live_orders(group.id), wishes):
-        if group.unprotected_since is not None:
-            turn.keep_group(changed(group, unprotected_since=None))
-            turn.emit("protection.restored", group=group)
-        return
+    live = turn.live_orders(group.id)
+    missing = _missing_stops(live, wishes)
+    if missing:
+        _miss(turn, group, missing)
+    elif group.unprotected_since is not None and not any(_is_on_its_way(order) for order in live):
+        turn.keep_group(changed(group, unprotected_since=None))
+        turn.emit("protection.restored", group=group)
+
+
+def _missing_stops(live: list[Order], wishes: list[Wanted]) -> set[Place]:
+    """Places of the stops that should be there and are not. Where no stop is wanted since all is being sold at market,
+    that sale must be there instead."""
+    wanted = {wish.place for wish in wishes if wish.place.role is OrderRole.STOP_LOSS}
+    present = {place_of(order) for order in live if order.is_present and _guards(order)}
+    if wanted or present:
+        return wanted - present
+    return {Place(OrderRole.STOP_LOSS)}
+
+
+def _guards(order: Order) -> bool:
+    return order.role is OrderRole.STOP_LOSS or (order.role is not OrderRole.ENTRY and order.type is OrderType.MARKET)
+
+
+def _is_on_its_way(order: Order) -> bool:
+    return _guards(order) and order.status in {OrderStatus.PENDING, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN}
+
+
+def _miss(turn: Turn, group: Group, missing: set[Place]) -> None:
     if group.unprotected_since is None:
         group = changed(group, unprotected_since=turn.now)
         turn.keep_group(group)
         turn.emit("protection.missing", group=group)
-    _when_grace_is_over(turn, group)
-
-
-def _has_its_stops(live: list[Order], wishes: list[Wanted]) -> bool:
-    present = {place_of(order) for order in live if order.role is OrderRole.STOP_LOSS and order.is_present}
-    return bool(present) and all(wish.place in present for wish in wishes if wish.place.role is OrderRole.STOP_LOSS)
-
-
-def _when_grace_is_over(turn: Turn, group: Group) -> None:
-    if group.unprotected_since is None:
-        return
-    over = group.unprotected_since + timedelta(seconds=turn.config.protection.grace_sec)
-    stops = [order for order in turn.orders_of(group.id) if order.role is OrderRole.STOP_LOSS]
-    spent = bool(stops) and stops[-1].attempt >= turn.config.protection.max_attempts
+    over = (group.unprotected_since or turn.now) + timedelta(seconds=turn.config.protection.grace_sec)
+    failed = [order for order in (_last_at(turn, group, place) for place in missing) if order and order.retry_at]
+    spent = any(order.attempt >= turn.config.protection.max_attempts for order in failed)
     if turn.now < over and not spent:
         turn.wake(f"group/{group.id}", over)
         return
-    turn.emit("protection.failed", group=group, policy=turn.config.protection.on_failure)
-    note_protection_failure(turn, group)
-    why = f": {stops[-1].reason}" if stops and stops[-1].reason else ""
-    turn.alert("critical", f"the stop of {group.symbol} {group.timeframe} could not be placed{why}", group=group)
+    _tell_unprotected(turn, group, next((order.reason for order in failed if order.reason), None))
     if turn.config.protection.on_failure == "close_position":
         begin_close(turn, group, CloseReason.PROTECTION_FAILED)
     else:
         turn.wake(f"group/{group.id}", turn.now + timedelta(seconds=turn.config.protection.monitor_interval_sec))
+
+
+def _tell_unprotected(turn: Turn, group: Group, reason: str | None) -> None:
+    """Once a spell, and again every hour that it lasts."""
+    if not note_protection_failure(turn, group):
+        return
+    turn.emit("protection.failed", group=group, policy=turn.config.protection.on_failure)
+    why = f": {reason}" if reason else ""
+    turn.alert("critical", f"the stop of {group.symbol} {group.timeframe} could not be placed{why}", group=group)
 
 
 def _wake_for_holding(turn: Turn, group: Group) -> None:

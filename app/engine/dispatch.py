@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -91,6 +92,7 @@ from app.messages.reports import (
     PositionReport,
 )
 
+MARKET_RETRY = timedelta(seconds=5)
 MOST_CARE_ROUNDS = 20
 """A group that is not at rest after so many rounds is a defect."""
 
@@ -196,7 +198,7 @@ class Dispatcher:
     def _timer(self, turn: Turn, message: TimerDue) -> None:
         kind, _, key = message.key.partition("/")
         match kind:
-            case "group":
+            case "group" | "pairs":
                 if turn.groups.get(key) is not None:
                     turn.touch(key)
             case "send":
@@ -231,6 +233,7 @@ class Dispatcher:
         key = (message.account, message.symbol)
         if message.report is None:
             _market_missing(turn, message)
+            _ask_again_for_groups(turn, message)
             return
         known = turn.state.markets.get(key)
         quote = message.report.quote if known is None or known.quote is None else known.quote
@@ -289,6 +292,14 @@ def _market_missing(turn: Turn, message: MarketLoaded) -> None:
         signals.refuse_queued(turn, entry, code, detail)
 
 
+def _ask_again_for_groups(turn: Turn, message: MarketLoaded) -> None:
+    """Open groups whose market is not known have no stops: caring for them asks again."""
+    if message.failure is None or turn.state.market(message.account, message.symbol) is not None:
+        return
+    for group in turn.groups_on(message.account, message.symbol):
+        turn.wake(f"group/{group.id}", turn.now + MARKET_RETRY)
+
+
 def _use_fallback_rules(turn: Turn, message: MarketLoaded, price: Decimal) -> None:
     """By the trader's setting: go on with guessed rules, and say so."""
     precision = turn.config.precision
@@ -344,7 +355,7 @@ def _send_again(turn: Turn, order_id: str) -> None:
         turn.touch(order.group_id)
         return
     partner = partner_of(turn, order)
-    going = [order] if partner is None else [order, partner]
+    going = [order] if partner is None or partner.status is not OrderStatus.PENDING else [order, partner]
     for each in going:
         turn.put_order(changed(each, retry_at=None))
     turn.effect(SubmitOrders(order.account, tuple(each.client_order_id for each in going)))

@@ -173,17 +173,18 @@ def _watch_clocks(turn: Turn) -> None:
             trip(turn, "clock", skew_sentence(account))
 
 
-def note_protection_failure(turn: Turn, group: Group) -> None:
-    """Count each unprotected spell of a group once; too many within an hour trip the stop."""
+def note_protection_failure(turn: Turn, group: Group) -> bool:
+    """Count each unprotected spell of a group once an hour; too many trip the stop. Whether it was counted now."""
     most = turn.config.risk.max_protection_failures
     spell = [group.id, iso(group.unprotected_since) if group.unprotected_since else ""]
     known = _recent_failures(turn)
     if any(item[:2] == spell for item in known):
-        return
+        return False
     known.append([*spell, iso(turn.now)])
     turn.facts.put(_FAILURES, json.dumps(known))
     if most is not None and len(known) >= most:
         trip(turn, "protection", f"{len(known)} groups could not be protected within an hour")
+    return True
 
 
 def _recent_failures(turn: Turn) -> list[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from app.base.changing import changed
 from app.domain.group import Group
@@ -10,20 +11,21 @@ from app.domain.market import MarketRules
 from app.domain.order import Order, OrderStatus
 from app.domain.stop_loss import has_configured_stop
 from app.domain.values import OrderRole
-from app.domain.wanted import Wanted, place_of
+from app.domain.wanted import PAIR_STAYS, Wanted, place_of
 from app.engine.state import AccountState
 from app.engine.turn import Turn
 
 USUAL_MOST = 5
 """How many conditional orders a venue with pairs takes on one market where it does not tell (Binance spot's number)."""
+ALONE_AFTER_REFUSAL = timedelta(hours=1)
 
 
 def pairs_left(turn: Turn, group: Group, account: AccountState, rules: MarketRules) -> int:
     """How many pairs the group may have: every other group of the market that has a stop keeps room for one at least.
 
-    None after a refusal, which does not tell which of the two orders was at fault: from then on the stop goes alone.
+    None for an hour after a refusal, which does not tell which of the two orders was at fault: the stop goes alone.
     """
-    if not account.capabilities.oco or any(_was_refused(order) for order in turn.orders_of(group.id)):
+    if not account.capabilities.oco or _was_refused(turn, group):
         return 0
     groups = turn.groups_on(group.account, group.symbol)
     ours = sum(max(_conditional(turn, other), has_configured_stop(other)) for other in groups if other.id != group.id)
@@ -32,8 +34,14 @@ def pairs_left(turn: Turn, group: Group, account: AccountState, rules: MarketRul
     return (most - ours - theirs) // (2 if group.grid.tp_order == "trigger" else 1)
 
 
-def _was_refused(order: Order) -> bool:
-    return order.paired_with is not None and order.status is OrderStatus.REJECTED
+def _was_refused(turn: Turn, group: Group) -> bool:
+    """Whether a pair of the group was refused of late; it is looked at again when that is no longer so."""
+    refused = [order for order in turn.orders_of(group.id) if order.status is OrderStatus.REJECTED]
+    last = max((order.updated_at for order in refused if order.paired_with is not None), default=None)
+    if last is None or turn.now >= last + ALONE_AFTER_REFUSAL:
+        return False
+    turn.wake(f"pairs/{group.id}", last + ALONE_AFTER_REFUSAL)
+    return True
 
 
 def _conditional(turn: Turn, group: Group) -> int:
@@ -42,19 +50,21 @@ def _conditional(turn: Turn, group: Group) -> int:
 
 def make_room(turn: Turn, group: Group, placed: Sequence[Order]) -> None:
     """Have the market's other groups give up pairs before what was entered here needs its stop."""
-    if any(order.role is OrderRole.ENTRY for order in placed):
+    has_pairs = turn.state.accounts[group.account].capabilities.oco
+    if has_pairs and any(order.role is OrderRole.ENTRY for order in placed):
         for other in turn.groups_on(group.account, group.symbol):
             if _conditional(turn, other) > 1:
                 turn.touch(other.id)
 
 
 def tie(turn: Turn, wishes: Sequence[Wanted], placed: Sequence[Order]) -> None:
-    """The orders of wishes that are paired know each other."""
+    """The orders of wishes that are paired know each other, and may be moved after a while."""
     made = {place_of(order): order for order in placed}
     for wish in wishes:
         if wish.paired_with is not None and wish.paired_with in made:
-            partner = made[wish.paired_with].client_order_id
-            turn.put_order(changed(made[wish.place], paired_with=partner))
+            order, partner = made[wish.place], made[wish.paired_with].client_order_id
+            turn.put_order(changed(order, paired_with=partner))
+            turn.wake(f"pairs/{order.group_id}", turn.now + PAIR_STAYS)
 
 
 def partner_of(turn: Turn, order: Order) -> Order | None:

@@ -22,6 +22,7 @@ from app.domain.order import Order, OrderStatus
 from app.engine.inbox import AccountRead, AccountUnreachable, DiskAnswered, MarketLoaded, Recovered
 from app.engine.reconciling import OVERLAP, watermark_fact
 from app.engine.state import REMEMBERED, EngineState
+from app.engine.submitter import MARKET_TIMEOUT_SEC
 from app.engine.turn import ENTRIES_REMEMBERED, note_plans, note_way, remember_signal
 from app.messages.records import Changes, EventRecord, Finding, StoredGroup
 from app.messages.reports import VenueReport
@@ -171,9 +172,9 @@ class Recovery:
 
     async def _load_market(self, account: str, symbol: str, hint: Decimal | None) -> None:
         try:
-            report = await self._venues[account].load_market(symbol, hint)
-        except AppError as error:
-            log.info("market rules could not be fetched", symbol=symbol, error=str(error))
+            report = await within(self._clock, MARKET_TIMEOUT_SEC, self._venues[account].load_market(symbol, hint))
+        except (AppError, TimeoutError) as error:
+            log.info("market rules could not be fetched", symbol=symbol, error=str(error) or "no answer")
         else:
             self._post(MarketLoaded(account, symbol, report))
 

@@ -101,7 +101,7 @@ def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
         turn.put_order(changed(rejected, retry_at=turn.now))
         return
     _tell_failing_exit(turn, order, detail)
-    if code is RefusalCode.UNSUPPORTED and order.type.is_conditional:
+    if code is RefusalCode.UNSUPPORTED and order.role is OrderRole.STOP_LOSS:
         note_conditional_orders(turn, order.account, detail)
     if code is RefusalCode.WOULD_TRIGGER and order.role is OrderRole.STOP_LOSS:
         begin_close(turn, group, CloseReason.STOP_LOSS)
@@ -289,7 +289,7 @@ def _not_found(turn: Turn, order: Order) -> None:
         order = changed(order, look_ups=order.look_ups + 1)
         turn.put_order(order)
     waited = (turn.now - since).total_seconds()
-    asked_enough = order.reduce_only and order.look_ups >= len(LOOK_UP_DELAYS)
+    asked_enough = order.role is not OrderRole.ENTRY and order.look_ups >= len(LOOK_UP_DELAYS)
     if not asked_enough and waited < turn.config.order.unknown_grace_sec:
         return
     _end(turn, order, OrderStatus.LOST, "the venue has never seen it")
@@ -425,8 +425,11 @@ def _doubt_partner(turn: Turn, over: Order) -> None:
 
 
 def _next_exit_at(turn: Turn, order: Order, was: OrderStatus) -> datetime | None:
-    """None where our own cancel or amendment ended it; else the first time at once, then with pauses."""
-    if was is OrderStatus.PENDING_CANCEL or order.filled > 0:
+    """None, a new start, where our own cancel or amendment ended it or it had rested for as long as the grace; else the
+    first time at once, then with pauses."""
+    lived = (turn.now - order.created_at).total_seconds()
+    has_rested = order.venue_order_id is not None and lived >= turn.config.protection.grace_sec
+    if was is OrderStatus.PENDING_CANCEL or order.filled > 0 or has_rested:
         return None
     if order.attempt == 1:
         return turn.now

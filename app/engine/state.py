@@ -57,7 +57,7 @@ class AccountState:
     activity: int = 0
     """Counts fills and sent orders, so that a snapshot older than one is recognised."""
     stop_moves: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST_MOVES))
-    """When stops were amended or taken back lately, oldest first."""
+    """When stops were moved for a better price lately, oldest first."""
 
     @property
     def hold(self) -> str | None:

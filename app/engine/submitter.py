@@ -42,6 +42,8 @@ from app.ports.store import Store
 from app.ports.venue import OrderRef, OrderRequest, Venue
 
 log = structlog.get_logger("order")
+MARKET_TIMEOUT_SEC = 20.0
+"""For all that a market's rules and price take: several questions, each of which may wait for the limits."""
 Answer = TypeVar("Answer")
 
 
@@ -154,30 +156,29 @@ class Submitter:
         await (work[0] if len(work) == 1 else asyncio.gather(*work))
 
     async def _set_leverage(self, venue: Venue, orders: list[Order]) -> SubmitOutcome | None:
-        """Once a market before its first entry; the outcome to give the orders where it fails."""
+        """Before an entry; the outcome to give the orders where it fails."""
         entry = next((order for order in orders if order.role is OrderRole.ENTRY), None)
         if entry is None or venue.capabilities.market_type is not MarketType.LINEAR:
             return None
-        group = self._state.groups[entry.group_id]
-        key, wanted = (group.account, group.symbol), (group.leverage, group.margin_mode)
-        if self._leverage.get(key) == wanted:
-            return None
         try:
-            await within(self._clock, self._timeout, self._have_leverage(venue, group))
+            await within(self._clock, self._timeout, self._have_leverage(venue, self._state.groups[entry.group_id]))
         except (Retryable, TimeoutError) as error:
             return NotSent(f"the leverage could not be set: {error}")
         except AppError as error:
             return Refused(RefusalCode.LEVERAGE, str(error))
-        self._leverage[key] = wanted
         return None
 
     async def _have_leverage(self, venue: Venue, group: Group) -> None:
-        """Set it, or where the market is the trader's own too, make sure that it is so: theirs is not changed."""
-        wanted = (group.leverage, group.margin_mode)
-        if not self._is_shared(group.account, group.symbol):
-            await venue.set_leverage(group.symbol, *wanted)
+        """Set it once, or where the market is the trader's own too, make sure each time that it is so: theirs is not
+        changed, and may be changed by them."""
+        key, wanted = (group.account, group.symbol), (group.leverage, group.margin_mode)
+        if not self._is_shared(*key):
+            if self._leverage.get(key) != wanted:
+                await venue.set_leverage(group.symbol, *wanted)
+                self._leverage[key] = wanted
             return
-        leverage, mode = await venue.leverage(group.symbol)
+        self._leverage.pop(key, None)
+        leverage, mode = await venue.leverage(group.symbol, group.side)
         if (leverage, mode) != wanted:
             raise OperatorActionNeeded(
                 f"positions or orders that are not ours run in {group.symbol} at {leverage:f}x {mode}, "
@@ -294,9 +295,11 @@ class Submitter:
     async def _fetch_market(self, effect: LoadMarket) -> None:
         key = (effect.account, effect.symbol)
         try:
-            report = await self._venues[effect.account].load_market(effect.symbol, effect.hint, fresh=effect.fresh)
-        except AppError as error:
-            self._post(MarketLoaded(effect.account, effect.symbol, None, failure=str(error)))
+            asked = self._venues[effect.account].load_market(effect.symbol, effect.hint, fresh=effect.fresh)
+            report = await within(self._clock, MARKET_TIMEOUT_SEC, asked)
+        except (AppError, TimeoutError) as error:
+            why = str(error) or f"no answer within {MARKET_TIMEOUT_SEC:g} s"
+            self._post(MarketLoaded(effect.account, effect.symbol, None, failure=why))
         else:
             self._post(MarketLoaded(effect.account, effect.symbol, report))
         finally:

@@ -122,8 +122,10 @@ class Venue(Protocol):
         """Set both for a market; "no need to change" is success. Raises OperatorActionNeeded where refused."""
         ...
 
-    async def leverage(self, symbol: str) -> tuple[Decimal, str]:
-        """Leverage and margin mode that a perpetual market has now. Retryable, OperatorActionNeeded."""
+    async def leverage(self, symbol: str, side: Side) -> tuple[Decimal, str]:
+        """Leverage and margin mode that a perpetual market has now for positions of `side`. Retryable,
+        OperatorActionNeeded.
+        """
         ...
 
     async def create_orders(self, requests: Sequence[OrderRequest]) -> Sequence[SubmitOutcome]:

@@ -13,7 +13,7 @@ from typing import Any
 from app.base.clock import Clock
 from app.base.errors import AppError, OperatorActionNeeded, Retryable
 from app.domain.order import OrderStatus
-from app.domain.values import ZERO, OrderType, PositionMode, TimeInForce
+from app.domain.values import ZERO, OrderType, PositionMode, Side, TimeInForce
 from app.exchange.ccxt import mapping, market_mapping
 from app.exchange.ccxt.asking import batches, order_arguments, priority_of, reference
 from app.exchange.ccxt.breaker import Breaker
@@ -383,7 +383,7 @@ class CcxtVenue:
         return OutcomeUnknown("taken, but the order could not be read back")
 
     async def set_leverage(self, symbol: str, leverage: Decimal, margin_mode: str) -> None:
-        if not self._dialect.is_linear or self._known.settings.get(symbol) == (leverage, margin_mode):
+        if not self._dialect.is_linear:
             return
         if self._dialect.margin_mode_by_symbol:
             await self._set(lambda api: api.set_margin_mode(margin_mode, symbol))
@@ -392,9 +392,11 @@ class CcxtVenue:
         await self._set(lambda api: api.set_leverage(int(leverage), symbol))
         self._known.settings[symbol] = (leverage, margin_mode)
 
-    async def leverage(self, symbol: str) -> tuple[Decimal, str]:
+    async def leverage(self, symbol: str, side: Side) -> tuple[Decimal, str]:
         told = await self._session.read(Operation.SETTING, lambda api: api.fetch_leverage(symbol))
-        leverage = mapping.positive(told.get("longLeverage")) or mapping.positive(told.get("shortLeverage"))
+        # where one holds for both sides, some venues tell it with one of them only
+        known = (mapping.positive(told.get(f"{each}Leverage")) for each in (side, side.opposite))
+        leverage = next(filter(None, known), None)
         mode = told.get("marginMode") if self._dialect.margin_mode_by_symbol else await self._margin_mode(symbol)
         if leverage is None or mode is None:
             raise Retryable(f"the exchange does not tell the leverage of {symbol}")

@@ -12,7 +12,7 @@ from app.base.clock import Clock
 from app.base.config.groups import AccountConfig
 from app.base.errors import OperatorActionNeeded, Retryable
 from app.domain.market import Quote
-from app.domain.values import MarketType, OrderSide, OrderType, PositionMode
+from app.domain.values import MarketType, OrderSide, OrderType, PositionMode, Side
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.candles import CandleTape
 from app.exchange.paper.core import Core
@@ -252,7 +252,7 @@ class PaperVenue:
             lambda: self._changed(lambda: self._core.amend(order, quantity, price, self._clock.now())),
         )
 
-    async def leverage(self, symbol: str) -> tuple[Decimal, str]:
+    async def leverage(self, symbol: str, side: Side) -> tuple[Decimal, str]:  # noqa: ARG002 - one for both sides
         await self._wire.read("leverage", symbol)
         return self._core.ledger.leverage(symbol)
 

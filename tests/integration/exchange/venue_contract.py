@@ -339,9 +339,9 @@ class PerpetualContract(Contract):
 
     async def test_the_leverage_is_told_with_and_without_a_position(self, harness: Harness) -> None:
         await harness.venue.set_leverage(self.symbol, Decimal(3), "isolated")
-        assert await harness.venue.leverage(self.symbol) == (Decimal(3), "isolated")
+        assert await harness.venue.leverage(self.symbol, Side.LONG) == (Decimal(3), "isolated")
         await harness.venue.create_order(self.market(1))
-        assert await harness.venue.leverage(self.symbol) == (Decimal(3), "isolated")
+        assert await harness.venue.leverage(self.symbol, Side.LONG) == (Decimal(3), "isolated")
 
     async def test_a_market_order_fills_and_opens_a_position(self, harness: Harness) -> None:
         report = accepted(await harness.venue.create_order(self.market(1)))

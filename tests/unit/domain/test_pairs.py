@@ -15,7 +15,7 @@ from app.domain.group import Group
 from app.domain.market import Quote
 from app.domain.order import Order, OrderStatus, bound_by_exits
 from app.domain.values import ZERO, MarketType, OrderRole, OrderType, Side
-from app.domain.wanted import Place, Terrain, Wanted, place_of, wanted_orders
+from app.domain.wanted import PAIR_STAYS, Place, Terrain, Wanted, place_of, wanted_orders
 from tests.support.strategies import MOMENT, Fills, booked, filled_group, grid_of, groups_and_fills, rules_of
 
 D = Decimal
@@ -51,6 +51,11 @@ def exits(group: Group, land: Terrain, live: tuple[Order, ...] = ()) -> list[Wan
     return [wish for wish in wanted_orders(group, live, land) if wish.place.role is not OrderRole.ENTRY]
 
 
+def triggered(group: Group, *legs: int) -> Group:
+    """The price has reached the targets of these legs, and the engine sells them."""
+    return group.with_legs(lambda leg: replace(leg, take_profit_triggered=leg.index in legs))
+
+
 def told(wishes: list[Wanted]) -> list[tuple[OrderRole, int | None, Decimal, Decimal | None]]:
     return [(wish.place.role, wish.place.leg, wish.quantity, wish.trigger_price or wish.price) for wish in wishes]
 
@@ -71,7 +76,7 @@ def resting(wishes: list[Wanted], status: OrderStatus = OrderStatus.OPEN) -> lis
 
 
 def gap(wishes: list[Wanted], live: list[Order], room: str = "3") -> Difference:
-    means = Means(frozenset({OrderType.LIMIT, OrderType.STOP_MARKET}), D(room))
+    means = Means(frozenset({OrderType.LIMIT, OrderType.STOP_MARKET}), D(room) - bound_by_exits(live))
     return difference(wishes, live, means)
 
 
@@ -136,6 +141,66 @@ def test_a_leg_that_the_engine_sells_has_no_pair_any_more() -> None:
         (OrderRole.STOP_LOSS, 0, D(1), D("88.67")),
     ]
     assert wishes[0].type is OrderType.MARKET
+
+
+def test_legs_of_one_take_profit_are_sold_in_one_order() -> None:
+    group = triggered(two_legs(tp_mode="aggregate"), 0, 1)
+    wishes = exits(group, terrain(quote="97", rules=replace(RULES, min_notional=D(200))))
+    assert told(wishes) == [(OrderRole.TAKE_PROFIT, None, D(3), None)]
+
+
+def test_a_leg_too_small_to_be_sold_alone_is_sold_with_the_next() -> None:
+    group = triggered(two_legs(), 0, 1)
+    wishes = exits(group, terrain(quote="101", rules=replace(RULES, min_notional=D(150))))
+    assert told(wishes) == [(OrderRole.TAKE_PROFIT, 1, D(3), None)]
+
+
+def test_what_cannot_be_sold_stays_under_the_stop() -> None:
+    group = triggered(two_legs(), 0)
+    wishes = exits(group, terrain(pairs=0, quote="101", rules=replace(RULES, min_notional=D(150))))
+    assert told(wishes) == [(OrderRole.STOP_LOSS, None, D(3), D("88.67"))]
+
+
+def test_a_fill_after_the_target_was_reached_makes_it_another_target() -> None:
+    group = triggered(two_legs(tp_mode="aggregate", tp_aggregate_percent=D(3)), 0)
+    assert told(exits(group, terrain(quote="95"))) == [
+        (OrderRole.TAKE_PROFIT, None, D(3), D("96.14")),
+        (OrderRole.STOP_LOSS, None, D(3), D("88.67")),
+    ]
+
+
+def test_what_a_take_profit_has_left_stays_where_nothing_else_can_be_over_it() -> None:
+    land = terrain(rules=replace(RULES, min_notional=D(50)))
+    group = two_legs()
+    live = resting(exits(group, terrain()))[:1]
+    left = replace(live[0], filled=D("0.9"), status=OrderStatus.PARTIALLY_FILLED)
+    sold = group.with_leg(replace(group.leg(0, 1), open_quantity=ZERO, open_value=ZERO))
+    sold = sold.with_leg(replace(sold.leg(0, 0), open_quantity=D("0.1"), open_value=D(10)))
+    (wish,) = exits(sold, land, (left,))
+    assert (wish.place, wish.quantity, wish.price) == (place_of(left), D("0.1"), D(101))
+    assert gap([wish], [left], room="0.1") == Difference()
+    assert exits(sold, land, (live[0],)) == [], "it has not begun to fill"
+    assert exits(replace(sold, reduce_quantity=D("0.05")), land, (left,)) == [wish], "a close that cannot be sold"
+
+
+def test_what_a_take_profit_has_left_joins_the_pair_that_can_take_it() -> None:
+    land = terrain(rules=replace(RULES, min_notional=D(50)))
+    group = two_legs()
+    first, *others = resting(exits(group, terrain()))
+    left = replace(first, filled=D("0.9"), status=OrderStatus.PARTIALLY_FILLED)
+    sold = group.with_leg(replace(group.leg(0, 0), open_quantity=D("0.1"), open_value=D(10)))
+    wishes = exits(sold, land, (left, *others[1:]))
+    assert [(wish.place.leg, wish.quantity) for wish in wishes] == [(1, D("2.1")), (1, D("2.1"))]
+
+
+def test_a_stop_that_is_hardly_off_moves_no_pair_that_was_just_placed() -> None:
+    live = tuple(resting(exits(two_legs(), terrain())))
+    moved = filled_group(Side.LONG, ("100", "1"), ("89.9", "2"), grid=STOPPED)
+    far = filled_group(Side.LONG, ("100", "1"), ("89.7", "2"), grid=STOPPED)
+    later = terrain(now=MOMENT + PAIR_STAYS)
+    assert [wish.trigger_price for wish in exits(moved, terrain(), live)[1::2]] == [D("88.67")] * 2
+    assert [wish.trigger_price for wish in exits(far, terrain(), live)[1::2]] == [D("88.48")] * 2
+    assert [wish.trigger_price for wish in exits(moved, later, live)[1::2]] == [D("88.61")] * 2
 
 
 def test_what_is_too_small_to_rest_joins_the_pair_before_it() -> None:
@@ -215,6 +280,8 @@ def test_what_a_pair_binds_is_what_the_one_has_left_that_fills() -> None:
     assert bound_by_exits([profit, stop]) == 3
     assert bound_by_exits([replace(profit, filled=D(1)), stop]) == 2
     assert bound_by_exits([replace(profit, status=OrderStatus.CANCELLED), stop]) == 3
+    assert bound_by_exits([replace(profit, filled=D(3), status=OrderStatus.FILLED), stop]) == 0
+    assert bound_by_exits([replace(profit, filled=D(1), status=OrderStatus.CANCELLED), stop]) == 2
 
 
 @given(
@@ -222,14 +289,18 @@ def test_what_a_pair_binds_is_what_the_one_has_left_that_fills() -> None:
     st.sampled_from([TakeProfitMode.PER_LEG, TakeProfitMode.AGGREGATE, TakeProfitMode.PYRAMID_AGGREGATE]),
     st.integers(0, 12),
     st.sampled_from(["0", "20", "2000"]),
-    st.sampled_from([ZERO, D(1), D("0.3")]),
+    st.sampled_from([ZERO, D(1), D("0.3")]) | st.sets(st.integers(0, 3)),
 )
 def test_exits_bind_no_more_than_is_held_and_every_coin_has_a_stop(
-    drawn: tuple[Group, Fills], mode: TakeProfitMode, pairs: int, least: str, sold: Decimal
+    drawn: tuple[Group, Fills], mode: TakeProfitMode, pairs: int, least: str, leaving: Decimal | set[int]
 ) -> None:
+    """Every coin that is not `leaving`: by a partial close, or by legs at their targets."""
     group = booked(replace(drawn[0], side=Side.LONG, grid=STOPPED.model_copy(update={"tp_mode": mode})), drawn[1])
     step = group.step_size
-    group = replace(group, reduce_quantity=(group.open_quantity * sold).quantize(step))
+    if isinstance(leaving, set):
+        group = triggered(group, *leaving)
+    else:
+        group = replace(group, reduce_quantity=(group.open_quantity * leaving).quantize(step))
     rules = replace(RULES, step_size=step, min_qty=step, min_notional=D(least))
     land = terrain(pairs=pairs, rules=rules, quote="3000")
     wishes = exits(group, land)
@@ -243,4 +314,6 @@ def test_exits_bind_no_more_than_is_held_and_every_coin_has_a_stop(
     assert len(stops) <= max(pairs, 1)
     if stops:
         stopped = sum((wish.quantity for wish in stops), ZERO)
-        assert group.open_quantity - group.reduce_quantity - stopped < step
+        sales = [wish for wish in wishes if wish.place.role is OrderRole.TAKE_PROFIT and wish.type is OrderType.MARKET]
+        sold = sum((wish.quantity for wish in sales), group.reduce_quantity)
+        assert group.open_quantity - sold - stopped < step * (1 + len(sales))

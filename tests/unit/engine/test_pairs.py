@@ -6,14 +6,15 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from app.domain.group import Group
+from app.domain.group import Group, book_entry
 from app.domain.order import Order, OrderStatus
 from app.domain.values import CloseReason, MarketType, OrderRole, OrderType, Side
 from app.engine.views import group_view
 from app.messages.effects import CancelOrder, LookUpOrder, SubmitOrders
 from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
+from tests.support.examples import NOON
 from tests.support.strategies import filled_group, grid_of
-from tests.unit.engine.bench import Bench
+from tests.unit.engine.bench import RULES, Bench
 
 D = Decimal
 GRID = grid_of(tp_mode="per_leg", stop_loss={"mode": "percent", "percent": D(5)})
@@ -24,10 +25,10 @@ def bench_of(group: Group, **config: Any) -> Bench:
     """On spot, where the venue has pairs."""
     bench = Bench(group, **config)
     account = bench.state.accounts[group.account]
-    can = replace(
-        account.capabilities, market_type=MarketType.SPOT, reduce_only=False, oco=True, amend_types=frozenset()
-    )
-    account.capabilities = can
+    account.capabilities = replace(
+        account.capabilities, market_type=MarketType.SPOT, reduce_only=False, exits_below_minimum=False, oco=True,
+        amend_types=frozenset(),
+    )  # fmt: skip
     return bench
 
 
@@ -76,6 +77,48 @@ def test_a_refused_pair_becomes_a_lone_stop_at_once_and_its_take_profit_is_watch
     bench.quote("101")
     bench.care()
     assert [order.type for order in bench.orders(PROFIT)] == [OrderType.LIMIT, OrderType.MARKET]
+
+
+def test_an_hour_after_a_refusal_pairs_are_tried_again() -> None:
+    bench = bench_of(held())
+    refuse_pairs(bench, RefusalCode.WOULD_TRIGGER)
+    bench.care()
+    del bench._answers_to  # from here on the venue takes pairs
+    bench.wait(3590)
+    assert (live(bench, PROFIT), len(live(bench, STOP))) == ([], 1)
+    bench.wait(20)
+    assert [order.status for order in pair(bench)] == [OrderStatus.OPEN] * 2
+
+
+def test_a_leg_is_no_longer_sold_at_market_once_it_is_sold() -> None:
+    bench = bench_of(held(("100", "1"), ("90", "1")))
+    bench.quote("95")
+    bench.care()
+    (sale,) = [order for order in live(bench, PROFIT) if order.type is OrderType.MARKET]
+    assert [leg.take_profit_triggered for leg in bench.group.legs] == [False, True]
+    bench.fill(sale, "95")
+    assert [leg.take_profit_triggered for leg in bench.group.legs] == [False, False]
+
+
+def test_what_fills_while_its_leg_is_being_sold_is_not_sold_with_it() -> None:
+    group = held(("100", "1"), ("90", "1"))
+    group = group.with_leg(replace(group.leg(0, 1), take_profit_triggered=True))
+    group = book_entry(group, (0, 1), D(90), D("0.5"), D(0), D(0), NOON)
+    bench = bench_of(group)
+    bench.care()
+    assert {(order.leg, order.type) for order in live(bench, PROFIT)} == {(0, OrderType.LIMIT), (1, OrderType.MARKET)}
+    bench = bench_of(group)
+    bench.quote("90.5")
+    bench.care()
+    assert {order.type for order in live(bench, PROFIT)} == {OrderType.LIMIT}
+
+
+def test_what_cannot_be_sold_at_its_target_stays_under_the_stop() -> None:
+    bench = bench_of(held(("100", "1"), ("90", "0.01")))
+    bench.quote("97", replace(RULES, min_notional=D(5)))
+    bench.care()
+    assert [leg.take_profit_triggered for leg in bench.group.legs] == [False, False]
+    assert [order.quantity for order in pair(bench)] == [D("1.01")] * 2
 
 
 def test_a_pair_refused_because_the_stop_is_through_closes_as_stopped() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -11,17 +12,18 @@ import pytest
 
 from app.base.config import parse_config
 from app.domain.order import Order, OrderStatus
-from app.domain.values import OrderRole, OrderSide, OrderType, Side, TimeInForce
+from app.domain.values import MarketType, OrderRole, OrderSide, OrderType, Side, TimeInForce
 from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, SubmitAnswered
-from app.engine.state import EngineState
-from app.engine.submitter import Submitter
-from app.messages.effects import AmendOrder, CancelOrder, Effect, LookUpOrder, SubmitOrders
-from app.messages.reports import OutcomeUnknown
+from app.engine.state import AccountState, EngineState, external_fact
+from app.engine.submitter import MARKET_TIMEOUT_SEC, Submitter
+from app.messages.effects import AmendOrder, CancelOrder, Effect, LoadMarket, LookUpOrder, SubmitOrders
+from app.messages.reports import OutcomeUnknown, RefusalCode, Refused
 from app.ports.meter import NoMeter
 from tests.support.examples import NOON
 from tests.support.fakes import HandClock, until
 from tests.support.memory_store import MemoryStore
 from tests.support.strategies import filled_group
+from tests.unit.engine.test_reconciling import CAN
 
 D = Decimal
 
@@ -79,3 +81,100 @@ async def test_a_call_that_breaks_is_an_outcome_that_is_not_known(effect: Effect
     assert {type(message) for message in told} == {answer}
     assert {type(message.outcome) for message in told} == {OutcomeUnknown}
     assert len(told) == len(getattr(effect, "client_order_ids", ("one",)))
+
+
+# ---------------------------------------------------------------------------------------------- leverage and markets
+
+
+class SettingVenue:
+    """Has a leverage that a person may change, and never tells of its markets."""
+
+    class capabilities:  # noqa: N801 - stands for the port's property
+        market_type = MarketType.LINEAR
+        batch_orders = False
+
+    def __init__(self) -> None:
+        self.leverages = {Side.LONG: D(1), Side.SHORT: D(1)}
+        self.asked: list[str] = []
+
+    async def set_leverage(self, symbol: str, leverage: Decimal, margin_mode: str) -> None:
+        self.asked.append("set")
+
+    async def leverage(self, symbol: str, side: Side) -> tuple[Decimal, str]:
+        self.asked.append("read")
+        return self.leverages[side], "isolated"
+
+    async def create_order(self, request: Any) -> Any:
+        self.asked.append("create")
+        return OutcomeUnknown("no matter")
+
+    async def load_market(self, symbol: str, hint: Decimal | None, *, fresh: bool) -> None:
+        await asyncio.Event().wait()
+
+
+class Desk:
+    """A submitter over one venue; `told` is what it posted."""
+
+    def __init__(self, side: Side) -> None:
+        self.group = replace(filled_group(side, ("100", "1")), account="paper", symbol="BTC/USDT:USDT")
+        self.state = EngineState(parse_config({}))
+        self.state.accounts["paper"] = AccountState("paper", CAN)
+        self.state.groups[self.group.id] = self.group
+        self.venue, self.clock, self.told = SettingVenue(), HandClock(), list[Any]()
+        venues: Any = {"paper": self.venue}
+        self.submitter = Submitter(
+            venues, self.state, MemoryStore(), self.clock, self._post, lambda account, pause: None, NoMeter()
+        )
+
+    def _post(self, message: object, *, lazy: bool = False) -> None:
+        if not lazy:
+            self.told.append(message)
+
+    async def enter(self, number: int) -> Any:
+        """The outcome of one more entry."""
+        entry = replace(order(number, self.group.id), role=OrderRole.ENTRY, reduce_only=False, leg=1)
+        self.state.orders[entry.client_order_id] = entry
+        told = len(self.told)
+        self.submitter.perform(SubmitOrders("paper", (entry.client_order_id,)))
+        await until(lambda: len(self.told) > told)
+        return self.told[-1].outcome
+
+    def hold_by_hand(self, side: Side) -> None:
+        self.state.facts[external_fact(("paper", self.group.symbol, side))] = "1"
+
+
+async def test_leverage_is_set_once_a_market() -> None:
+    desk = Desk(Side.LONG)
+    await desk.enter(1)
+    await desk.enter(2)
+    assert desk.venue.asked == ["set", "create", "create"]
+
+
+async def test_leverage_in_a_market_of_the_traders_own_is_asked_for_before_every_entry() -> None:
+    desk = Desk(Side.LONG)
+    await desk.enter(1)
+    desk.hold_by_hand(Side.LONG)
+    await desk.enter(2)
+    desk.venue.leverages[Side.LONG] = D(20)
+    refused = await desk.enter(3)
+    assert (refused.code, desk.venue.asked[2:]) == (RefusalCode.LEVERAGE, ["read", "create", "read"])
+    desk.state.facts.clear()
+    await desk.enter(4)
+    assert desk.venue.asked[5:] == ["set", "create"]
+
+
+@pytest.mark.parametrize(("side", "refused"), [(Side.LONG, False), (Side.SHORT, True)])
+async def test_an_entry_is_judged_by_the_leverage_of_its_own_side(side: Side, refused: bool) -> None:
+    desk = Desk(side)
+    desk.hold_by_hand(Side.LONG)
+    desk.venue.leverages[Side.SHORT] = D(20)
+    assert isinstance(await desk.enter(1), Refused) is refused
+
+
+async def test_a_market_that_is_not_told_in_time_counts_as_not_fetched() -> None:
+    desk = Desk(Side.LONG)
+    desk.submitter.perform(LoadMarket("paper", "BTC/USDT:USDT", None))
+    await until(lambda: bool(desk.clock._timers))
+    desk.clock.advance(MARKET_TIMEOUT_SEC)
+    await until(lambda: bool(desk.told))
+    assert (desk.told[0].report, desk.told[0].failure) == (None, "no answer within 20 s")

@@ -194,12 +194,22 @@ async def test_h06_fills_find_their_owner_by_the_orders_id(venue: CcxtVenue, api
     assert [(fill.trade_id, fill.client_order_id) for fill in fills] == [("t1", "zg1"), ("t2", "zg1")]
 
 
-async def test_leverage_is_set_once_and_no_need_to_change_is_success(venue: CcxtVenue, api: Scripted) -> None:
+async def test_a_margin_mode_that_needs_no_change_is_success(venue: CcxtVenue, api: Scripted) -> None:
     api.script["set_margin_mode"] = [refusal(-4046)]
     api.script["set_leverage"] = [{}]
     await venue.set_leverage(SOL, Decimal(10), "isolated")
-    await venue.set_leverage(SOL, Decimal(10), "isolated")
     assert [name for name, _, _ in api.calls] == ["set_margin_mode", "set_leverage"]
+
+
+@pytest.mark.parametrize(
+    ("told", "long", "short"), [({"longLeverage": 3, "shortLeverage": 7}, 3, 7), ({"shortLeverage": 7}, 7, 7)]
+)
+async def test_leverage_is_told_for_the_side_that_is_asked_for(
+    venue: CcxtVenue, api: Scripted, told: dict[str, int], long: int, short: int
+) -> None:
+    api.script["fetch_leverage"] = [{**told, "marginMode": "cross"}] * 2
+    assert await venue.leverage(SOL, Side.LONG) == (Decimal(long), "cross")
+    assert await venue.leverage(SOL, Side.SHORT) == (Decimal(short), "cross")
 
 
 async def test_leverage_that_is_refused_needs_a_person(venue: CcxtVenue, api: Scripted) -> None:
