@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from app.domain.order import RESTING, Order, OrderStatus
 from app.domain.values import ZERO, OrderRole, OrderType
-from app.domain.wanted import Place, Wanted, place_of
+from app.domain.wishes import Place, Wanted, place_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,31 +11,27 @@ from app.domain import client_order_id
 from app.domain.churn import next_move_at
 from app.domain.client_order_id import OrderAddress
 from app.domain.difference import Amendment, Means, difference
+from app.domain.exits import is_sold_out
 from app.domain.group import EntryState, Group, Leg, end_entry, write_off_dust
 from app.domain.offset import timer_may_start
 from app.domain.order import RESTING, Order, OrderStatus, bound_by_exits, has_stop
+from app.domain.spot_exits import sold_together, stop_locks_coins
 from app.domain.stop_loss import current_stop, needs_stop, secured_stop, trailed_stop, with_price
 from app.domain.take_profit import exit_target
 from app.domain.values import CloseReason, OrderRole, OrderType, TimeInForce
 from app.domain.wanted import (
     HYBRID_TRIES,
-    Place,
-    Terrain,
-    Wanted,
     beyond_last_leg,
     closed_by,
     hybrid_target_reached,
-    is_sold_out,
     leftover_cannot_be_sold,
     leftover_must_be_sold,
-    place_of,
-    sold_together,
     stop_can_rest,
-    stop_locks_coins,
     take_profit_rests,
     wanted_orders,
     watched_stop_is_hit,
 )
+from app.domain.wishes import Place, Terrain, Wanted, place_of
 from app.engine.closing import begin_close
 from app.engine.emergency import note_protection_failure
 from app.engine.pairs import make_room, pairs_left, partner_of, tie

@@ -9,9 +9,10 @@ from app.base.changing import changed
 from app.domain.group import Group
 from app.domain.market import MarketRules
 from app.domain.order import Order, OrderStatus
+from app.domain.spot_exits import PAIR_STAYS
 from app.domain.stop_loss import has_configured_stop
 from app.domain.values import OrderRole
-from app.domain.wanted import PAIR_STAYS, Wanted, place_of
+from app.domain.wishes import Wanted, place_of
 from app.engine.state import AccountState
 from app.engine.turn import Turn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from app.base.config import Config
-from app.domain.wanted import Terrain
+from app.domain.wishes import Terrain
 from app.engine.state import AccountState, Market
 
 

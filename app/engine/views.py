@@ -15,7 +15,8 @@ from app.domain.queue import deciding_rule
 from app.domain.stop_loss import current_stop, needs_stop
 from app.domain.take_profit import group_target, leg_plan_target, leg_target, pyramid_target
 from app.domain.values import HUNDRED, ZERO, OrderRole, Side
-from app.domain.wanted import Place, take_profit_rests
+from app.domain.wanted import take_profit_rests
+from app.domain.wishes import Place
 from app.engine import close_all, emergency, offsetting
 from app.engine.arming import armed_in
 from app.engine.money import money_view, reserved_by

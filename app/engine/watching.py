@@ -12,7 +12,8 @@ from app.domain.order import has_stop
 from app.domain.stop_loss import current_stop, needs_stop
 from app.domain.take_profit import exit_target, group_target
 from app.domain.values import HUNDRED, ZERO, OrderRole
-from app.domain.wanted import Place, beyond_last_leg, held_back
+from app.domain.wanted import beyond_last_leg, held_back
+from app.domain.wishes import Place
 from app.engine.state import EngineState, Watch
 from app.engine.terrain import terrain_of
 

@@ -14,8 +14,10 @@ from app.domain.difference import Difference, Means, difference
 from app.domain.group import Group
 from app.domain.market import Quote
 from app.domain.order import Order, OrderStatus, bound_by_exits
+from app.domain.spot_exits import PAIR_STAYS
 from app.domain.values import ZERO, MarketType, OrderRole, OrderType, Side
-from app.domain.wanted import PAIR_STAYS, Place, Terrain, Wanted, place_of, wanted_orders
+from app.domain.wanted import wanted_orders
+from app.domain.wishes import Place, Terrain, Wanted, place_of
 from tests.support.strategies import MOMENT, Fills, booked, filled_group, grid_of, groups_and_fills, rules_of
 
 D = Decimal
