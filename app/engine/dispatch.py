@@ -13,9 +13,11 @@ from app.domain.order import RESTING, Order, OrderStatus
 from app.domain.signal import Signal
 from app.domain.values import HUNDRED, MarketType, OrderRole, OrderType
 from app.engine import (
+    answers,
     arming,
     close_all,
     emergency,
+    fills,
     groups,
     holds,
     offsetting,
@@ -136,13 +138,13 @@ class Dispatcher:
             SettleForeign: holds.settle_foreign,
             AcceptDifference: holds.accept_difference,
             SampleEquity: operator.sample_equity,
-            OrdersSent: reports.sent,
-            SubmitAnswered: reports.submit_answered,
-            CancelAnswered: reports.cancel_answered,
-            AmendAnswered: reports.amend_answered,
-            LookUpAnswered: reports.look_up_answered,
+            OrdersSent: answers.sent,
+            SubmitAnswered: answers.submit_answered,
+            CancelAnswered: answers.cancel_answered,
+            AmendAnswered: answers.amend_answered,
+            LookUpAnswered: answers.look_up_answered,
             OrderReport: reports.apply_report,
-            FillReport: reports.apply_fill,
+            FillReport: fills.apply_fill,
             FundingReport: reconciling.book_funding,
             BalanceReport: _balance,
             PositionReport: _position,
@@ -239,7 +241,7 @@ class Dispatcher:
         quote = message.report.quote if known is None or known.quote is None else known.quote
         turn.state.markets[key] = Market(message.report.rules, quote, turn.now)
         if turn.state.recovered:
-            reports.rules_loaded(turn, message.account, message.symbol)
+            answers.rules_loaded(turn, message.account, message.symbol)
             queueing.note_profits(turn, message.account, message.symbol, self._read_payload)
             for group in turn.groups_on(message.account, message.symbol):
                 turn.touch(group.id)
@@ -351,7 +353,7 @@ def _send_again(turn: Turn, order_id: str) -> None:
         return
     worse = _has_run_away(turn, order)
     if worse is not None:
-        reports.abandon_entry(turn, order, worse)
+        answers.abandon_entry(turn, order, worse)
         turn.touch(order.group_id)
         return
     partner = partner_of(turn, order)
@@ -380,7 +382,7 @@ def _drop_forbidden(turn: Turn, order: Order) -> bool:
     why = _forbidden(turn, order.account) if order.role is OrderRole.ENTRY else None
     if why is None:
         return False
-    reports.abandon_entry(turn, order, why, OrderStatus.ABANDONED)
+    answers.abandon_entry(turn, order, why, OrderStatus.ABANDONED)
     turn.touch(order.group_id)
     return True
 

@@ -14,9 +14,10 @@ from app.domain.order import Order, OrderStatus
 from app.domain.reconciliation import BookReading, Comparison, Verdict, compare, share
 from app.domain.values import ZERO, CloseReason, MarketType, Side, TimeInForce
 from app.engine.closing import begin_close
+from app.engine.fills import apply_fill
 from app.engine.holds import end_difference, holds_for_difference, is_ours, note_others_orders
 from app.engine.inbox import AccountRead, AccountUnreachable
-from app.engine.reports import apply_fill, apply_report
+from app.engine.reports import apply_report
 from app.engine.state import AccountState, Balance, BookKey, Suspicion, external_fact
 from app.engine.turn import Turn
 from app.messages.effects import CancelForeign, LookUpOrder, Reconcile

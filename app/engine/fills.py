@@ -1,0 +1,212 @@
+"""Fills: booked once, by trade id, into order and group."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from app.base.changing import changed
+from app.domain import client_order_id
+from app.domain.fill import Fill
+from app.domain.group import Group, book_entry, book_exit
+from app.domain.order import Order, OrderStatus, may_become
+from app.domain.values import HUNDRED, ZERO, CloseReason, OrderRole, OrderType
+from app.engine.holds import is_ours
+from app.engine.turn import Turn
+from app.messages.effects import LoadGroup, Reconcile
+from app.messages.reports import FillReport
+
+_SHOWN = Decimal("0.0001")
+
+
+def recall(turn: Turn, account: str, order_id: str) -> bool:
+    """Have a group loaded that an order of ours belongs to and that is no longer in memory."""
+    address = client_order_id.decode(order_id)
+    if address is None or not is_ours(turn, account, order_id) or turn.groups.get(address.group_id) is not None:
+        return False
+    turn.effect(LoadGroup(address.group_id))
+    return True
+
+
+def apply_fill(turn: Turn, report: FillReport) -> None:
+    """Book a fill once, whatever way and however often it is told."""
+    key = (report.account, report.symbol, report.trade_id)
+    if turn.has_trade(key):
+        return
+    order = turn.orders.get(report.client_order_id) if report.client_order_id else None
+    if order is None:
+        if report.client_order_id is None or not recall(turn, report.account, report.client_order_id):
+            _external(turn, report, key)
+        return
+    quantity = min(report.quantity, _most(order) - order.filled)
+    if quantity <= 0:
+        turn.note_trade(key)  # a sum booked before covers it
+        return
+    account = turn.state.accounts.get(order.account)
+    if account is not None:
+        account.activity += 1
+        account.fills_unsettled = True
+    group = turn.group(order.group_id)
+    base_fee, fee_quote = _fees(turn, group, report)
+    if fee_quote is None:
+        group, fee_quote = changed(group, estimated=True), ZERO
+    turn.put_fill(_fill_of(report, order, quantity, fee_quote))
+    _book(turn, order, group, report, quantity, base_fee if order.role is OrderRole.ENTRY else ZERO, fee_quote)
+
+
+def _most(order: Order) -> Decimal:
+    """How much the order may fill at the most: an amendment under way may have reached the venue already."""
+    return max(order.quantity, order.amend_quantity or ZERO)
+
+
+def _fees(turn: Turn, group: Group, report: FillReport) -> tuple[Decimal, Decimal | None]:
+    """(fee taken from the bought quantity, fee in quote); None where nobody knows what a third asset is worth."""
+    if report.fee_asset == group.base:
+        return report.fee, report.fee * report.price
+    if report.fee_asset in {group.quote, ""} or not report.fee:
+        return ZERO, report.fee
+    price = _price_of(turn, report.account, (report.fee_asset, group.quote))
+    return ZERO, None if price is None else report.fee * price
+
+
+def _price_of(turn: Turn, account: str, pair: tuple[str, str]) -> Decimal | None:
+    """The last price of a (base, quote) that any account knows, the given one's first."""
+    known = {
+        owner: market.quote.last
+        for (owner, _), market in turn.state.markets.items()
+        if market.quote is not None and (market.rules.base, market.rules.quote) == pair
+    }
+    return known.get(account) or next(iter(known.values()), None)
+
+
+def _fill_of(report: FillReport, order: Order, quantity: Decimal, fee_quote: Decimal) -> Fill:
+    return Fill(
+        account=report.account,
+        symbol=report.symbol,
+        trade_id=report.trade_id,
+        client_order_id=order.client_order_id,
+        group_id=order.group_id,
+        side=report.side,
+        price=report.price,
+        quantity=quantity,
+        fee=report.fee,
+        fee_asset=report.fee_asset,
+        fee_quote=fee_quote,
+        liquidity=report.liquidity,
+        at=report.at,
+    )
+
+
+def _book(
+    turn: Turn,
+    order: Order,
+    group: Group,
+    report: FillReport,
+    quantity: Decimal,
+    base_fee: Decimal,
+    fee_quote: Decimal,
+) -> None:
+    filled = order.filled + quantity
+    status = OrderStatus.FILLED if filled >= _most(order) else OrderStatus.PARTIALLY_FILLED
+    if not may_become(order.status, status) or (
+        status is OrderStatus.PARTIALLY_FILLED and order.status is OrderStatus.PENDING_CANCEL
+    ):
+        status = order.status
+    booked = changed(
+        order,
+        filled=filled,
+        filled_value=order.filled_value + report.price * quantity,
+        seen_filled=max(order.seen_filled, filled),
+        status=status,
+        updated_at=turn.now,
+        unknown_since=None if status is not OrderStatus.UNKNOWN else order.unknown_since,
+        retry_at=order.retry_at if status is OrderStatus.PENDING_CANCEL or order.is_amending else None,
+    )
+    if status is OrderStatus.FILLED:
+        booked = changed(booked.without_amendment(), retry_at=None)
+    turn.put_order(booked)
+    if order.role is OrderRole.ENTRY:
+        group = _book_entry(turn, order, group, report, quantity, base_fee, fee_quote)
+    else:
+        group = _book_exit(turn, order, group, report, quantity, fee_quote)
+    turn.put_group(group)
+    turn.emit(
+        "order.filled" if status is OrderStatus.FILLED else "order.partially_filled",
+        order=booked,
+        role=order.role,
+        price=report.price,
+        quantity=quantity,
+        fee=fee_quote,
+        slippage_percent=_slippage(order, group, report.price),
+    )
+
+
+def _slippage(order: Order, group: Group, price: Decimal) -> Decimal | None:
+    """How much worse than expected a market order filled, in percent; negative is better."""
+    if order.type is not OrderType.MARKET or not order.expected_price or order.expected_price <= 0:
+        return None
+    worse = group.side.gain(order.expected_price, price) * HUNDRED / order.expected_price
+    return (worse if order.role is OrderRole.ENTRY else -worse).quantize(_SHOWN)
+
+
+def _book_entry(
+    turn: Turn,
+    order: Order,
+    group: Group,
+    report: FillReport,
+    quantity: Decimal,
+    base_fee: Decimal,
+    fee_quote: Decimal,
+) -> Group:
+    if order.pyramid is None or order.leg is None:
+        raise ValueError(f"the entry {order.client_order_id} has no leg")
+    first = not group.was_filled
+    _note_price(turn, report)
+    grown = book_entry(group, (order.pyramid, order.leg), report.price, quantity, fee_quote, base_fee, report.at)
+    if not group.is_open:
+        # it filled after the group was closed: sold again, in the same group (orders.md)
+        turn.alert("error", f"a late fill of {group.symbol} opened a closed group again", group=group)
+        reopened = changed(grown, closed_at=None, close_reason=None, failed=False, forced=True)
+        return changed(reopened, closing=group.closing or CloseReason.MANUAL, closing_at=turn.now)
+    if first:
+        turn.emit("trade.opened", group=grown, side=group.side, timeframe=group.timeframe)
+    return grown
+
+
+def _note_price(turn: Turn, report: FillReport) -> None:
+    """Fills may be told before the prices they were made at: what is watched must not go by those of before."""
+    market = turn.state.market(report.account, report.symbol)
+    if market is not None and market.quote is not None:
+        market.quote = market.quote.after_fill(report.side, report.price, report.at)
+
+
+def _book_exit(
+    turn: Turn, order: Order, group: Group, report: FillReport, quantity: Decimal, fee_quote: Decimal
+) -> Group:
+    shrunk, excess = book_exit(group, order.pyramid, order.leg, report.price, quantity, fee_quote)
+    if excess > 0:
+        turn.alert("error", f"{excess:f} {group.symbol} more was sold than was open", group=group)
+        turn.effect(Reconcile(order.account, turn.config.reconcile.confirm_after_sec))
+    if order.role is OrderRole.CLOSE and shrunk.reduce_quantity > 0:
+        shrunk = changed(shrunk, reduce_quantity=max(shrunk.reduce_quantity - quantity, ZERO))
+    _judge_slippage(turn, order, shrunk, report.price)
+    return shrunk
+
+
+def _judge_slippage(turn: Turn, order: Order, group: Group, price: Decimal) -> None:
+    worse, risk = _slippage(order, group, price), turn.config.risk
+    if worse is not None and worse > risk.max_slippage_percent and risk.slippage_action == "warn":
+        turn.alert(
+            "warning",
+            f"an exit of {group.symbol} at {price:f} was {worse:.2f} % worse than {order.expected_price:f}",
+            group=group,
+        )
+
+
+def _external(turn: Turn, report: FillReport, key: tuple[str, str, str]) -> None:
+    """A fill that no order of ours made; the next reading of the account explains itself by it."""
+    if key in turn.state.external_ids:
+        return
+    turn.state.external_ids.add(key)
+    turn.state.external_fills.setdefault((report.account, report.symbol), []).append(report)
+    if turn.groups_on(report.account, report.symbol):
+        turn.effect(Reconcile(report.account, 0))
