@@ -13,7 +13,7 @@ from app.domain.market import MarketRules
 from app.domain.order import Order, OrderStatus
 from app.domain.queue import deciding_rule
 from app.domain.stop_loss import current_stop, needs_stop
-from app.domain.take_profit import group_target, leg_plan_target, leg_target, pyramid_target
+from app.domain.take_profit import exit_target, leg_plan_target
 from app.domain.values import HUNDRED, ZERO, OrderRole, Side
 from app.domain.wanted import take_profit_rests
 from app.domain.wishes import Place
@@ -189,13 +189,9 @@ def _of_leg(waited_for: Mapping[Place, Decimal], leg: Leg) -> Decimal | None:
 
 
 def _target(group: Group, leg: Leg, rules: MarketRules) -> Decimal | None:
-    match group.grid.tp_mode:
-        case TakeProfitMode.AGGREGATE:
-            return group_target(group, rules)
-        case TakeProfitMode.PYRAMID_AGGREGATE:
-            return pyramid_target(group, leg.pyramid, rules)
-        case _:
-            return leg_target(leg, group, rules) or leg_plan_target(leg, group, rules)
+    target = exit_target(leg, group, rules)
+    is_shared = group.grid.tp_mode in {TakeProfitMode.AGGREGATE, TakeProfitMode.PYRAMID_AGGREGATE}
+    return target if target is not None or is_shared else leg_plan_target(leg, group, rules)
 
 
 def queue_views(state: EngineState) -> list[QueueSnapshot]:
