@@ -135,7 +135,8 @@ def _bound(host: str, port: int, setting: str) -> socket.socket:
     if not _is_loopback(host):
         log.warning("a listener is reachable from other machines", host=host, setting=setting)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named asyncio switches Nagle's delay off: an answer's second half would wait 40 ms for an ACK.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
