@@ -371,12 +371,12 @@ class Application:
         if self._sampler is not None:
             self._sampler.cancel()
         self._watch.stop()
-        if self._keeper is not None:
-            await self._keeper.stop()
         if self._feed is not None:
             await self._feed.stop()
         await self._listeners.stop(grace)
         await self.engine.stop(grace)
+        if self._keeper is not None:
+            await self._keeper.stop()
         await self._tokens.flush()
         await self._database.close()
         self._lock.release()

@@ -85,6 +85,8 @@ class Engine:
         self._touched: set[str] = set()
         """Groups whose care, for a price that was reached, waits in the mailbox: one message is enough."""
         self._turning = False
+        self._moved: dict[tuple[str, str], None] = {}
+        """Markets whose prices have come during the turn."""
         self._dispatch = Dispatcher(read_payload)
         self.state = EngineState(config, key_prints=dict(key_prints or {}))
         for account_id, venue in venues.items():
@@ -207,7 +209,7 @@ class Engine:
         self._submitter.perform(wish)
 
     def is_busy(self) -> bool:
-        return self._turning or len(self._mailbox) > 0 or bool(self.state.on_their_way)
+        return self._turning or len(self._mailbox) > 0 or self._submitter.is_sending
 
     def snapshot(self) -> EngineSnapshot:
         return engine_view(self._new_turn())
@@ -301,7 +303,7 @@ class Engine:
                 envelope.resolve(result)
             else:
                 envelope.fail(failure)
-        if any(envelope.answer is not None for envelope in batch):
+        if not self.state.stopping and any(envelope.answer is not None for envelope in batch):
             await self._clock.sleep(0)  # who waits for an answer goes on first
         self._after(turn)
         self._measure(turn, began_at)
@@ -366,8 +368,18 @@ class Engine:
             self._wake_at(key, at)
         for event in turn.ledger.events:
             for listener in list(self._listeners):
-                listener(event)
+                self._tell(listener, event)
+        moved, self._moved = self._moved, {}
+        for account, symbol in moved:
+            self._touch_reached(account, symbol)
         self._watch_prices()
+
+    def _tell(self, listener: Callable[[EventRecord], None], event: EventRecord) -> None:
+        try:
+            listener(event)
+        except Exception as error:
+            log.exception("a listener broke", event_type=event.type)
+            self.defects.append(f"listener of {event.type}: {error!r}")
 
     def _watch_prices(self) -> None:
         """Stream the prices of every market that is known, anew when one has come."""
@@ -420,12 +432,21 @@ class Engine:
         market = self.state.markets.get((report.account, report.symbol))
         if market is None:
             return
-        market.quote = quote = report.quote
+        market.quote = report.quote
         for listener in self._price_listeners:
             listener(report.account, report.symbol)
+        if self._turning:  # the watches are of before the turn
+            self._moved[report.account, report.symbol] = None
+        self._touch_reached(report.account, report.symbol)
+
+    def _touch_reached(self, account: str, symbol: str) -> None:
+        """Wake the groups that wait for what the market's price is now."""
+        quote = self.state.quote(account, symbol)
+        if quote is None:
+            return
         lowest, highest = quote.lowest, quote.highest
         touched = []
-        for group_id in self.state.groups_of_market.get((report.account, report.symbol), ()):
+        for group_id in self.state.groups_of_market.get((account, symbol), ()):
             watch = self.state.watches.get(group_id, NO_WATCH)
             is_reached = watch.low is not None and lowest <= watch.low
             is_reached = is_reached or (watch.high is not None and highest >= watch.high)

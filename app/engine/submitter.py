@@ -114,6 +114,11 @@ class Submitter:
         for task in list(self._tasks):
             task.cancel()
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether any request has not been answered."""
+        return bool(self._tasks)
+
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -141,10 +146,22 @@ class Submitter:
         if not orders:
             return
         self._post(OrdersSent(tuple(order.client_order_id for order in orders)), lazy=True)
-        refused = await self._set_leverage(venue, orders)
-        if refused is not None:
-            self._answer(orders, [refused] * len(orders))
+        entries = [order for order in orders if order.role is OrderRole.ENTRY]
+        if not entries or self._is_leverage_known(venue, self._state.groups[entries[0].group_id]):
+            await self._send(venue, orders)
             return
+        exits = [order for order in orders if order.role is not OrderRole.ENTRY]
+        await asyncio.gather(*([self._send(venue, exits)] if exits else []), self._enter(venue, entries))
+
+    async def _enter(self, venue: Venue, entries: list[Order]) -> None:
+        """Send one group's entries once their leverage is as it should be; where it cannot be, that is their answer."""
+        refused = await self._set_leverage(venue, self._state.groups[entries[0].group_id])
+        if refused is None:
+            await self._send(venue, entries)
+        else:
+            self._answer(entries, [refused] * len(entries))
+
+    async def _send(self, venue: Venue, orders: list[Order]) -> None:
         pairs = _pairs_in(orders)
         paired = {order.client_order_id for pair in pairs for order in pair}
         alone = [order for order in orders if order.client_order_id not in paired]
@@ -155,17 +172,24 @@ class Submitter:
             work.extend(self._create_one(venue, order) for order in alone)
         await (work[0] if len(work) == 1 else asyncio.gather(*work))
 
-    async def _set_leverage(self, venue: Venue, orders: list[Order]) -> SubmitOutcome | None:
-        """Before an entry; the outcome to give the orders where it fails."""
-        entry = next((order for order in orders if order.role is OrderRole.ENTRY), None)
-        if entry is None or venue.capabilities.market_type is not MarketType.LINEAR:
-            return None
+    def _is_leverage_known(self, venue: Venue, group: Group) -> bool:
+        """Whether nothing need be asked before an entry."""
+        if venue.capabilities.market_type is not MarketType.LINEAR:
+            return True
+        key = (group.account, group.symbol)
+        return self._leverage.get(key) == (group.leverage, group.margin_mode) and not self._is_shared(*key)
+
+    async def _set_leverage(self, venue: Venue, group: Group) -> SubmitOutcome | None:
+        """Before an entry; the outcome to give it where that fails."""
         try:
-            await within(self._clock, self._timeout, self._have_leverage(venue, self._state.groups[entry.group_id]))
+            await within(self._clock, self._timeout, self._have_leverage(venue, group))
         except (Retryable, TimeoutError) as error:
             return NotSent(f"the leverage could not be set: {error}")
         except AppError as error:
             return Refused(RefusalCode.LEVERAGE, str(error))
+        except Exception as error:
+            log.exception("a venue call broke")
+            return NotSent(f"the leverage could not be set, the call broke: {error!r}")
         return None
 
     async def _have_leverage(self, venue: Venue, group: Group) -> None:
@@ -173,9 +197,8 @@ class Submitter:
         changed, and may be changed by them."""
         key, wanted = (group.account, group.symbol), (group.leverage, group.margin_mode)
         if not self._is_shared(*key):
-            if self._leverage.get(key) != wanted:
-                await venue.set_leverage(group.symbol, *wanted)
-                self._leverage[key] = wanted
+            await venue.set_leverage(group.symbol, *wanted)
+            self._leverage[key] = wanted
             return
         self._leverage.pop(key, None)
         leverage, mode = await venue.leverage(group.symbol, group.side)

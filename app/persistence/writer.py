@@ -20,6 +20,8 @@ WEIGHT_OF_LAST = 0.1
 FIRST_PAUSE = 8
 """For how many jobs the caller's turn is spared once the disk was slow."""
 LONGEST_PAUSE = 1024
+STEADY = 32
+"""So many quick jobs in a row make a quick disk."""
 Result = TypeVar("Result")
 Job = Callable[[sqlite3.Connection], Result]
 
@@ -155,6 +157,8 @@ class QuickWriter:
         self._beside = 0
         """How many jobs still go to the thread."""
         self._pause = FIRST_PAUSE
+        self._quick = 0
+        """How many jobs in a row were quick."""
 
     async def run(self, job: Job[Result]) -> Result:
         if self._thread.is_closed:
@@ -175,9 +179,10 @@ class QuickWriter:
 
     def _note(self, seconds: float) -> None:
         self._usual_sec += (seconds - self._usual_sec) * WEIGHT_OF_LAST
+        self._quick = self._quick + 1 if seconds <= QUICK_SEC else 0
         if self._usual_sec > QUICK_SEC:
             self._beside, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
-        elif seconds <= QUICK_SEC:
+        elif self._quick >= STEADY:
             self._pause = FIRST_PAUSE
 
     async def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,19 +14,29 @@ from app.exchange.ccxt.asking import order_arguments
 from app.exchange.ccxt.dialects.base import Operation
 from app.exchange.ccxt.errors import outcome
 from app.exchange.ccxt.limits import Priority
+from app.exchange.ccxt.reads import Reader
 from app.exchange.ccxt.session import RequestFailed, Session
-from app.messages.reports import ConditionalReport, NotSent, OutcomeUnknown, RefusalCode, Refused
+from app.messages.reports import ConditionalReport, NotSent, OrderReport, OutcomeUnknown, RefusalCode, Refused
 from app.ports.venue import OrderRef, OrderRequest, Venue
 
 _BASES = ("BTC", "ETH", "SOL")
 _FAR = Decimal("0.5")
+_PREFIX = "zgprobe-"
 
 
-async def ask_about_stops(venue: Venue, session: Session, now: datetime, *, is_live: bool) -> ConditionalReport | None:
+def is_probe(report: OrderReport) -> bool:
+    """Whether an order was only placed to be tried: neither the trader's own nor one of the engine's."""
+    return (report.client_order_id or "").startswith(_PREFIX)
+
+
+async def ask_about_stops(
+    venue: Venue, session: Session, reader: Reader, now: datetime, *, is_live: bool
+) -> ConditionalReport | None:
     """Send a small stop at half the price, which never stays; None where nothing was learned.
 
     It goes to the venue's own test where there is one, and is placed and cancelled otherwise; not so on a live account,
-    which learns from its first stop. Only a refusal of the kind of order counts: any other has understood it.
+    which learns from its first stop. What could not be cancelled is the next time. Only a refusal of the kind of order
+    counts: any other has understood it.
     """
     if venue.capabilities.stop_type is None or (is_live and not session.dialect.tries_orders):
         return None
@@ -35,7 +46,11 @@ async def ask_about_stops(venue: Venue, session: Session, now: datetime, *, is_l
         return None
     if request is None:
         return None
-    told = await (_tried(venue, session, request, now) if session.dialect.tries_orders else _placed(venue, request))
+    if session.dialect.tries_orders:
+        told = await _tried(venue, session, request, now)
+    else:
+        await _clear(venue, reader, request.symbol)
+        told = await _placed(venue, request)
     if isinstance(told, OutcomeUnknown | NotSent):
         return None
     refused = told.detail if isinstance(told, Refused) and told.code is RefusalCode.UNSUPPORTED else None
@@ -57,7 +72,7 @@ def _stop(venue: Venue, rules: MarketRules, last: Decimal, now_ms: int) -> Order
     can = venue.capabilities
     trigger = rules.quantize_price(last * _FAR, Rounding.DOWN)
     return OrderRequest(
-        client_order_id=f"probe-{now_ms}",
+        client_order_id=f"{_PREFIX}{now_ms}",
         symbol=rules.symbol,
         side=OrderSide.SELL,
         position_side=Side.LONG,
@@ -81,6 +96,13 @@ async def _tried(
     except RequestFailed as failed:
         return outcome(failed.failure, session.dialect.codes, now)
     return None
+
+
+async def _clear(venue: Venue, reader: Reader, symbol: str) -> None:
+    """Cancel what earlier tries have left, as far as it can be read."""
+    with suppress(AppError):
+        for left in filter(is_probe, await reader.open_orders_of([symbol])):
+            await venue.cancel_order(OrderRef(str(left.client_order_id), left.venue_order_id, symbol, left.type))
 
 
 async def _placed(venue: Venue, request: OrderRequest) -> Refused | OutcomeUnknown | NotSent | None:

@@ -24,7 +24,7 @@ from app.exchange.ccxt.limits import Host, Limiter, Priority
 from app.exchange.ccxt.mapping import Raw
 from app.exchange.ccxt.oco import create_pair
 from app.exchange.ccxt.poller import Poller
-from app.exchange.ccxt.probe import ask_about_stops
+from app.exchange.ccxt.probe import ask_about_stops, is_probe
 from app.exchange.ccxt.reads import Reader
 from app.exchange.ccxt.session import RequestFailed, Session
 from app.exchange.ccxt.streams import Streams, Takers
@@ -151,7 +151,7 @@ class CcxtVenue:
         await self._session.close()
 
     async def _probe(self) -> None:
-        told = await ask_about_stops(self, self._session, self._clock.now(), is_live=self._is_live)
+        told = await ask_about_stops(self, self._session, self._reader, self._clock.now(), is_live=self._is_live)
         if told is not None:
             self._tell(told)
 
@@ -393,7 +393,9 @@ class CcxtVenue:
         self._known.settings[symbol] = (leverage, margin_mode)
 
     async def leverage(self, symbol: str, side: Side) -> tuple[Decimal, str]:
-        told = await self._session.read(Operation.SETTING, lambda api: api.fetch_leverage(symbol))
+        told = await self._session.read(Operation.LEVERAGE, lambda api: api.fetch_leverage(symbol))
+        if told is None:
+            raise Retryable(f"the exchange's list of leverages lacks {symbol}")
         # where one holds for both sides, some venues tell it with one of them only
         known = (mapping.positive(told.get(f"{each}Leverage")) for each in (side, side.opposite))
         leverage = next(filter(None, known), None)
@@ -439,7 +441,8 @@ class CcxtVenue:
         return await self._reader.load_market(symbol, fresh=fresh)
 
     async def fetch_open_orders(self) -> Sequence[OrderReport]:
-        return await self._reader.open_orders()
+        """All live orders but those that were only placed to be tried."""
+        return [report for report in await self._reader.open_orders() if not is_probe(report)]
 
     async def fetch_positions(self) -> Sequence[PositionReport]:
         return await self._reader.positions()

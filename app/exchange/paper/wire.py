@@ -109,7 +109,7 @@ class Wire:
             await self._clock.sleep(self._latency)
 
     async def _carry(self, work: Awaitable[T]) -> T:
-        """A request that is on its way arrives, even where whoever sent it has stopped waiting."""
+        """With a latency, a request on its way arrives even where whoever sent it has stopped waiting."""
         if not self._latency:
             return await work
         task = asyncio.ensure_future(work)

@@ -12,6 +12,7 @@ from app.exchange.ccxt.wire import Environment
 from tests.support.markets import BINANCE, PLACES, Place
 from tests.support.trading import ACCOUNT, ALGO_ORDER, SOL, Trading, role_of
 from tests.support.venues.faults import FaultKind
+from tests.support.venues.server import Asked
 
 D = Decimal
 SPOT = next(place for place in PLACES if place.name == "binance spot")
@@ -22,18 +23,44 @@ MOVED = {"code": -4120, "message": "Order type not supported for this endpoint. 
 
 
 def is_trial(params: Mapping[str, str]) -> bool:
-    return any(str(value).startswith("probe-") for value in params.values())
+    return any(str(value).startswith("zgprobe-") for value in params.values())
+
+
+def trials(trading: Trading, method: str = "POST") -> list[Asked]:
+    return [item for item in trading.requests if item.method == method and is_trial(item.params)]
+
+
+def left(trading: Trading) -> list[str]:
+    """Trials that rest at the venue."""
+    return [order.client_order_id for order in trading.resting() if order.client_order_id.startswith("zgprobe-")]
 
 
 async def test_h09_on_a_test_account_a_far_stop_is_placed_and_taken_back_at_connect() -> None:
     async with Trading(environment=Environment.DEMO) as trading:
-        await trading.until(lambda: bool(trading.fake.asked("POST", "/algoOrder")))
-        (tried,) = trading.fake.asked("POST", "/algoOrder")
-        assert (tried.params["type"], tried.params["reduceOnly"]) == ("STOP_MARKET", "true")
+        await trading.enter()  # the fake takes no reduce-only order of a flat account
+        await trading.restart()
+        await trading.until(lambda: len(trials(trading, "DELETE")) == 1 and not left(trading))
+        tried = trials(trading)[-1]
+        assert (tried.params["type"], tried.params["reduceOnly"], tried.code) == ("STOP_MARKET", "true", None)
         assert D(tried.params["triggerPrice"]) == 100
-        await trading.until(lambda: not trading.resting())
         assert trading.engine.state.accounts[ACCOUNT].conditional_refused is None
+        assert len(trading.stops()) == 1
+
+
+@pytest.mark.expects_log_warnings
+async def test_h09_a_trial_that_was_not_taken_back_is_nobodys_and_gone_after_the_next_connect() -> None:
+    async with Trading(environment=Environment.DEMO) as trading:
         await trading.enter()
+        trading.fake.faults.arm(FaultKind.LOST_BEFORE, ALGO_ORDER, method="DELETE", times=None)
+        await trading.restart()
+        await trading.until(lambda: bool(trials(trading, "DELETE")))
+        await trading.reconcile()
+        (kept,) = left(trading)
+        assert trading.engine.state.accounts[ACCOUNT].external_orders == ()
+        trading.fake.faults.clear()
+        await trading.restart()
+        await trading.until(lambda: len(trials(trading)) == 3 and not left(trading))
+        assert kept in {item.params["clientAlgoId"] for item in trials(trading, "DELETE")[1:]}
 
 
 @pytest.mark.parametrize("place", WITH_A_TEST_NETWORK, ids=lambda place: place.name)

@@ -185,6 +185,25 @@ async def test_h06_leverage_is_not_changed_under_a_position_of_the_traders_own()
         assert trading.fake.asked("POST", "/leverage") == []
 
 
+async def test_h06_an_entry_is_tried_again_where_the_venues_list_lacks_its_market(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def empty(*_: object) -> dict[str, Any]:
+        return {}
+
+    async with Trading() as trading:
+        book = trading.fake.book
+        book.act(lambda: book.core.set_leverage(SOL, D(1), "isolated"))
+        book.act(lambda: book.core.submit(by_hand(1), trading.clock.now()))
+        await trading.reconcile()
+        monkeypatch.setattr(trading.venue._session.exchange, "fetch_leverages", empty)
+        await trading.signal()
+        await trading.until(lambda: any(order.retry_at for order in trading.orders(OrderRole.ENTRY)))
+        assert trading.placed() == []
+        monkeypatch.undo()
+        await trading.protected()
+
+
 async def test_h06_a_margin_mode_that_the_venue_does_not_change_refuses_the_entry_once() -> None:
     async with Trading() as trading:
         book = trading.fake.book

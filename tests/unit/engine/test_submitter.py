@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, Subm
 from app.engine.state import AccountState, EngineState, external_fact
 from app.engine.submitter import MARKET_TIMEOUT_SEC, Submitter
 from app.messages.effects import AmendOrder, CancelOrder, Effect, LoadMarket, LookUpOrder, SubmitOrders
-from app.messages.reports import OutcomeUnknown, RefusalCode, Refused
+from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
 from app.ports.meter import NoMeter
 from tests.support.examples import NOON
 from tests.support.fakes import HandClock, until
@@ -89,15 +90,15 @@ async def test_a_call_that_breaks_is_an_outcome_that_is_not_known(effect: Effect
 class SettingVenue:
     """Has a leverage that a person may change, and never tells of its markets."""
 
-    class capabilities:  # noqa: N801 - stands for the port's property
-        market_type = MarketType.LINEAR
-        batch_orders = False
-
     def __init__(self) -> None:
+        self.capabilities = SimpleNamespace(market_type=MarketType.LINEAR, batch_orders=False)
+        self.setting = asyncio.Event()
+        self.setting.set()
         self.leverages = {Side.LONG: D(1), Side.SHORT: D(1)}
         self.asked: list[str] = []
 
     async def set_leverage(self, symbol: str, leverage: Decimal, margin_mode: str) -> None:
+        await self.setting.wait()
         self.asked.append("set")
 
     async def leverage(self, symbol: str, side: Side) -> tuple[Decimal, str]:
@@ -107,6 +108,10 @@ class SettingVenue:
     async def create_order(self, request: Any) -> Any:
         self.asked.append("create")
         return OutcomeUnknown("no matter")
+
+    async def create_orders(self, requests: Any) -> Any:
+        self.asked.append(f"batch of {len(requests)}")
+        return [OutcomeUnknown("no matter") for _ in requests]
 
     async def load_market(self, symbol: str, hint: Decimal | None, *, fresh: bool) -> None:
         await asyncio.Event().wait()
@@ -139,6 +144,13 @@ class Desk:
         await until(lambda: len(self.told) > told)
         return self.told[-1].outcome
 
+    def submit_entry_and_stop(self) -> None:
+        """In one effect, the entry as `zg1`, the stop as `zg2`."""
+        entry = replace(order(1, self.group.id), role=OrderRole.ENTRY, reduce_only=False, leg=1)
+        stop = replace(order(2, self.group.id), role=OrderRole.STOP_LOSS)
+        self.state.orders |= {item.client_order_id: item for item in (entry, stop)}
+        self.submitter.perform(SubmitOrders("paper", ("zg1", "zg2")))
+
     def hold_by_hand(self, side: Side) -> None:
         self.state.facts[external_fact(("paper", self.group.symbol, side))] = "1"
 
@@ -169,6 +181,46 @@ async def test_an_entry_is_judged_by_the_leverage_of_its_own_side(side: Side, re
     desk.hold_by_hand(Side.LONG)
     desk.venue.leverages[Side.SHORT] = D(20)
     assert isinstance(await desk.enter(1), Refused) is refused
+
+
+@pytest.mark.expects_log_warnings
+async def test_a_leverage_reading_that_breaks_is_an_entry_that_was_not_sent() -> None:
+    desk = Desk(Side.LONG)
+    desk.hold_by_hand(Side.LONG)
+    desk.venue.leverages.clear()
+    outcome = await desk.enter(1)
+    assert isinstance(outcome, NotSent)
+    assert desk.venue.asked == ["read"]
+
+
+async def test_exits_do_not_share_the_fate_of_an_entry_that_travels_with_them() -> None:
+    desk = Desk(Side.LONG)
+    desk.hold_by_hand(Side.LONG)
+    desk.venue.leverages[Side.LONG] = D(20)
+    desk.submit_entry_and_stop()
+    await until(lambda: len(desk.told) == 2)
+    outcomes = {told.client_order_id: type(told.outcome) for told in desk.told}
+    assert outcomes == {"zg1": Refused, "zg2": OutcomeUnknown}
+    assert sorted(desk.venue.asked) == ["create", "read"]
+
+
+async def test_exits_do_not_wait_for_the_leverage_of_an_entry() -> None:
+    desk = Desk(Side.LONG)
+    desk.venue.setting.clear()
+    desk.submit_entry_and_stop()
+    await until(lambda: [told.client_order_id for told in desk.told] == ["zg2"])
+    desk.venue.setting.set()
+    await until(lambda: len(desk.told) == 2)
+    assert desk.venue.asked == ["create", "set", "create"]
+
+
+async def test_where_the_leverage_is_known_entry_and_exit_travel_in_one_batch() -> None:
+    desk = Desk(Side.LONG)
+    await desk.enter(1)
+    desk.venue.capabilities.batch_orders = True
+    desk.submit_entry_and_stop()
+    await until(lambda: len(desk.told) == 3)
+    assert desk.venue.asked == ["set", "create", "batch of 2"]
 
 
 async def test_a_market_that_is_not_told_in_time_counts_as_not_fetched() -> None:

@@ -175,6 +175,19 @@ async def test_a_quick_disk_is_written_in_the_callers_turn_and_a_slow_one_beside
     await writer.close()
 
 
+async def test_a_disk_that_is_slow_now_and_then_is_tried_in_the_turn_ever_more_rarely() -> None:
+    disk = Disk()
+    writer = QuickWriter(connection(), disk.now)
+    here = current_thread().name
+    stalls = 0
+    for number in range(3000):
+        disk.takes = QUICK_SEC * 10 if number % 5 == 0 else QUICK_SEC / 4
+        if await writer.run(disk.job) == here:
+            stalls += disk.takes > QUICK_SEC
+    assert stalls < 60
+    await writer.close()
+
+
 async def test_a_job_waits_for_one_whose_caller_gave_up() -> None:
     disk = Disk()
     writer = QuickWriter(connection(), disk.now)

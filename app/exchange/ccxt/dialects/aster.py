@@ -132,6 +132,7 @@ ASTER_LINEAR = AsterDialect(
             Operation.FUNDING: 30,
             Operation.CANDLES: 5,
             Operation.TICKER: 1,
+            Operation.LEVERAGE: 5,
         }
     ),
 )

@@ -74,6 +74,7 @@ class Operation(StrEnum):
     MARKETS = "markets"
     TICKER = "ticker"
     SETTING = "setting"
+    LEVERAGE = "leverage"
     TIME = "time"
 
 

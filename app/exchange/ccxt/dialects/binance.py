@@ -112,6 +112,10 @@ _BINANCE_OPTIONS: Mapping[str, Any] = facts(
 )
 
 
+_FILLING = frozenset({"TRADE", "CALCULATED"})
+"""Execution types that tell of a fill; CALCULATED is a liquidation's."""
+
+
 @dataclass(frozen=True, slots=True)
 class BinanceUsdm(Dialect):
     """Plain orders are put together, and what becomes of them is read, by ourselves.
@@ -141,7 +145,7 @@ class BinanceUsdm(Dialect):
                     super().handle_order_update(client, message)
                     return
                 symbol = market[0]["symbol"]
-                if told["x"] == "TRADE":
+                if told.get("x") in _FILLING:
                     self.hooks.trade(_pushed_trade(told, symbol))
                 self.hooks.order(_pushed_order(told, symbol))
 
@@ -184,32 +188,32 @@ def _answered(told: Params) -> Params:
 def _pushed_order(told: Params, symbol: str) -> Params:
     return {
         "info": told,
-        "id": told["i"],
-        "clientOrderId": told["c"],
+        "id": told.get("i"),
+        "clientOrderId": told.get("c"),
         "symbol": symbol,
-        "side": told["S"],
-        "amount": told["q"],
-        "filled": told["z"],
-        "average": told["ap"],
-        "price": told["p"],
-        "triggerPrice": told["sp"],
-        "reduceOnly": told["R"],
-        "lastUpdateTimestamp": told["T"],
+        "side": told.get("S"),
+        "amount": told.get("q"),
+        "filled": told.get("z"),
+        "average": told.get("ap"),
+        "price": told.get("p"),
+        "triggerPrice": told.get("sp"),
+        "reduceOnly": told.get("R"),
+        "lastUpdateTimestamp": told.get("T"),
     }
 
 
 def _pushed_trade(told: Params, symbol: str) -> Params:
     return {
         "info": told,
-        "id": told["t"],
-        "order": told["i"],
+        "id": told.get("t"),
+        "order": told.get("i"),
         "symbol": symbol,
-        "side": told["S"],
-        "price": told["L"],
-        "amount": told["l"],
-        "takerOrMaker": "maker" if told["m"] else "taker",
+        "side": told.get("S"),
+        "price": told.get("L"),
+        "amount": told.get("l"),
+        "takerOrMaker": "maker" if told.get("m") else "taker",
         "fee": {"cost": told.get("n"), "currency": told.get("N")},
-        "timestamp": told["T"],
+        "timestamp": told.get("T"),
     }
 
 
@@ -250,6 +254,7 @@ BINANCE_USDM = BinanceUsdm(
             Operation.FUNDING: 30,
             Operation.CANDLES: 5,
             Operation.TICKER: 2,
+            Operation.LEVERAGE: 6,
         }
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from app.exchange.ccxt import mapping
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
+from app.messages.reports import FillKind
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SYMBOL = "BTC/USDT:USDT"
@@ -110,6 +112,20 @@ def test_a_pushed_trade_is_read_as_ccxt_reads_it(exchange: Any, told: Told) -> N
 def test_an_order_without_a_trade_tells_of_none(exchange: Any, told: Told) -> None:
     exchange.handle_order_update(None, {"e": "ORDER_TRADE_UPDATE", "o": PUSHED})
     assert (len(told.orders), told.trades) == (1, [])
+
+
+@pytest.mark.parametrize("lacking", sorted(PUSHED.keys() - {"s"}))
+def test_a_row_that_lacks_something_reaches_who_reads_it(exchange: Any, told: Told, lacking: str) -> None:
+    row = {name: value for name, value in PUSHED.items() if name != lacking}
+    exchange.handle_order_update(None, {"e": "ORDER_TRADE_UPDATE", "o": row})
+    assert len(told.orders) == 1
+
+
+def test_a_liquidation_tells_its_fill(exchange: Any, told: Told) -> None:
+    row = {**PUSHED, **TRADED, "x": "CALCULATED", "c": "autoclose-1", "o": "LIQUIDATION"}
+    exchange.handle_order_update(None, {"e": "ORDER_TRADE_UPDATE", "o": row})
+    fill = mapping.fill_report(told.trades[0], "perp", NOW)
+    assert (fill.kind, fill.quantity) == (FillKind.LIQUIDATION, Decimal("0.004"))
 
 
 @pytest.mark.parametrize(
