@@ -13,6 +13,7 @@ from app.base.config.tree import parse_config
 from app.bootstrap import Application, Settings
 from tests.integration.serving.conftest import Running
 from tests.support.clock import settle
+from tests.support.fakes import until
 
 
 class FakeAwake:
@@ -44,7 +45,7 @@ async def settings(running: Running, tmp_path: Path) -> Settings:
     """Of an instance that has ended with a position open."""
     await running.set_price("SOL/USDT:USDT", "200")
     await running.send(running.message())
-    assert running.application.engine.open_groups()
+    await until(lambda: bool(running.application.engine.open_groups()))
     await running.application.stop(2)
     return running.application.settings
 

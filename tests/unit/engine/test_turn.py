@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from app.messages.commands import MoveStop
 from app.messages.records import EventRecord
 from tests.unit.engine.worlds import Stage, scenario
@@ -41,6 +43,7 @@ def test_who_listens_is_told_of_the_end() -> None:
         assert heard[-1] == "engine.stopping"
 
 
+@pytest.mark.expects_log_warnings
 def test_a_listener_that_breaks_keeps_nobody_back() -> None:
     def broken(event: EventRecord) -> None:
         raise ValueError("a listener's own fault")
