@@ -28,6 +28,7 @@ from app.engine import (
     reports,
     signals,
 )
+from app.engine.binding import put_balance
 from app.engine.care import care_for
 from app.engine.inbox import (
     AccountLeft,
@@ -269,7 +270,7 @@ def _account_read(turn: Turn, read: AccountRead) -> None:
 
 
 def _balance(turn: Turn, report: BalanceReport) -> None:
-    turn.state.balances.setdefault(report.account, {})[report.asset] = Balance(report.total, report.free, report.at)
+    put_balance(turn.state, report.account, report.asset, Balance(report.total, report.free, report.at))
     turn.state.accounts[report.account].fills_unsettled = False
 
 

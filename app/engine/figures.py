@@ -10,16 +10,15 @@ from decimal import Decimal
 
 from app.base.clock import iso
 from app.domain.group import EntryState, Group
-from app.domain.order import Order, OrderStatus
 from app.domain.risk.checks import Exposure
 from app.domain.values import HUNDRED, ZERO, Identity, OrderRole
+from app.engine.binding import is_unknown_to, value_of
 from app.engine.money import equity_of, quote_of, realized_fact, reserved_by, unrealized_of
-from app.engine.state import EngineState
+from app.engine.state import Bound, EngineState
 from app.engine.turn import Turn
 
 _DAY = "day/"
 _PEAK = "equity_peak/"
-_ON_ITS_WAY = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN})
 
 
 def environment_of(state: EngineState, account: str) -> str:
@@ -64,46 +63,33 @@ def free_funds(turn: Turn, account: str, quote: str, taker_fee: Decimal) -> Deci
     if balance is None:
         return ZERO
     free = balance.free
-    for order in _unknown_to_balance(turn, account, balance.at):
-        group = turn.group(order.group_id)
-        if group.quote == quote:
-            free -= _needs(group, _notional(group, order), taker_fee)
+    for leverage, value in _bound(turn, account, quote, balance.at).items():
+        free -= _needs(leverage, value, taker_fee)
     for group_id in {*turn.state.planning, *turn.groups.changes}:
         planning = turn.groups.get(group_id)
         if planning is not None and planning.is_open and (planning.account, planning.quote) == (account, quote):
-            free -= _needs(planning, _planned(planning), taker_fee)
+            free -= _needs(planning.leverage, _planned(planning), taker_fee)
     return free
 
 
-def _needs(group: Group, notional: Decimal, taker_fee: Decimal) -> Decimal:
-    return notional / group.leverage + notional * taker_fee if notional else ZERO
+def _needs(leverage: Decimal, value: Decimal, taker_fee: Decimal) -> Decimal:
+    return value / leverage + value * taker_fee if value else ZERO
 
 
-def _unknown_to_balance(turn: Turn, account: str, at: datetime) -> Iterator[Order]:
-    """Entries whose request has not been answered, and those made after the balance was told."""
-    changed, on_their_way = turn.orders.changes, turn.state.on_their_way
-    for order in changed.values():
-        if order is not None and _is_unknown_to(order, account, at):
-            yield order
-    for order_id in on_their_way:
-        if order_id not in changed and _is_unknown_to(turn.state.orders[order_id], account, at):
-            yield turn.state.orders[order_id]
-    for order_id, order in reversed(turn.state.orders.items()):
-        if order.created_at < at:
-            break
-        if _is_unknown_to(order, account, at) and order_id not in changed and order_id not in on_their_way:
-            yield order
-
-
-def _is_unknown_to(order: Order, account: str, at: datetime) -> bool:
-    if order.role is not OrderRole.ENTRY or order.account != account:
-        return False
-    return order.status in _ON_ITS_WAY or (order.created_at > at and (order.is_live or order.filled > 0))
-
-
-def _notional(group: Group, order: Order) -> Decimal:
-    price = order.price or order.expected_price or ZERO
-    return price * (order.quantity if order.is_live else order.filled) * group.contract_size
+def _bound(turn: Turn, account: str, quote: str, at: datetime) -> dict[Decimal, Decimal]:
+    """By leverage, the quote value of the entries that a balance of `at` could not know of, this turn's included."""
+    known = turn.state.bound.get((account, quote), Bound())
+    values = dict(known.by_leverage)
+    for order_id, order in turn.orders.changes.items():
+        if order is None or order.role is not OrderRole.ENTRY or order.account != account:
+            continue
+        group = turn.group(order.group_id)
+        if order_id in known.values:
+            leverage, value = known.values[order_id]
+            values[leverage] -= value
+        if group.quote == quote and is_unknown_to(order, at):
+            values[group.leverage] = values.get(group.leverage, ZERO) + value_of(group, order)
+    return values
 
 
 def _planned(group: Group) -> Decimal:

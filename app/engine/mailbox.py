@@ -10,7 +10,7 @@ from typing import Any
 MOST_AT_ONCE = 256
 """How many messages one unit of work takes in."""
 LINGER_SEC = 0.002
-"""How long what is posted is held back after what was asked: requests come in bursts, and their answers wait."""
+"""How long what is posted is held back after what was asked, and after its answer: requests come in bursts."""
 PATIENCE_SEC = 0.02
 """How long it is held back at most."""
 
@@ -47,6 +47,8 @@ class Mailbox:
         self._posted_since: float | None = None
         """When that was noticed."""
         self._asked_at = -PATIENCE_SEC
+        self._was_asked = False
+        """Whether what was taken last is about to be answered."""
 
     def post(self, message: Any, *, lazy: bool = False) -> None:
         self._posted.append(Envelope(message))
@@ -71,10 +73,13 @@ class Mailbox:
 
     async def take(self) -> list[Envelope]:
         """All that waits and is due, urgent first, at most `MOST_AT_ONCE`; waits while there is nothing."""
+        if self._was_asked:
+            self._asked_at = asyncio.get_running_loop().time()
         while (due := self._due_in()) != 0:
             await self._until_woken(due)
         batch: list[Envelope] = []
         lanes = [self._urgent, self._asked]
+        self._was_asked = any(lanes)
         if self._pause() <= 0:
             lanes.append(self._posted)
         for lane in lanes:

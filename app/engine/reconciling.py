@@ -13,6 +13,7 @@ from app.domain.group import book_funding as group_with_funding
 from app.domain.order import Order, OrderStatus
 from app.domain.reconciliation import BookReading, Comparison, Verdict, compare, share
 from app.domain.values import ZERO, CloseReason, MarketType, Side, TimeInForce
+from app.engine.binding import put_balance
 from app.engine.closing import begin_close
 from app.engine.fills import apply_fill
 from app.engine.holds import end_difference, holds_for_difference, is_ours, note_others_orders
@@ -32,12 +33,19 @@ def watermark_fact(account: str) -> str:
     return f"watermark/{account}"
 
 
+def _take_balances(turn: Turn, read: AccountRead) -> None:
+    for gone in turn.state.balances.get(read.account, {}).keys() - {item.asset for item in read.balances}:
+        del turn.state.balances[read.account][gone]
+    for item in read.balances:
+        put_balance(turn.state, read.account, item.asset, Balance(item.total, item.free, item.at))
+
+
 def account_read(turn: Turn, read: AccountRead) -> None:
     """Book what was missed, resolve what was open, compare book by book."""
     account = turn.state.accounts[read.account]
     turn.emit("reconcile.started", account=read.account)
     before = len(turn.ledger.findings)
-    turn.state.balances[read.account] = {item.asset: Balance(item.total, item.free, item.at) for item in read.balances}
+    _take_balances(turn, read)
     account.fills_unsettled = account.activity != read.activity
     for fill in sorted(read.fills, key=lambda item: item.at):
         apply_fill(turn, fill)

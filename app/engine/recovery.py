@@ -19,11 +19,12 @@ from app.base.ids import IdFactory
 from app.base.waiting import together, within
 from app.domain.client_order_id import Namespace
 from app.domain.order import Order, OrderStatus
+from app.engine.binding import note_entry
 from app.engine.inbox import AccountRead, AccountUnreachable, DiskAnswered, MarketLoaded, Recovered
 from app.engine.reconciling import OVERLAP, watermark_fact
 from app.engine.state import REMEMBERED, EngineState
 from app.engine.submitter import MARKET_TIMEOUT_SEC
-from app.engine.turn import ENTRIES_REMEMBERED, note_plans, note_way, remember_signal
+from app.engine.turn import ENTRIES_REMEMBERED, note_plans, remember_signal
 from app.messages.records import Changes, EventRecord, Finding, StoredGroup
 from app.messages.reports import VenueReport
 from app.messages.snapshots import ReconcileReport
@@ -99,7 +100,7 @@ class Recovery:
         state.trade_ids |= {(group.account, group.symbol, trade_id) for trade_id in item.trade_ids}
         for order in item.orders:
             state.orders[order.client_order_id] = _in_doubt(order, now)
-            note_way(state, state.orders[order.client_order_id])
+            note_entry(state, state.orders[order.client_order_id])
             state.orders_of.setdefault(group.id, []).append(order.client_order_id)
 
     async def _namespace(self, store: Store, ids: IdFactory) -> Namespace:
@@ -290,7 +291,7 @@ class Recovery:
         self._state.in_flight.clear()
         for order_id, order in list(self._state.orders.items()):
             self._state.orders[order_id] = _in_doubt(order, self._clock.now())
-            note_way(self._state, self._state.orders[order_id])
+            note_entry(self._state, self._state.orders[order_id])
         self._post(DiskAnswered(reason or "the disk could not be written"))
         for account in self._venues:
             await self._read(account)

@@ -12,7 +12,7 @@ from app.domain.churn import MOST_MOVES
 from app.domain.group import Group
 from app.domain.market import MarketRules, Quote
 from app.domain.order import Order
-from app.domain.values import Identity, MarketType, PositionMode, Side
+from app.domain.values import ZERO, Identity, MarketType, PositionMode, Side
 from app.engine.ranks import Ranks
 from app.messages.records import QueueEntry, RiskAction, SeenSignal, SignalRecord
 from app.messages.reports import FillReport, OrderReport
@@ -95,6 +95,26 @@ class Balance:
     at: datetime
 
 
+@dataclass(slots=True)
+class Bound:
+    """What entries of one account bind in one currency that its last balance could not know of."""
+
+    values: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    """Leverage and quote value, by client order id."""
+    by_leverage: dict[Decimal, Decimal] = field(default_factory=dict)
+    """The sums of the values."""
+
+    def put(self, order_id: str, leverage: Decimal, value: Decimal) -> None:
+        self.drop(order_id)
+        self.values[order_id] = (leverage, value)
+        self.by_leverage[leverage] = self.by_leverage.get(leverage, ZERO) + value
+
+    def drop(self, order_id: str) -> None:
+        known = self.values.pop(order_id, None)
+        if known is not None:
+            self.by_leverage[known[0]] -= known[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Suspicion:
     """A first read that nothing explains; a second one that agrees makes it true."""
@@ -167,6 +187,8 @@ class EngineState:
     markets_missing: dict[MarketKey, str] = field(default_factory=dict)
     balances: dict[str, dict[str, Balance]] = field(default_factory=dict)
     """Account → asset → balance."""
+    bound: dict[tuple[str, str], Bound] = field(default_factory=dict)
+    """By account and currency."""
     groups_of_market: dict[MarketKey, list[str]] = field(default_factory=dict)
     watches: dict[str, Watch] = field(default_factory=dict)
     holdings: dict[str, Holding] = field(default_factory=dict)

@@ -13,8 +13,9 @@ from app.base.ids import IdFactory
 from app.domain.client_order_id import Namespace
 from app.domain.fill import Fill
 from app.domain.group import EntryState, Group
-from app.domain.order import Order, OrderStatus
-from app.domain.values import ZERO, Identity, OrderRole
+from app.domain.order import Order
+from app.domain.values import ZERO, Identity
+from app.engine.binding import note_entry
 from app.engine.money import realized_fact
 from app.engine.state import SIGNALS_REMEMBERED, EngineState
 from app.messages.effects import Effect
@@ -429,7 +430,7 @@ class Turn:
         for key, order in self.orders.changes.items():
             if order is not None:
                 state.orders[key] = order
-                note_way(state, order)
+                note_entry(state, order)
         for group_id, new in self.new_orders_of.items():
             state.orders_of.setdefault(group_id, []).extend(new)
         self._apply_queue()
@@ -463,7 +464,7 @@ class Turn:
 def _index_group(state: EngineState, group: Group) -> None:
     old = state.groups.get(group.id)
     for pyramid in group.pyramids[len(old.pyramids) if old is not None else 0 :]:
-        _note_entry(state, pyramid.created_at)
+        _count_entry(state, pyramid.created_at)
     if old is None:
         state.groups_of_market.setdefault(group.market_key, []).append(group.id)
     elif not group.is_open and old.is_open:
@@ -487,21 +488,10 @@ def note_plans(state: EngineState, group: Group) -> None:
 ENTRIES_REMEMBERED = timedelta(minutes=1)
 
 
-def _note_entry(state: EngineState, at: datetime) -> None:
+def _count_entry(state: EngineState, at: datetime) -> None:
     """Count a new pyramid for the order rate; one that comes back from the past counts no more."""
     if not state.entry_times or at >= state.entry_times[-1]:
         state.entry_times.append(at)
-
-
-_ON_ITS_WAY = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN})
-
-
-def note_way(state: EngineState, order: Order) -> None:
-    """Keep apart the entries of which the venue may not know yet."""
-    if order.role is OrderRole.ENTRY and order.status in _ON_ITS_WAY:
-        state.on_their_way[order.client_order_id] = None
-    else:
-        state.on_their_way.pop(order.client_order_id, None)
 
 
 def remember_signal(state: EngineState, record: SignalRecord) -> None:

@@ -60,6 +60,23 @@ def test_what_is_asked_does_not_wait_for_reports_and_these_follow_soon() -> None
     played(story)
 
 
+def test_who_has_just_been_answered_may_ask_again_before_reports_are_read() -> None:
+    async def story(loop: VirtualLoop, mailbox: Mailbox) -> None:
+        mailbox.ask("signal")
+        assert [each.message for each in await mailbox.take()] == ["signal"]
+        mailbox.post("report")
+        await loop.advance_to(2 * LINGER_SEC)  # that long it took to decide and to write
+        reader = Reader(loop, mailbox)
+        await loop.settle()
+        assert reader.batches == []
+        mailbox.ask("next signal")
+        await loop.settle()
+        await loop.advance_to(4 * LINGER_SEC)
+        assert [messages for _, messages in reader.batches] == [["next signal"], ["report"]]
+
+    played(story)
+
+
 def test_a_burst_of_signals_holds_reports_back_only_so_long() -> None:
     async def story(loop: VirtualLoop, mailbox: Mailbox) -> None:
         reader = Reader(loop, mailbox)
