@@ -8,10 +8,16 @@ from app.domain.stop_loss import has_configured_stop
 from app.engine.turn import Turn
 
 
-def conditional_orders(turn: Turn, account: str, symbol: str) -> int:
-    """Conditional orders that are live or will be: a group with a stop has one, filled or not, however many pairs it
-    has, for these make room. Those of others count as of the last reading."""
-    own = sum(_of(group, turn.live_orders(group.id)) for group in turn.groups_on(account, symbol))
+def conditional_orders(
+    turn: Turn, account: str, symbol: str, *, without: str | None = None, pairs_give_way: bool = False
+) -> int:
+    """Conditional orders that are live or will be: a group with a stop has one at least, filled or not.
+
+    Those of the group `without` are left out, those of others count as of the last reading. Where `pairs_give_way`, a
+    group's pairs count as one, for they make room.
+    """
+    groups = (group for group in turn.groups_on(account, symbol) if group.id != without)
+    own = sum(_of(group, turn.live_orders(group.id), pairs_give_way=pairs_give_way) for group in groups)
     known = turn.state.accounts.get(account)
     theirs = () if known is None else known.external_orders
     return own + sum(report.symbol == symbol and report.type.is_conditional for report in theirs)
@@ -31,8 +37,8 @@ def note_conditional_orders(turn: Turn, account_id: str, refused: str | None) ->
         turn.alert("critical", sentence, account=account_id)
 
 
-def _of(group: Group, live: list[Order]) -> int:
+def _of(group: Group, live: list[Order], *, pairs_give_way: bool) -> int:
     conditional = [order for order in live if order.type.is_conditional]
-    alone = sum(order.paired_with is None for order in conditional)
-    is_paired = alone < len(conditional)
-    return max(alone + is_paired, int(has_configured_stop(group)))
+    paired = sum(order.paired_with is not None for order in conditional)
+    spared = max(paired - 1, 0) if pairs_give_way else 0
+    return max(len(conditional) - spared, int(has_configured_stop(group)))

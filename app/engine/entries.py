@@ -278,7 +278,7 @@ def _conditional_orders(turn: Turn, entry: Entry, market: Market, standing: Stan
     stop = asked_stop(standing.settings, entry.identity.side, entry.signal.reference_price, entry.signal.stop_loss)
     if stop is None or not rests or market.rules.max_conditional_orders is None:
         return None
-    return conditional_orders(turn, account.id, entry.identity.symbol)
+    return conditional_orders(turn, account.id, entry.identity.symbol, pairs_give_way=True)
 
 
 def _compared_price(entry: Entry, market: Market, price: Decimal) -> Decimal:

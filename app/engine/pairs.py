@@ -10,9 +10,9 @@ from app.domain.group import Group
 from app.domain.market import MarketRules
 from app.domain.order import Order, OrderStatus
 from app.domain.spot_exits import PAIR_STAYS
-from app.domain.stop_loss import has_configured_stop
 from app.domain.values import OrderRole
 from app.domain.wishes import Wanted, place_of
+from app.engine.conditional import conditional_orders
 from app.engine.state import AccountState
 from app.engine.turn import Turn
 
@@ -28,11 +28,9 @@ def pairs_left(turn: Turn, group: Group, account: AccountState, rules: MarketRul
     """
     if not account.capabilities.oco or _was_refused(turn, group):
         return 0
-    groups = turn.groups_on(group.account, group.symbol)
-    ours = sum(max(_conditional(turn, other), has_configured_stop(other)) for other in groups if other.id != group.id)
-    theirs = sum(item.symbol == group.symbol and item.type.is_conditional for item in account.external_orders)
+    taken = conditional_orders(turn, group.account, group.symbol, without=group.id)
     most = USUAL_MOST if rules.max_conditional_orders is None else rules.max_conditional_orders
-    return (most - ours - theirs) // (2 if group.grid.tp_order == "trigger" else 1)
+    return (most - taken) // (2 if group.grid.tp_order == "trigger" else 1)
 
 
 def _was_refused(turn: Turn, group: Group) -> bool:
