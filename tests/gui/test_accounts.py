@@ -78,6 +78,7 @@ def cells(scene: Scene) -> list[str]:
         ({"breaker_since": NOON, "stale": True, "stale_since": NOON}, "breaker", "breaker 41 s"),
         ({"clock_skew_ms": -1400}, "clock", "clock 1.4 s off"),
         ({"clock_skew_ms": 900, "armed": True}, "connected", ""),
+        ({"conditional_refused": "-4120", "clock_skew_ms": 2000}, "no_stops", "stops watched"),
     ],
 )
 def test_each_state_of_an_account_has_its_word(changes: dict[str, Any], state: str, word: str) -> None:

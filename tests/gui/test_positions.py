@@ -293,8 +293,28 @@ async def test_a_take_profit_that_is_watched_says_while_running(scene: Scene) ->
     scene.window.positions.detail.refresh(None)
     legs = scene.window.positions.detail.findChild(LegList)
     assert isinstance(legs, LegList)
-    assert "Take-profit while running. Not at the exchange" in legs.text_of(0)
+    assert "while running. Not at the exchange" in legs.text_of(0)
     assert "while running" not in legs.text_of(1)
     ladder = ladder_of(watched, (), "1h", (), NOON)
     assert ladder is not None
     assert [line.label for line in ladder.lines if line.role == "tp"] == ["TP L0 \u00b7 watched", "TP L1"]
+
+
+async def test_what_is_too_far_from_the_market_says_when_it_is_sent(scene: Scene) -> None:
+    held = group(1)
+    price = held.legs[0].price
+    far = (replace(held.legs[0], tp_waits_for=price), replace(held.legs[1], waits_for=price), *held.legs[2:])
+    scene.window.show_view("positions")
+    scene.show([replace(held, legs=far)])
+    table = scene.window.positions.table
+    place = [column.name for column in table.rows.columns].index("status")
+    pyramid = table.rows.index(0, 0, table.rows.index(0, 0))
+    tips = [table.rows.index(row, place, pyramid).data(Qt.ItemDataRole.ToolTipRole) for row in range(2)]
+    assert "the take-profit is sent when the price reaches" in tips[0]
+    assert "the entry is sent when the price reaches" in tips[1]
+    scene.window.positions.detail.refresh(None)
+    legs = scene.window.positions.detail.findChild(LegList)
+    assert isinstance(legs, LegList)
+    assert ", sent at " in legs.text_of(0)
+    assert ", sent at " in legs.text_of(1)
+    assert ", sent at " not in legs.text_of(2)

@@ -37,7 +37,7 @@ class Standing:
     """How an account stands. `icon` is None for a plain light; `word` is short and empty where all is well."""
 
     state: str
-    """breaker, away, no_keys, held, stale, clock, read_only or connected: the worst first."""
+    """breaker, away, no_keys, held, stale, no_stops, clock, read_only or connected: the worst first."""
     icon: str | None
     color: str
     word: str
@@ -53,7 +53,7 @@ class Standing:
         return self.state not in {"read_only", "connected"}
 
 
-_STATES = ("breaker", "away", "no_keys", "held", "stale", "clock", "read_only", "connected")
+_STATES = ("breaker", "away", "no_keys", "held", "stale", "no_stops", "clock", "read_only", "connected")
 
 
 def standing(account: AccountSnapshot, now: datetime, *, has_keys: bool = True) -> Standing:
@@ -77,6 +77,9 @@ def standing(account: AccountSnapshot, now: datetime, *, has_keys: bool = True) 
 
 def _settled(account: AccountSnapshot) -> Standing:
     """Of an account that is connected and read."""
+    if account.conditional_refused is not None:
+        said = f"It takes no stops ({account.conditional_refused}): they are watched here, only while Ziggurat runs."
+        return Standing("no_stops", "triangle-alert", "warning", "stops watched", said)
     skew = account.clock_skew_ms
     if skew is not None and abs(skew) > NOTABLE_SKEW_MS:
         off = f"{abs(skew) / 1000:.1f} s"

@@ -11,7 +11,6 @@ from app.gui import formats
 from app.gui.models.tree import Column, Kind, Spec
 from app.messages.snapshots import GroupSnapshot, LegSnapshot, PyramidSnapshot
 
-WATCHED_TIP = "Not at the exchange: placed only while Ziggurat runs."
 STALE_AFTER = timedelta(seconds=10)
 STATUS_WORDS = {
     "waiting": "waiting",
@@ -71,8 +70,8 @@ class PositionRow:
     step: Decimal | None
     forced: bool = False
     blocked: bool = False
-    watched: bool = False
-    """Whether a leg's take-profit works only while the program runs."""
+    remark: str = ""
+    """What is special about a leg's orders, in a sentence."""
 
 
 def is_stale(group: GroupSnapshot, now: datetime) -> bool:
@@ -165,6 +164,7 @@ def _leg_row(group: GroupSnapshot, leg: LegSnapshot, *, stale: bool) -> Position
     target = leg.tp_price if leg.open_quantity > 0 else None
     mark = group.mark
     gap = formats.plain(leg.gap_percent)
+    remark = leg_remark(leg, group.tick_size)
     return PositionRow(
         level=2,
         group_id=group.id,
@@ -186,14 +186,35 @@ def _leg_row(group: GroupSnapshot, leg: LegSnapshot, *, stale: bool) -> Position
         stop=None,
         has_stop=True,
         opened_at=None,
-        status="watched" if leg.watched else leg.status.replace("_", " "),
+        status=remark.status if remark is not None else leg.status.replace("_", " "),
         unprotected=False,
         stale=stale,
         pending=None,
         tick=group.tick_size,
         step=group.step_size,
-        watched=leg.watched,
+        remark=remark.sentence if remark is not None else "",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LegRemark:
+    """That an order of a leg does not rest at the exchange: as a status, beside the leg, and in a sentence."""
+
+    status: str
+    beside: str
+    sentence: str
+
+
+def leg_remark(leg: LegSnapshot, tick: Decimal | None) -> LegRemark | None:
+    if leg.watched:
+        return LegRemark("watched", "while running", "Not at the exchange: placed only while Ziggurat runs.")
+    at = leg.tp_waits_for if leg.tp_waits_for is not None else leg.waits_for
+    if at is None:
+        return None
+    price = formats.price(at, tick)
+    what = "take-profit" if leg.tp_waits_for is not None else "entry"
+    said = f"The exchange takes no order so far from the market: the {what} is sent when the price reaches {price}."
+    return LegRemark(leg.status.replace("_", " "), f"sent at {price}", said)
 
 
 def leg_blocks(legs: tuple[LegSnapshot, ...]) -> Blocks:
@@ -214,8 +235,8 @@ def status_text(row: PositionRow) -> str:
 
 
 def _status_tip(row: PositionRow) -> str:
-    if row.watched:
-        return WATCHED_TIP
+    if row.remark:
+        return row.remark
     tags = ("forced: it was opened beyond the slots" if row.forced else "",
             "blocked: it takes no part in the offset engine" if row.blocked else "")  # fmt: skip
     return "; ".join(part for part in (status_text(row), *tags) if part)

@@ -12,13 +12,11 @@ from PySide6.QtWidgets import QScrollArea, QToolTip, QWidget
 
 from app.domain.fill import Fill
 from app.gui import formats
-from app.gui.models.positions import WATCHED_TIP
+from app.gui.models.positions import leg_remark
 from app.gui.models.trace import TraceLine
 from app.gui.theme import theme
 from app.messages.snapshots import GroupSnapshot, LegSnapshot, OrderSnapshot
 
-WATCHED = "while running"
-"""Of a take-profit that does not rest at the exchange."""
 _LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 _RIGHT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
 
@@ -162,7 +160,8 @@ class LegList(Lines):
             leg = group.legs[number]
             progress, price = _progress(group, leg)
             said = f"Pyramid {leg.pyramid}, leg {leg.index}: {progress} to {price}"
-            return f"{said}. Take-profit while running. {WATCHED_TIP}" if leg.watched else said
+            remark = leg_remark(leg, group.tick_size)
+            return f"{said}, {remark.beside}. {remark.sentence}" if remark is not None else said
         place = number - len(group.legs) - 1
         return " ".join(self._facts[place][:2]) if place >= 0 else ""
 
@@ -208,10 +207,12 @@ def _paint_leg(painter: QPainter, rect: QRect, group: GroupSnapshot, leg: LegSna
     _draw(painter, QRect(inner.left(), inner.top(), right - inner.left(), inner.height()), progress,
           "text_primary" if share is not None else "text_tertiary", _RIGHT)  # fmt: skip
     room = 78
-    if leg.watched:
-        room += theme.advance(WATCHED, "caption") + 10
+    remark = leg_remark(leg, group.tick_size)
+    if remark is not None:
+        room += theme.advance(remark.beside, "caption") + 10
         painter.setFont(theme.font("caption"))
-        _draw(painter, QRect(right - room, inner.top(), room - 78, inner.height()), WATCHED, "text_secondary", _RIGHT)
+        place = QRect(right - room, inner.top(), room - 78, inner.height())
+        _draw(painter, place, remark.beside, "text_secondary", _RIGHT)
         painter.setFont(theme.font("table"))
     left, width = inner.left() + 44, right - inner.left() - 44 - room
     if width < 24:
