@@ -274,7 +274,7 @@ class Turn:
         self.ledger.effects.append(effect)
 
     def wake(self, key: str, at: datetime) -> None:
-        """Have the timer handler called with `key` at `at`; a later wish for the same key replaces the earlier."""
+        """Have the timer handler called with `key` at `at`; of several wishes for one key the earliest counts."""
         self.ledger.wakes.append((key, at))
 
     def emit(
