@@ -18,7 +18,7 @@ from app.api.webhook import Webhook, respond
 from app.base.clock import Clock
 from app.base.config import Config
 from app.base.errors import OperatorActionNeeded, Retryable
-from app.domain.alert import plain_text
+from app.domain.plaintext import plain_text
 from app.ports.accounts import Accounts
 from app.ports.engine import CommandRefused, Engine, EngineUnavailable
 from app.ports.metrics import MetricsExport

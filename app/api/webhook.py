@@ -17,7 +17,9 @@ from app.base.clock import Clock
 from app.base.config import Config
 from app.base.errors import AppError
 from app.base.waiting import within
-from app.domain.alert import FieldError, InvalidFields, NotAnObject, content_key, parse_body, stored_payload, validate
+from app.domain.alert import validate
+from app.domain.alert_body import FieldError, InvalidFields, NotAnObject, parse_body
+from app.domain.alert_keys import content_key, stored_payload
 from app.domain.signal import Signal
 from app.messages.commands import AcceptSignal, KeyGrant, SignalAnswer
 from app.ports.engine import CommandRefused, Engine, EngineUnavailable

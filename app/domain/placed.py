@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from app.base.clock import iso
-from app.domain.alert import InvalidFields, parse_body, validate
+from app.domain.alert import validate
+from app.domain.alert_body import InvalidFields, parse_body
 from app.domain.signal import Form, Signal
 from app.domain.sizing import SizeType
 from app.domain.symbol import unify

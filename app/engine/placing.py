@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from app.domain.alert import FieldError
+from app.domain.alert_body import FieldError
 from app.domain.placed import Placed
 from app.domain.signal import Signal, interpret
 from app.domain.sizing import SizeType

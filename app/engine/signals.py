@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.base.changing import changed
-from app.domain.alert import FieldError, bar_key
+from app.domain.alert_body import FieldError
+from app.domain.alert_keys import bar_key
 from app.domain.refusal import Refusal
 from app.domain.signal import Intent, Signal, WhatIsWanted, interpret
 from app.domain.sizing import pyramid_capital

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from app.base.config import Config
-from app.domain.alert import FieldError
+from app.domain.alert_body import FieldError
 from app.domain.signal import Signal
 from app.domain.values import CloseReason, Side
 from app.messages.records import CheckResult

@@ -11,7 +11,9 @@ from app.base.config import Config, parse_config
 from app.base.config.tree import deep_merged
 from app.base.errors import AppError
 from app.base.ids import CountedIds
-from app.domain.alert import FieldError, InvalidFields, content_key, parse_body, stored_payload, validate
+from app.domain.alert import validate
+from app.domain.alert_body import FieldError, InvalidFields, parse_body
+from app.domain.alert_keys import content_key, stored_payload
 from app.domain.market import Quote
 from app.domain.placed import read_recorded
 from app.domain.signal import Signal

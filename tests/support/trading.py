@@ -13,7 +13,8 @@ from app.base.config.groups import AccountConfig
 from app.base.config.tree import deep_merged
 from app.base.ids import RandomIds
 from app.domain import client_order_id
-from app.domain.alert import content_key, stored_payload, validate
+from app.domain.alert import validate
+from app.domain.alert_keys import content_key, stored_payload
 from app.domain.order import Order
 from app.domain.placed import read_recorded
 from app.domain.values import ZERO, OrderRole, Side

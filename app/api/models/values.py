@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from app.base.clock import iso
-from app.domain.alert import MAX_DIGITS, MAX_MAGNITUDE, plain_text
+from app.domain.alert_body import MAX_DIGITS, MAX_MAGNITUDE
+from app.domain.plaintext import plain_text
 
 Item = TypeVar("Item")
 LARGEST_SEQUENCE: Final = 2**53

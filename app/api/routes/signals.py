@@ -12,7 +12,8 @@ from app.api.models.values import FieldProblem, Page
 from app.api.routes.common import CSV, JSON_OBJECT, Cursor, Id, Limit, Name, new_router, page_answer
 from app.api.webhook import fields_of
 from app.domain import signal as domain
-from app.domain.alert import InvalidFields, NotAnObject, parse_body, validate
+from app.domain.alert import validate
+from app.domain.alert_body import InvalidFields, NotAnObject, parse_body
 from app.domain.placed import read_recorded
 from app.messages.commands import AcceptSignal, PreviewSignal, SignalAnswer
 from app.messages.records import SignalRecord

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.alert import FieldError
+from app.domain.alert_body import FieldError
 from app.domain.signal import Signal
 from app.messages.commands import AcceptSignal, KeyGrant, SignalAnswer
 from app.ports.engine import CommandRefused, EngineUnavailable

@@ -13,20 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.base.errors import InvalidSignal
-from app.domain.alert import (
-    FieldError,
-    InvalidFields,
-    NotAnObject,
-    TradingViewAlert,
-    bar_key,
-    canonical_json,
-    content_key,
-    parse_body,
-    plain_text,
-    read_number,
-    stored_payload,
-    validate,
-)
+from app.domain.alert import TradingViewAlert, validate
+from app.domain.alert_body import FieldError, InvalidFields, NotAnObject, parse_body, read_number
+from app.domain.alert_keys import bar_key, canonical_json, content_key, stored_payload
+from app.domain.plaintext import plain_text
 from app.domain.signal import PositionWord, Signal
 from app.domain.sizing import SizeType
 from app.domain.values import MarketType, OrderSide, Side

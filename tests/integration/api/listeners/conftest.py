@@ -14,7 +14,8 @@ import pytest
 
 from app.api.server import Listeners, build_listeners
 from app.base.config import Config, ConfigError, parse_config
-from app.domain.alert import parse_body, stored_payload
+from app.domain.alert_body import parse_body
+from app.domain.alert_keys import stored_payload
 from app.domain.placed import Placed
 from app.domain.values import Side
 from app.messages.records import SignalRecord

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from app.domain.alert import FieldError
+from app.domain.alert_body import FieldError
 from app.domain.offset import Assessment, Condition
 from app.messages.commands import AcceptSignal, SignalAnswer
 from app.messages.records import EventRecord
