@@ -21,10 +21,10 @@ from app.domain.client_order_id import Namespace
 from app.domain.order import Order, OrderStatus
 from app.engine.binding import note_entry
 from app.engine.inbox import AccountRead, AccountUnreachable, DiskAnswered, MarketLoaded, Recovered
+from app.engine.indexing import ENTRIES_REMEMBERED, note_plans, remember_signal
 from app.engine.reconciling import OVERLAP, watermark_fact
 from app.engine.state import REMEMBERED, EngineState
 from app.engine.submitter import MARKET_TIMEOUT_SEC
-from app.engine.turn import ENTRIES_REMEMBERED, note_plans, remember_signal
 from app.messages.records import Changes, EventRecord, Finding, StoredGroup
 from app.messages.reports import VenueReport
 from app.messages.snapshots import ReconcileReport

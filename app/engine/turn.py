@@ -2,93 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from app.base.config import Config
 from app.base.ids import IdFactory
 from app.domain.client_order_id import Namespace
 from app.domain.fill import Fill
-from app.domain.group import EntryState, Group
+from app.domain.group import Group
 from app.domain.order import Order
 from app.domain.values import ZERO, Identity
 from app.engine.binding import note_entry
+from app.engine.indexing import index_group, remember_signal
+from app.engine.ledger import Layer, Ledger, to_json
 from app.engine.money import realized_fact
-from app.engine.state import SIGNALS_REMEMBERED, EngineState
+from app.engine.state import EngineState
 from app.messages.effects import Effect
 from app.messages.records import (
     Changes,
-    EquitySample,
     EventRecord,
     Finding,
-    FundingPayment,
     GroupChange,
-    Json,
     QueueEntry,
     RiskAction,
     SeenSignal,
     SignalRecord,
 )
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Layer(Generic[K, V]):
-    """A mapping with changes over one that stays as it is; a change to None removes."""
-
-    __slots__ = ("base", "changes")
-
-    def __init__(self, base: Mapping[K, V]) -> None:
-        self.base = base
-        self.changes: dict[K, V | None] = {}
-
-    def get(self, key: K) -> V | None:
-        if key in self.changes:
-            return self.changes[key]
-        return self.base.get(key)
-
-    def put(self, key: K, value: V) -> None:
-        self.changes[key] = value
-
-    def remove(self, key: K) -> None:
-        self.changes[key] = None
-
-    def values(self) -> Iterator[V]:
-        for key, value in self.base.items():
-            current = self.changes.get(key, value) if key in self.changes else value
-            if current is not None:
-                yield current
-        for key, changed in self.changes.items():
-            if changed is not None and key not in self.base:
-                yield changed
-
-
-@dataclass(slots=True)
-class Ledger:
-    """What is only ever appended in a turn."""
-
-    fills: list[Fill] = field(default_factory=list)
-    funding: list[FundingPayment] = field(default_factory=list)
-    events: list[EventRecord] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    wakes: list[tuple[str, datetime]] = field(default_factory=list)
-    equity: list[EquitySample] = field(default_factory=list)
-
-    def copy(self) -> Ledger:
-        return Ledger(
-            list(self.fills),
-            list(self.funding),
-            list(self.events),
-            list(self.findings),
-            list(self.effects),
-            list(self.wakes),
-            list(self.equity),
-        )
 
 
 class Turn:
@@ -426,7 +367,7 @@ class Turn:
         state.config = self.config
         for group in self.groups.changes.values():
             if group is not None:
-                _index_group(state, group)
+                index_group(state, group)
         for key, order in self.orders.changes.items():
             if order is not None:
                 state.orders[key] = order
@@ -459,67 +400,3 @@ class Turn:
                 state.queued_of[entry.identity] = signal_id
                 if entry.reserved_group is not None:
                     state.reserving.add(signal_id)
-
-
-def _index_group(state: EngineState, group: Group) -> None:
-    old = state.groups.get(group.id)
-    for pyramid in group.pyramids[len(old.pyramids) if old is not None else 0 :]:
-        _count_entry(state, pyramid.created_at)
-    if old is None:
-        state.groups_of_market.setdefault(group.market_key, []).append(group.id)
-    elif not group.is_open and old.is_open:
-        state.watches.pop(group.id, None)
-    state.groups[group.id] = group
-    if group.is_open:
-        state.open_ids[group.id] = None
-    else:
-        state.open_ids.pop(group.id, None)
-    note_plans(state, group)
-
-
-def note_plans(state: EngineState, group: Group) -> None:
-    """Keep apart the groups that have legs to send later: few have, and their money is asked for at every entry."""
-    if group.is_open and any(leg.entry is EntryState.PLANNED for leg in group.legs):
-        state.planning.add(group.id)
-    else:
-        state.planning.discard(group.id)
-
-
-ENTRIES_REMEMBERED = timedelta(minutes=1)
-
-
-def _count_entry(state: EngineState, at: datetime) -> None:
-    """Count a new pyramid for the order rate; one that comes back from the past counts no more."""
-    if not state.entry_times or at >= state.entry_times[-1]:
-        state.entry_times.append(at)
-
-
-def remember_signal(state: EngineState, record: SignalRecord) -> None:
-    """Make a written signal known to the duplicate check and to those that still wait to be acted on."""
-    seen = SeenSignal(record.id, record.received_at, record.content_key, record.bar_key)
-    if record.replay_of is None:
-        state.seen_content[record.content_key] = seen
-        if record.bar_key is not None:
-            state.seen_bars[record.bar_key] = seen
-    state.recent_signals.pop(record.id, None)
-    state.recent_signals[record.id] = record
-    if len(state.recent_signals) > SIGNALS_REMEMBERED:
-        del state.recent_signals[next(iter(state.recent_signals))]
-    for outcome, waiting in (("pending", state.pending_signals), ("queued", state.queued_signals)):
-        if record.outcome == outcome:
-            waiting[record.id] = record
-        else:
-            waiting.pop(record.id, None)
-
-
-def to_json(value: Any) -> Json:
-    """Plain JSON: numbers that are money as strings, everything unknown as its text."""
-    if value is None or isinstance(value, bool | int | str):
-        return str(value) if isinstance(value, str) else value
-    if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    return f"{value:f}" if hasattr(value, "as_tuple") else str(value)
