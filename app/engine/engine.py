@@ -22,7 +22,7 @@ from app.domain.values import OrderType
 from app.engine import reports
 from app.engine.dispatch import TOLD_TOGETHER, Dispatcher
 from app.engine.inbox import AccountLeft, AccountUnreachable, PriceTouched, Stopping, TimerDue
-from app.engine.mailbox import Envelope, Mailbox
+from app.engine.mailbox import LINGER_SEC, Envelope, Mailbox
 from app.engine.recovery import Recovery
 from app.engine.state import NO_WATCH, AccountState, EngineState
 from app.engine.submitter import Submitter
@@ -59,7 +59,7 @@ class Engine:
     """The port `app.ports.engine.Engine` over one store and the accounts' venues.
 
     `open` makes it answer signals; `start` connects, reconciles and acts. `jitter` draws from [0, 1) to spread retries.
-    `key_prints` are the fingerprints of the accounts' keys.
+    `key_prints` are the fingerprints of the accounts' keys; `linger_sec` is the mailbox's.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class Engine:
         meter: Meter | None = None,
         *,
         key_prints: Mapping[str, str] | None = None,
+        linger_sec: float = LINGER_SEC,
     ) -> None:
         self._store = store
         self._venues = venues
@@ -81,7 +82,7 @@ class Engine:
         self._ids = ids
         self._jitter = jitter
         self._meter = meter or NoMeter()
-        self._mailbox = Mailbox()
+        self._mailbox = Mailbox(linger_sec)
         self._touched: set[str] = set()
         """Groups whose care, for a price that was reached, waits in the mailbox: one message is enough."""
         self._turning = False

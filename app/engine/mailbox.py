@@ -35,9 +35,11 @@ class Mailbox:
     """The urgent lane is emptied first, then what is asked; lazy messages wait for the next that is not.
 
     What is posted shares a unit of work with all that has come by then, so that a swarm of reports costs one commit.
+    `linger_sec` is 0 where time is virtual: nothing is held back then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, linger_sec: float = LINGER_SEC) -> None:
+        self._linger_sec = linger_sec
         self._urgent: deque[Envelope] = deque()
         self._asked: deque[Envelope] = deque()
         self._posted: deque[Envelope] = deque()
@@ -100,7 +102,7 @@ class Mailbox:
         now = asyncio.get_running_loop().time()
         if self._posted_since is None:
             self._posted_since = now
-        return min(self._asked_at + LINGER_SEC, self._posted_since + PATIENCE_SEC) - now
+        return min(self._asked_at + self._linger_sec, self._posted_since + PATIENCE_SEC) - now
 
     async def _until_woken(self, seconds: float | None) -> None:
         loop = asyncio.get_running_loop()

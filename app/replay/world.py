@@ -66,7 +66,8 @@ class World:
 
     def _new_engine(self) -> Engine:
         venues: dict[str, Any] = {account: TrappedVenue(venue, self.trap) for account, venue in self.venues.items()}
-        return Engine(self.config, self._store, venues, self.clock, self._ids, self._random.random, read_recorded)
+        store, chance = self._store, self._random.random
+        return Engine(self.config, store, venues, self.clock, self._ids, chance, read_recorded, linger_sec=0)
 
     def _collect(self, changes: Changes) -> None:
         self.signals.update({record.id: record for record in changes.signals})

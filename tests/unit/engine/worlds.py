@@ -8,7 +8,6 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from app.engine.mailbox import LINGER_SEC
 from app.messages.snapshots import GroupSnapshot
 from app.replay.model import Scenario
 from app.replay.virtual_loop import VirtualLoop
@@ -81,7 +80,6 @@ class Stage:
             task = self.loop.create_task(work)
             self._asked.add(task)
             await self.loop.settle()
-            await self.loop.advance_to(self.loop.time() + LINGER_SEC)
             if not task.done():
                 return None
             self._asked.discard(task)
