@@ -146,6 +146,16 @@ class WhatIsWanted:
         return self.intent is Intent.ENTRY and self.previous_side is self.side
 
 
+_SPELLINGS = {"gateio": "gate", "asterdex": "aster"}
+"""Exchanges that charts call otherwise."""
+
+
+def venue_of(exchange: str) -> str | None:
+    """The venue that a chart's exchange is; None where a person or a program placed an order and named none."""
+    name = exchange.lower()
+    return _SPELLINGS.get(name, name) or None
+
+
 def interpret(signal: Signal) -> WhatIsWanted:
     """What the signal wants: a typed intent stands as typed, `signal` is read from the position fields."""
     match signal.intent_type:

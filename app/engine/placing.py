@@ -13,6 +13,7 @@ from app.domain.values import Identity
 from app.engine import signals
 from app.engine.entries import Entry, enter
 from app.engine.groups import open_group
+from app.engine.reading import Reading, read
 from app.engine.turn import Turn
 from app.messages.commands import AddFunds, CommandResult, OrderAnswer, PlaceOrder
 from app.messages.records import SignalOutcome, SignalRecord
@@ -47,9 +48,9 @@ def place(turn: Turn, command: PlaceOrder) -> OrderAnswer:
     return _answer(turn, record.id)
 
 
-def _reading(turn: Turn, signal: Signal) -> signals.Reading:
-    reading = signals.read(turn, signal, None)
-    if not isinstance(reading, signals.Reading):
+def _reading(turn: Turn, signal: Signal) -> Reading:
+    reading = read(turn, signal, None)
+    if not isinstance(reading, Reading):
         raise CommandRefused("bad_request", _sentence(reading))
     return reading
 

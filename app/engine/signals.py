@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from app.base.changing import changed
 from app.domain.alert_body import FieldError
 from app.domain.alert_keys import bar_key
 from app.domain.refusal import Refusal
-from app.domain.signal import Intent, Signal, WhatIsWanted, interpret
-from app.domain.sizing import pyramid_capital
+from app.domain.signal import Intent, Signal, interpret
 from app.domain.values import CloseReason, Identity, Side
 from app.engine import emergency
-from app.engine.arming import is_live
 from app.engine.closing import begin_close
 from app.engine.entries import Entry, asked_price, enter, expected_profit
 from app.engine.groups import reduce_group
-from app.engine.money import equity_of
 from app.engine.ranking import key_of
+from app.engine.reading import ENTERING, Reading, read, refusal_code
 from app.engine.turn import Turn
-from app.messages.commands import AcceptSignal, KeyGrant, SignalAnswer
+from app.messages.commands import AcceptSignal, SignalAnswer
 from app.messages.records import QueueEntry, QueueReason, SignalOutcome, SignalRecord
 
 AHEAD = timedelta(seconds=30)
 """How far in the future a signal's time stamp may lie."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A signal whose account is known."""
-
-    signal: Signal
-    wanted: WhatIsWanted
-    identity: Identity
 
 
 def accept(turn: Turn, command: AcceptSignal) -> SignalAnswer:
@@ -50,7 +38,7 @@ def accept(turn: Turn, command: AcceptSignal) -> SignalAnswer:
     turn.emit("signal.received", signal=record.id, account=record.account, symbol=record.symbol, intent=record.intent)
     if isinstance(reading, list):
         reason = "invalid" if command.signal is None else reading[0].reason
-        code = "invalid" if command.signal is None else _refusal_code(reading)
+        code = "invalid" if command.signal is None else refusal_code(reading)
         _reject(turn, record, code, "; ".join(f"{error.field}: {error.reason}" for error in reading) or reason)
         return SignalAnswer(422, record.id, "rejected", tuple(reading))
     refusal = None if command.replay_of is not None else _stale(turn, reading)
@@ -68,7 +56,7 @@ def act_on_recorded(turn: Turn, record: SignalRecord, signal: Signal) -> None:
     if isinstance(reading, list):
         _reject(turn, record, "invalid", "; ".join(error.reason for error in reading))
         return
-    is_entry = reading.wanted.intent in {Intent.ENTRY, Intent.REVERSE}
+    is_entry = reading.wanted.intent in ENTERING
     if is_entry and turn.now - signal.timestamp > timedelta(seconds=turn.config.webhook.max_age_sec):
         if reading.wanted.intent is Intent.ENTRY:
             _reject(turn, record, "abandoned", "the engine was away until the signal was too old to enter")
@@ -82,72 +70,6 @@ def act_on_recorded(turn: Turn, record: SignalRecord, signal: Signal) -> None:
 
 def is_exit(signal: Signal) -> bool:
     return interpret(signal).intent in {Intent.EXIT, Intent.REDUCE}
-
-
-def read(turn: Turn, signal: Signal, grant: KeyGrant | None) -> Reading | list[FieldError]:
-    """The signal with its account, or the fields that do not fit."""
-    account = _account(turn, signal)
-    if isinstance(account, FieldError):
-        return [account]
-    wanted = interpret(signal)
-    refused = _not_granted(turn, grant, account, signal, wanted) or _above_grant(turn, grant, account, signal, wanted)
-    if refused is not None:
-        return [refused]
-    side = wanted.side
-    return Reading(signal, wanted, signal.identity(account, side))
-
-
-def _account(turn: Turn, signal: Signal) -> str | FieldError:
-    accounts = turn.config.accounts
-    if signal.account is not None:
-        named = next((item for item in accounts if item.id == signal.account), None)
-        if named is None:
-            return FieldError("account", f"there is no account {signal.account}")
-        if named.market_type != signal.market_type:
-            return FieldError("account", f"{named.id} trades {named.market_type}, the symbol is {signal.market_type}")
-        return named.id
-    fitting = [item for item in accounts if item.market_type == signal.market_type]
-    if len(fitting) == 1:
-        return fitting[0].id
-    how_many = "no account" if not fitting else "more than one account"
-    return FieldError("account", f"{how_many} for {signal.exchange} {signal.market_type}; name one")
-
-
-def _not_granted(
-    turn: Turn, grant: KeyGrant | None, account: str, signal: Signal, wanted: WhatIsWanted
-) -> FieldError | None:
-    if grant is None:
-        return None
-    if grant.accounts and account not in grant.accounts:
-        return FieldError("account", f"this key may not trade on {account}")
-    if is_live(turn.config, account) and not grant.allows_live:
-        return FieldError("account", f"this key may not trade on {account}, which is live")
-    if grant.symbols and signal.symbol not in grant.symbols:
-        return FieldError("tv.symbol", f"this key may not trade {signal.symbol}")
-    intents = {wanted.intent.value, signal.intent_type}
-    if grant.intents and not intents & set(grant.intents):
-        return FieldError("execution_intent.type", f"this key may not send {signal.intent_type}")
-    return None
-
-
-def _above_grant(
-    turn: Turn, grant: KeyGrant | None, account: str, signal: Signal, wanted: WhatIsWanted
-) -> FieldError | None:
-    if grant is None or grant.max_quote is None or wanted.intent not in {Intent.ENTRY, Intent.REVERSE}:
-        return None
-    settings = turn.config.grid.resolve(account, signal.symbol, signal.timeframe)
-    price = signal.reference_price
-    equity = equity_of(turn.state, turn.open_groups(), account)
-    capital = pyramid_capital(settings, wanted.size, signal.size_type, price, equity, wanted.side, 0, signal.stop_loss)
-    if isinstance(capital, Refusal) or capital <= grant.max_quote:
-        return None
-    return FieldError("tv.order_size", f"this key may not spend {capital:f}, at most {grant.max_quote:f}")
-
-
-def _refusal_code(errors: list[FieldError]) -> str:
-    if errors and "this key may not" in errors[0].reason:
-        return "key_not_allowed"
-    return "unknown_account" if errors and errors[0].field == "account" else "invalid"
 
 
 def _bar_key(turn: Turn, reading: Reading) -> str | None:
@@ -316,7 +238,7 @@ def _queue(
 ) -> None:
     is_kept_out = not turn.config.queue.replace_same_identity and reserved_group is None
     if queued is not None and is_kept_out:
-        _ignore(turn, record, "already_queued", "a signal of the same position already waits")
+        _ignore(turn, record, "duplicate", "a signal of the same position already waits")
         return
     entry = QueueEntry(
         signal_id=record.id,
@@ -407,13 +329,13 @@ def _reduce(turn: Turn, record: SignalRecord, reading: Reading) -> None:
 def _reverse(turn: Turn, record: SignalRecord, reading: Reading) -> None:
     opposite = reading.identity.opposite
     _note_exit(turn, opposite, reading.signal)
-    queued = turn.queued_of(opposite)
-    if queued is not None:
-        take_out(turn, queued, "cancelled_by_exit", SignalOutcome.IGNORED)
     group = turn.group_of(opposite)
     if group is None:
         _enter(turn, record, reading)
         return
+    queued = turn.queued_of(opposite)
+    if queued is not None:
+        take_out(turn, queued, "cancelled_by_exit", SignalOutcome.IGNORED)
     begin_close(turn, group, CloseReason.REVERSE)
     stopped = "paused" if turn.paused is not None else "emergency_stop" if emergency.critical(turn) else None
     if stopped is not None:

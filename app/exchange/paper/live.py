@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from app.base.clock import Clock
 from app.base.errors import AppError
 from app.domain.market import Quote
+from app.domain.signal import venue_of
 from app.domain.values import MarketType
 from app.exchange.paper.kept import KeptMarket, KeptMarkets
 from app.messages.reports import MarketReport
@@ -23,8 +24,6 @@ PATIENCE_SEC = 5.0
 """How long a market that is asked for waits for its venue before it is opened without it."""
 FIRST_RETRY_SEC = 2.0
 LONGEST_RETRY_SEC = 60.0
-SPELLINGS = {"gateio": "gate", "asterdex": "aster"}
-"""Exchanges that charts call otherwise."""
 log = logging.getLogger(__name__)
 
 
@@ -248,7 +247,7 @@ class LiveFeed:
         if kept is not None:
             return kept.venue
         told = exchange or await self._market.exchange_of(symbol)
-        return None if told is None else SPELLINGS.get(told.lower(), told.lower())
+        return None if told is None else venue_of(told)
 
     def _line(self, name: str, market_type: MarketType) -> Line | None:
         key = (name, market_type)
