@@ -46,6 +46,7 @@ from app.messages.commands import SampleEquity
 from app.metrics.metrics import Metrics
 from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
+from app.persistence.tag_file import TagFile
 from app.persistence.tokens import SqliteTokens
 from app.ports.engine import CommandRefused, EngineUnavailable
 from app.ports.power import StayAwake
@@ -174,7 +175,8 @@ async def administer(settings: Settings) -> AsyncIterator[Administration]:
             await tokens.load()
             vault = await asyncio.to_thread(open_vault, settings.data_dir, settings.environ, _passphrase_asker())
             prints = _key_prints(await _account_keys(vault, settings.config))
-            engine = await RestingEngine.load(settings.config, database.store, clock, RandomIds(), prints)
+            tag_file = TagFile(settings.data_dir)
+            engine = await RestingEngine.load(settings.config, database.store, clock, RandomIds(), prints, tag_file)
             board = PriceBoard(clock, RuleBook())
             maker = VenueMaker(clock, board, database.paper, exchange_urls(settings.environ), settings.data_dir)
             office = AccountOffice(engine, AccountVault(vault), maker, settings.file.keep)
@@ -256,8 +258,7 @@ class Application:
         urls = exchange_urls(settings.environ)
         self._maker = VenueMaker(self._clock, self.board, database.paper, urls, settings.data_dir)
         self.venues: dict[str, Venue] = {
-            account.id: self._maker.make(account, account_keys.get(account.id), config.paper.latency_ms)
-            for account in config.accounts
+            account.id: self._maker.make(account, account_keys.get(account.id), config) for account in config.accounts
         }
         market = _real_market(settings, self._maker, database.queries)
         self._feed = make_feed(config.paper, self.board, self._clock, settings.paper_feed, market)
@@ -275,6 +276,7 @@ class Application:
             read_recorded,
             metrics,
             key_prints=_key_prints(account_keys),
+            tag_keeper=TagFile(settings.data_dir),
         )
         self._keeper = None if stay_awake is None else SleepKeeper(stay_awake, self._must_stay_awake, self._clock)
         self.accounts = AccountOffice(RunningEngine(self.engine), AccountVault(vault), self._maker, settings.file.keep)

@@ -25,6 +25,7 @@ from app.messages.commands import (
     SettleForeign,
 )
 from app.ports.store import Store
+from app.ports.tag import TagKeeper
 from app.ports.venue import Venue
 
 _HANDLERS: Mapping[type, Any] = {
@@ -73,11 +74,17 @@ class RestingEngine:
 
     @classmethod
     async def load(
-        cls, config: Config, store: Store, clock: Clock, ids: IdFactory, key_prints: Mapping[str, str] | None = None
+        cls,
+        config: Config,
+        store: Store,
+        clock: Clock,
+        ids: IdFactory,
+        key_prints: Mapping[str, str] | None = None,
+        tag_keeper: TagKeeper | None = None,
     ) -> RestingEngine:
         """`key_prints` are the fingerprints of the accounts' keys."""
         state = EngineState(config, key_prints=dict(key_prints or {}))
-        namespace = await Recovery(state, {}, clock, lambda _: None).load(store, ids)
+        namespace = await Recovery(state, {}, clock, lambda _: None).load(store, ids, tag_keeper)
         return cls(state, store, clock, ids, namespace)
 
     @property

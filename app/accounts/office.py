@@ -89,6 +89,8 @@ class AccountOffice:
 
     async def try_keys(self, settings: Mapping[str, Any], given: Mapping[str, str]) -> KeyReport:
         account = self._with(settings).accounts[-1]
+        if account.venue == "paper":
+            raise CommandRefused("no_keys", f"{account.id} is on the paper exchange and has no keys")
         return await self._maker.test(account, complete(account.venue, given))
 
     def wire(self, account_id: str) -> Wire:
@@ -122,22 +124,31 @@ class AccountOffice:
         """
         wanted = self._with(settings)
         account = wanted.accounts[-1]
+        if account.venue == "paper":
+            return await self._add_paper(account, wanted)
         keys = complete(account.venue, given)
         report = await self._tested(account, keys, allow_withdrawal=allow_withdrawal) if with_test else None
         is_same = is_same or same_account(await asyncio.to_thread(self._vault.read, account.id), keys)
         await self._engine.ask(ChangeKeys(account.id, fingerprint(keys), is_same))
-        venue = self._maker.make(account, keys, wanted.paper.latency_ms)
+        venue = self._maker.make(account, keys, wanted)
         await asyncio.to_thread(self._vault.write, account.id, keys)
         await self._apply(wanted)
         await self._engine.add_account(venue)
         return {"detail": _welcome(account, wanted), "report": None if report is None else asdict(report)}
 
+    async def _add_paper(self, account: AccountConfig, wanted: Config) -> dict[str, Any]:
+        await self._apply(wanted)
+        await self._engine.add_account(self._maker.make(account, None, wanted))
+        return {"detail": _welcome(account, wanted), "report": None}
+
     async def remove(self, account_id: str) -> str:
         """Forget an account and its keys; not while groups are open on it."""
-        self._known(account_id)
+        account = self._known(account_id)
         rest = [item for item in _documents(self._engine.config) if item["id"] != account_id]
         await self._apply(self._parsed(rest))
         await self._engine.remove_account(account_id)
+        if account.venue == "paper":
+            return f"{account_id} was removed"
         await asyncio.to_thread(self._vault.forget, account_id)
         return f"{account_id} was removed, and its keys were deleted; revoke them at the exchange too"
 
@@ -180,8 +191,6 @@ class AccountOffice:
                 raise CommandRefused("account_exists", f"there is an account {account_id} already; remove it first")
         rest = [item for item in _documents(self._engine.config) if item["id"] != account_id]
         kept = known.model_dump(mode="json", exclude_unset=True) if known else {}
-        if settings["venue"] == "paper":
-            raise CommandRefused("no_keys_needed", "an account on the paper exchange is set in the configuration")
         return self._parsed([*rest, kept | {name: value for name, value in settings.items() if value is not None}])
 
     def _parsed(self, accounts: list[dict[str, Any]]) -> Config:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from app.accounts.keys import Keys
 from app.base.clock import LoopClock
+from app.base.config import Config
 from app.base.config.groups import AccountConfig
 from app.base.errors import OperatorActionNeeded
 from app.domain.values import MarketType
@@ -40,11 +41,19 @@ class VenueMaker:
         self._rules_dir = data_dir / "markets"
         self._exchanges: Exchanges | None = None
 
-    def make(self, account: AccountConfig, keys: Keys | None, paper_latency_ms: int) -> Venue:
+    def make(self, account: AccountConfig, keys: Keys | None, config: Config) -> Venue:
         """Not connected yet. OperatorActionNeeded where the venue is not offered."""
         if account.venue == "paper":
-            return PaperVenue(account, self._board, self._clock, self._paper_store, paper_latency_ms)
-        return self._real().venue(account, keys)
+            return PaperVenue(
+                account,
+                self._board,
+                self._clock,
+                self._paper_store,
+                config.paper.latency_ms,
+                config.order.timeout_sec,
+                config.protection.monitor_interval_sec,
+            )
+        return self._real().venue(account, keys, config.protection.monitor_interval_sec)
 
     def public(self, name: str, market_type: MarketType, take: TakeQuote, base_url: str | None) -> PublicVenue | None:
         """The public prices of a real exchange; None where it, or its markets of this type, are not offered."""
@@ -68,6 +77,16 @@ class VenueMaker:
 
             self._exchanges = Exchanges(self._clock, self._urls, self._rules_dir)
         return self._exchanges
+
+
+def why_not(account: AccountConfig) -> str | None:
+    """Why no venue can be made for the account; None where one can."""
+    if account.venue == "paper":
+        return None
+    from app.exchange.ccxt.dialects import dialect_of  # noqa: PLC0415 - as above
+
+    is_known = dialect_of(account.venue, MarketType(account.market_type)) is not None
+    return None if is_known else f"{account.venue} {account.market_type} is not offered"
 
 
 def exchange_urls(environ: Mapping[str, str]) -> dict[str, str]:

@@ -39,7 +39,6 @@ def needs(role: Role) -> Callable[..., Awaitable[TokenInfo]]:
         token = verified(request.app.state.tokens, request.headers.get("authorization"))
         if token is None:
             raise Refused(401, "unauthorized", "a valid token is needed")
-        request.state.asked_by = token.name
         if not token.role.allows(role):
             raise Refused(403, "forbidden", f"this needs the role {role}, the token has {token.role}")
         return token

@@ -71,7 +71,8 @@ class Guard:
         if scope["type"] == "http" and scope["path"] != WEBHOOK_PATH:
             route = getattr(scope.get("route"), "path", "unknown")
             ms = round((self._clock.monotonic() - started) * 1000, 2)
-            log.info("request", method=scope["method"], route=route, status=status, ms=ms)
+            who = scope.get("state", {}).get("asked_by")
+            log.info("request", method=scope["method"], route=route, who=who, status=status, ms=ms)
             _note_action(scope, route, status)
 
 

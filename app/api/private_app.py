@@ -76,9 +76,12 @@ class PrivateApp:
             await self.api(scope, receive, send)
 
     def _is_known(self, scope: Any) -> bool:
-        """Strangers are turned away before their bodies are read; the route asks for its role."""
+        """Strangers are turned away before their bodies are read; the route asks for its role, the log for the name."""
         given = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-        return verified(self.api.state.tokens, given) is not None
+        token = verified(self.api.state.tokens, given)
+        if token is not None:
+            scope.setdefault("state", {})["asked_by"] = token.name
+        return token is not None
 
     async def _openapi(self) -> dict[str, Any]:
         return self.api.openapi()
@@ -111,8 +114,7 @@ def _shape_errors(api: FastAPI) -> None:
 
     @api.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [(".".join(str(part) for part in item["loc"]), str(item["msg"])) for item in error.errors()]
-        return _error(422, "invalid_request", "a field is missing or wrong", fields)
+        return _invalid(error)
 
     @api.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
@@ -123,6 +125,13 @@ def _shape_errors(api: FastAPI) -> None:
     async def broken(_: Request, error: Exception) -> JSONResponse:
         log.error("a request broke", error=repr(error))
         return _error(500, "internal_error", "something went wrong here; the log has it")
+
+
+def _invalid(error: RequestValidationError) -> JSONResponse:
+    if any(item["type"] == "json_invalid" for item in error.errors()):
+        return _error(400, "not_json", "the body is no JSON")
+    fields = [(".".join(str(part) for part in item["loc"]), str(item["msg"])) for item in error.errors()]
+    return _error(422, "invalid_request", "a field is missing or wrong", fields)
 
 
 def _status_of(code: str) -> int:

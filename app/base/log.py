@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from app.base.masking import masked
 from app.base.secret import Secret
 
 MASK = "••••"
@@ -28,7 +29,7 @@ def redact(value: Any, name: str = "") -> Any:
     if isinstance(value, Secret) or (_SECRET_NAMES.search(name) and isinstance(value, str) and value):
         return MASK
     if isinstance(value, str):
-        return _UNSEEN.sub("", _SECRET_TEXTS.sub(MASK, value))
+        return _UNSEEN.sub("", masked(_SECRET_TEXTS.sub(MASK, value)))
     if isinstance(value, dict):
         return {key: redact(item, str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -58,7 +59,8 @@ def set_up(level: str, directory: Path | None, keep_days: int = 30) -> None:
     )
     handlers: list[logging.Handler] = [_console(shared)]
     if directory is not None:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
         handlers.append(_file(directory / "ziggurat.log", shared, keep_days))
     logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
     # At debug ccxt and aiohttp tell every request with its key and its signature.
@@ -82,8 +84,16 @@ def _console(shared: list[Any]) -> logging.Handler:
     return handler
 
 
+class _PrivateFile(logging.handlers.TimedRotatingFileHandler):
+    """Its owner's only, the files of later days too."""
+
+    def _open(self) -> Any:
+        file = super()._open()
+        Path(self.baseFilename).chmod(0o600)
+        return file
+
+
 def _file(path: Path, shared: list[Any], keep_days: int) -> logging.Handler:
-    handler = logging.handlers.TimedRotatingFileHandler(path, when="midnight", utc=True, backupCount=keep_days)
+    handler = _PrivateFile(path, when="midnight", utc=True, backupCount=keep_days)
     handler.setFormatter(_formatter(shared, structlog.processors.JSONRenderer(default=str)))
-    path.chmod(0o600)
     return handler

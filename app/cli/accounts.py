@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
+from pydantic import ValidationError
+
 from app.accounts.keys import LABELS, fields_of
-from app.base.config.groups import VenueName
+from app.accounts.venues import why_not
+from app.base.config.groups import AccountConfig, VenueName
 from app.base.errors import AppError
 from app.cli.keys import perform
+from app.engine.holds import ADOPTING
 
 ACTIONS = ("add", "list", "test", "arm", "disarm", "foreign", "accept-difference", "remove")
 CHOICES = ("ignore", "adopt")
-VENUES = tuple(name for name in get_args(VenueName) if name != "paper")
+VENUES = get_args(VenueName)
+ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 NO_STOP = "none"
 _MARKS: Mapping[object, str] = {True: "yes", False: "no", None: "unknown"}
 
@@ -33,7 +39,7 @@ def add_account(add: Any) -> None:
     )
     command.add_argument("--venue", choices=VENUES, default=None)
     command.add_argument("--market-type", choices=("spot", "linear"), default="linear")
-    command.add_argument("--environment", choices=("testnet", "live"), default=None)
+    command.add_argument("--environment", choices=("testnet", "live"), default=None, help="not for paper")
     command.add_argument("--allow-symbol", action="append", default=None, help="a market that may be entered; repeat")
     command.add_argument("--no-test", action="store_true", help="keep the keys without asking the exchange about them")
     command.add_argument(
@@ -49,37 +55,62 @@ def add_account(add: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.action == "list":
-        print(_table(perform(options, "account list", {})))
-        return 0
-    missing = _missing(options)
-    if missing:
-        print(f"ziggurat: {missing} is needed", file=sys.stderr)
+    wrong = _misuse(options)
+    if wrong:
+        print(f"ziggurat: {wrong}", file=sys.stderr)
         return 2
     return _RUN[options.action](options)
 
 
-def _missing(options: argparse.Namespace) -> str | None:
+def _misuse(options: argparse.Namespace) -> str | None:
+    """What is wrong with the command line, as a sentence; None where it can be carried out."""
+    if options.choice is not None and options.action != "foreign":
+        return f"{options.choice} is a choice of `account foreign` only"
+    if options.action == "list":
+        return f"`account list` takes no name: {options.id}" if options.id else None
     if not options.id:
-        return "the account's name"
-    if options.action == "add" and not (options.venue and options.environment):
-        return "--venue and --environment"
+        return "the account's name is needed"
     if options.action == "foreign" and options.choice is None:
-        return "ignore or adopt"
-    return None
+        return "ignore or adopt is needed"
+    return _wrong_settings(options) if options.action == "add" else None
 
 
-def _add(options: argparse.Namespace) -> int:
-    settings = {
+def _wrong_settings(options: argparse.Namespace) -> str | None:
+    """Told before keys are asked for."""
+    if not ID.fullmatch(options.id):
+        return (
+            f"{options.id!r} cannot be an account's name: small letters, digits, - and _, at most 32, the first a "
+            "letter or a digit"
+        )
+    needed = [name for name in ("venue", "environment") if not _settings(options)[name]]
+    if needed:
+        return " and ".join(f"--{name}" for name in needed) + (" is needed" if len(needed) == 1 else " are needed")
+    try:
+        return why_not(AccountConfig.model_validate(_settings(options)))
+    except ValidationError as error:
+        return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    return {
         "id": options.id,
         "venue": options.venue,
         "market_type": options.market_type,
-        "environment": options.environment,
+        "environment": options.environment or ("paper" if options.venue == "paper" else None),
         "allowed_symbols": options.allow_symbol,
     }
+
+
+def _list(options: argparse.Namespace) -> int:
+    rows = perform(options, "account list", {})
+    print(_table(rows) if rows else "there are no accounts; add one with `account add`")
+    return 0
+
+
+def _add(options: argparse.Namespace) -> int:
     arguments = {
-        "settings": settings,
-        "keys": _asked_keys(options.venue),
+        "settings": _settings(options),
+        "keys": {} if options.venue == "paper" else _asked_keys(options.venue),
         "with_test": not options.no_test,
         "allow_withdrawal": options.allow_withdrawal,
         "is_same": options.same_account,
@@ -131,6 +162,10 @@ def _disarm(options: argparse.Namespace) -> int:
 
 
 def _foreign(options: argparse.Namespace) -> int:
+    if options.choice == "adopt" and sys.stdin.isatty():
+        print(f"They will count as this instance's: {ADOPTING}. Right only where the other instance is gone for good.")
+        if _typed("Type adopt to do it: ") != "adopt":
+            raise NotArmed("nothing was changed")
     print(perform(options, "account foreign", {"id": options.id, "choice": options.choice}))
     return 0
 
@@ -146,6 +181,7 @@ def _remove(options: argparse.Namespace) -> int:
 
 
 _RUN = {
+    "list": _list,
     "add": _add,
     "test": _test,
     "arm": _arm,

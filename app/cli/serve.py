@@ -14,12 +14,20 @@ from app.cli.control import ControlServer
 from app.power.open import system_stay_awake
 
 STOP_GRACE_SEC = 10.0
+LAST_PORT = 65_535
 
 
 def add_serve(add: Any) -> None:
     command = add("serve", "run the engine and its listeners without a window", run)
-    command.add_argument("--api-port", type=int, default=None)
-    command.add_argument("--webhook-port", type=int, default=None)
+    command.add_argument("--api-port", type=port, default=None)
+    command.add_argument("--webhook-port", type=port, default=None)
+
+
+def port(text: str) -> int:
+    """A port as the command line takes it; 0 is any that is free."""
+    if not text.isdecimal() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {LAST_PORT}, not {text!r}")
+    return int(text)
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

@@ -18,7 +18,7 @@ from app.bootstrap import Application, Settings, read_settings
 from app.cli.control import ControlServer
 from app.cli.demo import DEMO_CONFIG, DEMO_ENVIRONMENT, DemoSignals
 from app.cli.send import CannotSend, post
-from app.cli.serve import settings_of
+from app.cli.serve import port, settings_of
 from app.power.open import system_stay_awake
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ Busy = Callable[[Application, str], Awaitable[None]]
 
 def add_window(add: Any) -> None:
     command = add("window", "open the window (the default)", run)
-    command.add_argument("--api-port", type=int, default=None)
-    command.add_argument("--webhook-port", type=int, default=None)
+    command.add_argument("--api-port", type=port, default=None)
+    command.add_argument("--webhook-port", type=port, default=None)
 
 
 def add_demo(add: Any) -> None:
     command = add("demo", "the window with moving prices and example signals, in a temporary data directory", run_demo)
-    command.add_argument("--api-port", type=int, default=0)
-    command.add_argument("--webhook-port", type=int, default=0)
+    command.add_argument("--api-port", type=port, default=0)
+    command.add_argument("--webhook-port", type=port, default=0)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -31,12 +31,14 @@ class Difference:
 class Means:
     """What may be done. `exit_room` is what may be sold beyond what exits bind, None where reduce-only guards it.
 
-    `most` is the market's largest quantity of one order.
+    `most` is the market's largest quantity of one order. Where `stops_beside`, a stop whose amendments failed ends once
+    a whole one rests beside it; else it ends first.
     """
 
     amendable: frozenset[OrderType]
     exit_room: Decimal | None
     most: Decimal | None = None
+    stops_beside: bool = False
 
 
 def difference(wanted: Iterable[Wanted], live: Sequence[Order], means: Means) -> Difference:
@@ -111,6 +113,13 @@ def _is_met_by_more(wish: Wanted, present: Sequence[Order], means: Means) -> boo
 def _adjust(wish: Wanted, present: Sequence[Order], means: Means, result: Difference) -> None:
     if all(_fits(wish, order) for order in present) and _left(present) == wish.quantity:
         return
+    if means.stops_beside and wish.place.role is OrderRole.STOP_LOSS:
+        present = [order for order in present if order.status is not OrderStatus.PENDING_CANCEL] or present
+        whole = next((order for order in reversed(present) if _is_met(wish, order)), None)
+        if whole is not None:
+            if whole.status in RESTING and not whole.is_amending:
+                result.cancel.extend(_cancellable(order for order in present if order is not whole))
+            return
     if any(order.status not in RESTING or order.is_amending for order in present):
         result.cancel.extend(order for order in present if _waits_to_be_sent(order))
         return
@@ -118,15 +127,23 @@ def _adjust(wish: Wanted, present: Sequence[Order], means: Means, result: Differ
     if len(present) == 1 and _can_become(wish, order, means):
         price = wish.trigger_price if wish.trigger_price is not None else wish.price
         result.amend.append(Amendment(order, order.filled + wish.quantity, price))
+    elif len(present) == 1 and _is_replaced_beside(wish, order, means):
+        result.place.append(wish)
     else:
         result.cancel.extend(present)
 
 
 def _can_become(wish: Wanted, order: Order, means: Means) -> bool:
-    """Whether the order can be amended to the wish; one whose amendment was refused (it has a `retry_at`) cannot."""
+    """Whether the order can be amended to the wish; one whose amendments failed (it has a `retry_at`) cannot."""
     is_small_enough = means.most is None or order.filled + wish.quantity <= means.most
     is_open_to_it = wish.type in means.amendable and order.retry_at is None and is_small_enough
     return is_open_to_it and _same_kind(wish, order) and _has_room(wish, order, means)
+
+
+def _is_replaced_beside(wish: Wanted, order: Order, means: Means) -> bool:
+    is_small_enough = means.most is None or wish.quantity <= means.most
+    is_stop = wish.place.role is OrderRole.STOP_LOSS and wish.type in means.amendable
+    return means.stops_beside and is_stop and is_small_enough and order.retry_at is not None
 
 
 def _fits(wish: Wanted, order: Order) -> bool:

@@ -39,7 +39,23 @@ def plan_legs(
     refusal = stop_refusal(side, entry_price, signal_stop, None, settings)
     if refusal is not None:
         return refusal
-    shape = _Shape(settings, rules, side, pyramid, entry_price, signal_stop)
+    plan = lay_legs(settings, rules, side, pyramid, entry_price, capital, signal_stop)
+    return plan if isinstance(plan, Refusal) else none_is_sent(plan) or plan
+
+
+def lay_legs(
+    settings: GridSettings,
+    rules: MarketRules,
+    side: Side,
+    pyramid: int,
+    entry_price: Decimal,
+    capital: Decimal,
+    signal_stop: Decimal | None,
+) -> tuple[Leg, ...] | Refusal:
+    """As `plan_legs`, but refused for what the venue does not take alone: a stop that cannot protect holds no leg back,
+    and none may be left to send."""
+    is_sound = stop_refusal(side, entry_price, signal_stop, None, settings) is None
+    shape = _Shape(settings, rules, side, pyramid, entry_price, signal_stop, is_sound)
     plan = shape.plan(capital)
     if isinstance(plan, _Short):
         return Refusal("below_minimum", _too_small(shape, plan, capital))
@@ -48,9 +64,14 @@ def plan_legs(
         most = rules.max_qty or huge.quantity
         sentence = f"leg {huge.index} would be {huge.quantity:f}; {MOST_PIECES} orders of {most:f} hold less"
         return Refusal("max_order", sentence)
-    if not any(leg.wants_entry for leg in plan):
-        return Refusal("stop_sanity", f"every leg lies at or beyond the stop, the first at {plan[0].price:f}")
     return plan
+
+
+def none_is_sent(legs: Sequence[Leg]) -> Refusal | None:
+    """Why a plan is none, or None."""
+    if any(leg.wants_entry for leg in legs):
+        return None
+    return Refusal("stop_sanity", f"every leg lies at or beyond the stop, the first at {legs[0].price:f}")
 
 
 def smallest_capital(
@@ -84,6 +105,7 @@ class _Shape:
     pyramid: int
     entry_price: Decimal
     signal_stop: Decimal | None
+    has_sound_stop: bool = True
 
     def plan(self, capital: Decimal) -> tuple[Leg, ...] | _Short:
         levels = self.settings.levels_of(self.pyramid)
@@ -127,7 +149,7 @@ class _Shape:
 
     def _is_beyond_stop(self, price: Decimal, shallower: Sequence[Leg]) -> bool:
         """Before any fill a stop counts from the planned average of the shallower legs, leg 0's from its own."""
-        if price <= 0:
+        if price <= 0 or not self.has_sound_stop:
             return False
         reference = _planned_average(shallower) if shallower else price
         asked = asked_stop(self.settings, self.side, reference, self.signal_stop)

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from app.base.changing import changed
 from app.base.config.grid import GridSettings
-from app.domain.values import WIDE, ZERO, CloseReason, Identity, OrderType, Side
+from app.domain.values import WIDE, ZERO, CloseReason, Identity, OrderRole, OrderType, Side
 
 _VALUE_UNIT = Decimal("1e-16")
 
@@ -313,12 +313,19 @@ def book_entry(
 
 
 def book_exit(
-    group: Group, pyramid: int | None, leg: int | None, price: Decimal, quantity: Decimal, fee_quote: Decimal
+    group: Group,
+    pyramid: int | None,
+    leg: int | None,
+    price: Decimal,
+    quantity: Decimal,
+    fee_quote: Decimal,
+    role: OrderRole = OrderRole.TAKE_PROFIT,
 ) -> tuple[Group, Decimal]:
     """The group with an exit fill booked, and the quantity that no leg had open.
 
     The fill is taken from the legs the order belongs to: one leg, a pyramid's legs or all, in proportion with the last
-    absorbing the rounding (grid.md); what those do not have open is taken from the others.
+    absorbing the rounding (grid.md); what those do not have open is taken from the others. Only a take-profit's fill
+    counts for break-even.
     """
     own = [item for item in group.legs if pyramid in (None, item.pyramid) and leg in (None, item.index)]
     taken = _in_proportion(own, quantity, group.step_size)
@@ -340,7 +347,7 @@ def book_exit(
         realized_gross=group.realized_gross + realized * group.contract_size,
         fees=group.fees + fee_quote,
         exit_fees=group.exit_fees + fee_quote,
-        exit_fills=group.exit_fills + 1,
+        exit_fills=group.exit_fills + (role is OrderRole.TAKE_PROFIT),
     )
     return closed, rest
 
@@ -356,7 +363,10 @@ def _with_costs_closed(group: Group, quantity: Decimal) -> Group:
 
 def book_funding(group: Group, amount: Decimal) -> Group:
     """The group with a funding payment; a negative `amount` was paid."""
-    return changed(group, funding=group.funding + amount, open_costs=group.open_costs - amount)
+    paid = changed(group, funding=group.funding + amount)
+    if group.open_quantity == 0:
+        return changed(paid, closed_costs=group.closed_costs - amount)
+    return changed(paid, open_costs=group.open_costs - amount)
 
 
 def shrink(group: Group, quantity: Decimal, price: Decimal) -> Group:

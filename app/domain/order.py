@@ -72,8 +72,8 @@ class Order:
     booked fills. `seen_filled` is the largest cumulative quantity the venue ever told, booked or not.
 
     `look_ups` counts, by status: look-ups that the venue answered (unknown, or a cancel of what it does not know),
-    sends that never left (pending), amendments that never left (resting). `retry_at` is when the next of them is due;
-    on a resting order whose amendment was refused, when that was; on one that is over, when its wish is tried again.
+    sends that never left (pending), amendments that failed (resting). `retry_at` is when the next of them is due; on a
+    resting order that is not to be amended any more, since when; on one that is over, when its wish is tried again.
 
     `paired_with` is the id of the order with which it binds one quantity at the venue, which lets only one happen.
     """

@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import groupby
 
 from app.base.config.grid import TakeProfitMode
-from app.domain.exits import can_sell, kept_fraction, limit_exits
+from app.domain.exits import can_sell, has_begun, kept_fraction, limit_exits, open_quantity_of, take_profit_place
 from app.domain.group import Group, Leg
 from app.domain.market import MarketRules
 from app.domain.order import Order
@@ -35,7 +35,7 @@ def paired_exits(group: Group, live: Iterable[Order], terrain: Terrain) -> list[
     if stop is None:
         return []
     held = without_sales(group, terrain)
-    profits = _with_rest(limit_exits(held, terrain), held.open_quantity * kept_fraction(held), terrain.rules)
+    profits = _with_rest(limit_exits(held, (), terrain), held.open_quantity * kept_fraction(held), terrain.rules)
     if len(profits) > terrain.pairs or not all(_can_be_paired(profit, stop, live, terrain) for profit in profits):
         return []
     return [wish for profit in profits for wish in _pair(profit, _where_it_rests(profit, stop, live, terrain), terrain)]
@@ -98,19 +98,22 @@ def _pair(profit: Wanted, stop: Decimal, terrain: Terrain) -> tuple[Wanted, Want
 
 
 def left_resting(group: Group, live: Iterable[Order], wishes: Sequence[Wanted], terrain: Terrain) -> Iterator[Wanted]:
-    """Take-profits that have begun to fill, as far as no other exit is over what they have left: on spot that could not
-    rest anew, so it stays where it is."""
-    if terrain.reduce_only:
-        return
+    """Take-profits that have begun to fill, as far as no other exit is over what they have left: too small to rest
+    anew, it stays where it is."""
     exits = [wish for wish in wishes if wish.place.role is not OrderRole.ENTRY]
     places = {wish.place for wish in exits}
-    once = (wish for wish in exits if wish.paired_with is None or wish.place.role is OrderRole.STOP_LOSS)
-    left = group.open_quantity - sum((wish.quantity for wish in once), ZERO)
+    left = group.open_quantity - sum((wish.quantity for wish in exits if _takes_alone(wish, terrain)), ZERO)
     for order in live:
-        has_begun = order.role is OrderRole.TAKE_PROFIT and order.filled > 0
-        if has_begun and place_of(order) not in places and order.remaining <= left:
+        if has_begun(order) and place_of(order) not in places and order.remaining <= left:
             left -= order.remaining
             yield _as_it_rests(order)
+
+
+def _takes_alone(exit_: Wanted, terrain: Terrain) -> bool:
+    """Whether what it sells is not also another exit's: the stop's on perpetuals, which is over all that is open, or
+    its partner's in a pair."""
+    is_stop = exit_.place.role is OrderRole.STOP_LOSS
+    return not is_stop if terrain.reduce_only else is_stop or exit_.paired_with is None
 
 
 def _as_it_rests(order: Order) -> Wanted:
@@ -148,7 +151,7 @@ def sold_together(group: Group, is_reached: Callable[[Leg], bool], terrain: Terr
     sales: list[tuple[Place, list[Leg]]] = []
     joining: list[Leg] = []
     held = (leg for leg in group.legs if leg.open_quantity > 0)
-    for place, own in groupby(held, lambda leg: _take_profit_place(group, leg)):
+    for place, own in groupby(held, lambda leg: take_profit_place(group, leg)):
         legs = list(own)
         if not (all(leg.take_profit_triggered for leg in legs) or all(map(is_reached, legs))):
             continue
@@ -159,21 +162,6 @@ def sold_together(group: Group, is_reached: Callable[[Leg], bool], terrain: Terr
     if sales:
         sales[-1][1].extend(joining)
     return sales
-
-
-def _take_profit_place(group: Group, leg: Leg) -> Place:
-    match group.grid.tp_mode:
-        case TakeProfitMode.AGGREGATE:
-            return Place(OrderRole.TAKE_PROFIT)
-        case TakeProfitMode.PYRAMID_AGGREGATE:
-            return Place(OrderRole.TAKE_PROFIT, leg.pyramid)
-        case _:
-            return Place(OrderRole.TAKE_PROFIT, leg.pyramid, leg.index)
-
-
-def open_quantity_of(legs: Iterable[Leg]) -> Decimal:
-    """What they have open, in coins."""
-    return sum((leg.open_quantity for leg in legs), ZERO)
 
 
 def stop_locks_coins(group: Group, terrain: Terrain) -> bool:

@@ -52,6 +52,11 @@ def stop_mode_price(group: Group, rules: MarketRules, reference: Decimal) -> Dec
     return configured_stop(group.grid, rules, group.side, reference, group.signal_stop)
 
 
+def _untightened(group: Group, rules: MarketRules, reference: Decimal) -> Decimal | None:
+    """A person's stop, else the configured one counted from `reference`."""
+    return group.manual_stop if group.manual_stop is not None else stop_mode_price(group, rules, reference)
+
+
 def tightened_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
     """The tightest of break-even, trailing and what they reached before. None without any.
 
@@ -84,8 +89,7 @@ def current_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decima
     average = group.average_entry
     if average is None:
         return None
-    configured = group.manual_stop if group.manual_stop is not None else stop_mode_price(group, rules, average)
-    return _tightest(group.side, [configured, tightened_stop(group, rules, taker_fee)])
+    return _tightest(group.side, [_untightened(group, rules, average), tightened_stop(group, rules, taker_fee)])
 
 
 def resting_stop(group: Group, rules: MarketRules) -> Decimal | None:
@@ -95,8 +99,7 @@ def resting_stop(group: Group, rules: MarketRules) -> Decimal | None:
     average = group.average_entry
     if average is None:
         return None
-    configured = group.manual_stop if group.manual_stop is not None else stop_mode_price(group, rules, average)
-    return _tightest(group.side, [configured, group.stop_price])
+    return _tightest(group.side, [_untightened(group, rules, average), group.stop_price])
 
 
 def with_price(group: Group, price: Decimal) -> Group:
@@ -131,6 +134,23 @@ def stop_refusal(
     if settings.on_too_near == "refuse":
         return _too_near(settings, entry, {"stop": used, "take-profit": take_profit})
     return None
+
+
+def legs_beyond_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> frozenset[tuple[int, int]]:
+    """Keys of the legs whose entry lies at or beyond the stop as it will be when all shallower ones have filled; none
+    with nothing open."""
+    quantity, value = group.open_quantity, group.open_value
+    waiting = [leg for leg in group.legs if leg.wants_entry]
+    if quantity <= 0 or not waiting or not has_configured_stop(group):
+        return frozenset()
+    tightened, beyond = tightened_stop(group, rules, taker_fee), set()
+    for leg in sorted(waiting, key=lambda leg: -leg.price * group.side.sign):
+        stop = _tightest(group.side, [_untightened(group, rules, value / quantity), tightened])
+        if stop is not None and not group.side.is_better(leg.price, stop):
+            beyond.add(leg.key)
+        else:
+            quantity, value = quantity + leg.unfilled, value + leg.unfilled * leg.price
+    return frozenset(beyond)
 
 
 def needs_stop(group: Group) -> bool:

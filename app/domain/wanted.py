@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from app.domain.exits import can_sell, limit_exits, market_exit
+from app.domain.exits import can_sell, limit_exits, market_exit, open_quantity_of, take_profit_place
 from app.domain.group import Group, Leg
 from app.domain.order import Order, OrderStatus
 from app.domain.spot_exits import (
     is_too_far,
     left_resting,
-    open_quantity_of,
     paired_exits,
     sales,
     stop_locks_coins,
@@ -20,9 +19,11 @@ from app.domain.spot_exits import (
 from app.domain.stop_loss import current_stop, is_through, resting_stop
 from app.domain.take_profit import group_target
 from app.domain.values import HUNDRED, ZERO, CloseReason, OrderRole, OrderType, TimeInForce
-from app.domain.wishes import Place, Terrain, Wanted
+from app.domain.wishes import Place, Terrain, Wanted, place_of
 
 HYBRID_TRIES = 3
+REDUCE_ONLY = "reduce_only: "
+"""How the reason of a refusal starts that says that the position is gone or too small."""
 
 
 def wanted_orders(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]:
@@ -35,7 +36,7 @@ def wanted_orders(group: Group, live: Sequence[Order], terrain: Terrain) -> list
         return [*stop, *_close(group, live, terrain)]
     if group.hybrid_active:
         return [*stop, *_hybrid_close(group, live, terrain)]
-    limits = [*_entries(group), *_take_profits(group, terrain)]
+    limits = [*_entries(group), *_take_profits(group, live, terrain)]
     held = held_back(group, live, terrain)
     stops = paired_exits(group, live, terrain) or stop
     wishes = [*(wish for wish in limits if wish.place not in held), *stops, *reduction]
@@ -49,7 +50,7 @@ def held_back(group: Group, live: Sequence[Order], terrain: Terrain) -> dict[Pla
     if band is None or not group.is_open or group.closing is not None or group.hybrid_active:
         return {}
     held: dict[Place, Decimal] = {}
-    for wish in (*_entries(group), *_take_profits(group, terrain)):
+    for wish in (*_entries(group), *_take_profits(group, live, terrain)):
         opens = None if wish.price is None else band.opens_at(wish.side, wish.price)
         if opens is not None and is_too_far(wish, live, terrain):
             held[wish.place] = opens
@@ -70,10 +71,43 @@ def _entries(group: Group) -> Iterator[Wanted]:
             )
 
 
-def _take_profits(group: Group, terrain: Terrain) -> list[Wanted]:
+def _take_profits(group: Group, live: Iterable[Order], terrain: Terrain) -> list[Wanted]:
     if stop_locks_coins(group, terrain):
         return [market_exit(group, place, open_quantity_of(legs), terrain) for place, legs in sales(group, terrain)]
-    return limit_exits(group, terrain)
+    reached = {take_profit_place(group, leg) for leg in group.legs if leg.take_profit_triggered}
+    exits = limit_exits(group, live, terrain)
+    return [_at_market(group, wish, terrain) if wish.place in reached else wish for wish in exits]
+
+
+def _at_market(group: Group, wish: Wanted, terrain: Terrain) -> Wanted:
+    return market_exit(group, wish.place, wish.quantity, terrain) if can_sell(wish.quantity, terrain) else wish
+
+
+def reached_though_refused(group: Group, orders: Sequence[Order], terrain: Terrain) -> list[Wanted]:
+    """Take-profits that are not at the venue, since it did not take them, and whose price is there."""
+    if terrain.quote is None or group.hybrid_active:
+        return []
+    price = terrain.quote.executable(group.side.exit_order_side)
+    return [
+        wish
+        for wish in limit_exits(group, [order for order in orders if order.is_live], terrain)
+        if wish.expected_price is not None
+        and not group.side.is_better(wish.expected_price, price)
+        and (failed := failed_exit(wish.place, orders)) is not None
+        and failed.retry_at is not None
+        and terrain.now < failed.retry_at
+    ]
+
+
+def failed_exit(place: Place, orders: Iterable[Order]) -> Order | None:
+    """The last order of an exit that could not be placed and waits to be tried again, if that is so. It is not where
+    the venue says that there is nothing to sell: the position is read first."""
+    own = [order for order in orders if place_of(order) == place]
+    if not own or any(order.is_live and not order.waits_to_be_sent for order in own):
+        return None
+    last = max(own, key=lambda order: order.number)
+    is_gone = (last.reason or "").startswith(REDUCE_ONLY)
+    return None if last.retry_at is None or is_gone else last
 
 
 def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]:
@@ -85,7 +119,7 @@ def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]
         return []
     quantity = group.open_quantity
     if group.grid.stop_sizing == "planned" and terrain.reduce_only:
-        quantity += sum((leg.unfilled for leg in group.legs if leg.wants_entry), ZERO)
+        quantity += sum((order.remaining for order in live if _may_fill_unseen(order)), ZERO)
     if not terrain.reduce_only:
         quantity = without_sales(group, terrain).open_quantity - group.reduce_quantity
     on_step = terrain.rules.quantize_quantity(quantity)
@@ -107,6 +141,12 @@ def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]
             expected_price=price,
         )
     ]
+
+
+def _may_fill_unseen(order: Order) -> bool:
+    """Whether it is an entry at the venue. What has not been sent cannot fill, and a stop over it would sell what
+    others hold on the same book."""
+    return order.role is OrderRole.ENTRY and order.status is not OrderStatus.PENDING
 
 
 def stop_can_rest(group: Group, terrain: Terrain) -> bool:
@@ -184,17 +224,13 @@ def leftover_cannot_be_sold(group: Group, live: Iterable[Order], terrain: Terrai
 
 def leftover_must_be_sold(group: Group, live: Sequence[Order], terrain: Terrain) -> bool:
     """Whether what is open is too small to wait for its take-profit, but can be sold at market now."""
-    if group.closing is not None or group.open_quantity <= 0 or group.wants_entries or live or group.hybrid_active:
+    if group.closing is not None or group.open_quantity <= 0 or group.wants_entries or group.hybrid_active:
         return False
     if stop_locks_coins(group, terrain) or group.reduce_quantity > 0:
         return False
-    return not wanted_exits_exist(group, terrain) and can_sell(
-        terrain.rules.quantize_quantity(group.open_quantity), terrain
-    )
-
-
-def wanted_exits_exist(group: Group, terrain: Terrain) -> bool:
-    return bool(_take_profits(group, terrain))
+    if any(order.role is not OrderRole.STOP_LOSS for order in live) or _take_profits(group, live, terrain):
+        return False
+    return can_sell(terrain.rules.quantize_quantity(group.open_quantity), terrain)
 
 
 def take_profit_rests(leg: Leg, live: Iterable[Order]) -> bool:

@@ -10,6 +10,7 @@ from app.domain.values import CloseReason, OrderRole
 from app.engine.care import LOOK_UP_DELAYS
 from app.engine.closing import begin_close
 from app.engine.conditional import note_conditional_orders
+from app.engine.differences import judge_unlisted
 from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, OrdersSent, SubmitAnswered
 from app.engine.reports import apply_report, end_leg, end_order, exit_retry_at, tell_failing_exit
 from app.engine.turn import Turn
@@ -19,6 +20,8 @@ from app.messages.reports import Accepted, Found, NotFound, NotSent, OrderReport
 SEND_BACKOFF_SEC = 0.5
 ASK_BACKOFF_SEC = 1.0
 MOST_BACKOFF_SEC = 30.0
+TRIES_OF_ONE_WAY = 3
+"""So often an amendment, or a pair of exits, is tried before what it is for is done another way."""
 _BY_RULES = frozenset({RefusalCode.PRECISION, RefusalCode.MIN_NOTIONAL})
 """Refused by rules of the market that may not be those that are known here."""
 
@@ -73,7 +76,8 @@ def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
     if order.role is OrderRole.ENTRY:
         turn.put_order(changed(rejected, retry_at=None))
         end_leg(turn, rejected)
-        turn.alert("warning", f"an entry of {order.symbol} was refused: {detail}", group=group)
+        if not _was_told(turn, rejected):
+            turn.alert("warning", f"an entry of {order.symbol} was refused: {detail}", group=group)
         return
     if order.paired_with is not None:
         # whichever of the two was at fault: the stop goes alone and at once, and its own answer is plain (ADR 4)
@@ -91,6 +95,16 @@ def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
         wait = timedelta(seconds=turn.config.protection.monitor_interval_sec)
         rejected = changed(rejected, retry_at=turn.now + wait)
     turn.put_order(rejected)
+
+
+def _was_told(turn: Turn, refused: Order) -> bool:
+    """Whether another leg of its pyramid was refused in the same words: once is enough to be told."""
+    return any(
+        other.client_order_id != refused.client_order_id
+        and other.pyramid == refused.pyramid
+        and (other.status, other.reason) == (refused.status, refused.reason)
+        for other in turn.orders_of(refused.group_id)
+    )
 
 
 def _reload_rules(turn: Turn, order: Order, code: RefusalCode) -> None:
@@ -124,6 +138,11 @@ def _not_sent(turn: Turn, order: Order, detail: str, retry_after: float | None) 
         return
     if order.role is OrderRole.ENTRY and order.look_ups + 1 >= turn.config.order.max_attempts:
         abandon_entry(turn, order, f"{detail}; given up after {order.look_ups + 1} attempts")
+        return
+    if order.paired_with is not None and order.look_ups + 1 >= TRIES_OF_ONE_WAY:
+        failed = changed(order.moved(OrderStatus.REJECTED, turn.now, detail), retry_at=turn.now)
+        turn.put_order(failed)  # the stop goes alone, as after a refusal
+        turn.emit("order.failed", order=failed, role=order.role, detail=detail)
         return
     at = _again_at(turn, order, SEND_BACKOFF_SEC, retry_after)
     waiting = changed(
@@ -177,8 +196,10 @@ def amend_answered(turn: Turn, message: AmendAnswered) -> None:
         case Accepted(report):
             turn.put_order(_amended(turn, order, report))
             apply_report(turn, report)
-        case NotSent(_, retry_after):
+        case NotSent(_, retry_after) if order.is_amending:
             _amend_later(turn, order, retry_after)
+        case NotSent():
+            pass  # no longer wanted
         case Refused() | OutcomeUnknown():
             # it filled meanwhile, or nobody knows: what the venue has now decides
             if isinstance(message.outcome, Refused) and message.outcome.code is not RefusalCode.NOT_FOUND:
@@ -190,11 +211,18 @@ def amend_answered(turn: Turn, message: AmendAnswered) -> None:
 
 def _amend_later(turn: Turn, order: Order, retry_after: float | None) -> None:
     """It never left; what is wanted after a pause is decided then."""
-    if not order.is_amending:
+    tried = changed(order, look_ups=order.look_ups + 1)
+    if tried.look_ups >= TRIES_OF_ONE_WAY:
+        turn.put_order(_replaceable(tried.without_amendment(), turn.now))
         return
     at = _again_at(turn, order, ASK_BACKOFF_SEC, retry_after)
-    turn.put_order(changed(order, retry_at=at, look_ups=order.look_ups + 1))
+    turn.put_order(changed(tried, retry_at=at))
     turn.wake(f"amend/{order.client_order_id}", at)
+
+
+def _replaceable(order: Order, now: datetime) -> Order:
+    """The order, not to be amended any more: another one takes its place (`difference`)."""
+    return changed(order, retry_at=now)
 
 
 def _amended(turn: Turn, order: Order, report: OrderReport) -> Order:
@@ -210,6 +238,18 @@ def _amended(turn: Turn, order: Order, report: OrderReport) -> Order:
     )
 
 
+def _found_amending(turn: Turn, order: Order, report: OrderReport) -> Order:
+    """What the venue has of an order whose amendment was not answered; one that it did not take has failed."""
+    found = _amended(turn, order, report)
+    price = report.trigger_price if order.trigger_price is not None else report.price
+    if order.status not in RESTING or (report.quantity, price) == (order.amend_quantity, order.amend_price):
+        return found
+    if order.retry_at is not None:
+        return changed(found, look_ups=order.look_ups)
+    tried = changed(found, look_ups=order.look_ups + 1)
+    return _replaceable(tried, turn.now) if tried.look_ups >= TRIES_OF_ONE_WAY else tried
+
+
 def look_up_answered(turn: Turn, message: LookUpAnswered) -> None:
     turn.state.in_flight.discard(("look_up", message.client_order_id))
     order = turn.orders.get(message.client_order_id)
@@ -218,7 +258,7 @@ def look_up_answered(turn: Turn, message: LookUpAnswered) -> None:
     match message.outcome:
         case Found(report):
             if order.is_amending:
-                turn.put_order(_amended(turn, order, report))
+                turn.put_order(_found_amending(turn, order, report))
             if order.status in {OrderStatus.UNKNOWN, OrderStatus.LOST}:
                 turn.emit("order.adopted", order=order, status=report.status)
             apply_report(turn, report, looked_up=True)
@@ -228,6 +268,7 @@ def look_up_answered(turn: Turn, message: LookUpAnswered) -> None:
             _look_up_later(turn, order, None)
         case NotSent(_, retry_after):
             _look_up_later(turn, order, retry_after)
+    judge_unlisted(turn, order)
     turn.touch(order.group_id)
 
 

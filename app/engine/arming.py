@@ -57,6 +57,9 @@ def arm(turn: Turn, command: ArmAccount) -> CommandResult:
         raise CommandRefused("not_live", f"{account.id} does not trade live and needs no arming")
     if command.typed_name != account.id:
         raise CommandRefused("wrong_name", f"what was typed is not the account's name, {account.id}")
+    state = turn.state.accounts.get(account.id)
+    if state is not None and state.refused is not None:
+        raise CommandRefused("keys_refused", f"{account.id} cannot be armed: {state.refused}")
     lacking = missing(turn.config, account)
     if lacking:
         raise CommandRefused("not_ready", f"to arm {account.id}, set {', '.join(lacking)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -11,14 +12,14 @@ from app.domain import client_order_id
 from app.domain.churn import next_move_at
 from app.domain.client_order_id import OrderAddress
 from app.domain.difference import Amendment, Means, difference
-from app.domain.exits import is_sold_out
+from app.domain.exits import is_sold_out, take_profit_place
 from app.domain.group import EntryState, Group, Leg, end_entry, write_off_dust
 from app.domain.offset import timer_may_start
 from app.domain.order import RESTING, Order, OrderStatus, bound_by_exits, has_stop
 from app.domain.spot_exits import sold_together, stop_locks_coins
-from app.domain.stop_loss import current_stop, needs_stop, secured_stop, trailed_stop, with_price
+from app.domain.stop_loss import legs_beyond_stop, secured_stop, trailed_stop, with_price
 from app.domain.take_profit import exit_target
-from app.domain.values import CloseReason, OrderRole, OrderType, TimeInForce
+from app.domain.values import ZERO, CloseReason, OrderRole, OrderType, TimeInForce
 from app.domain.wanted import (
     HYBRID_TRIES,
     beyond_last_leg,
@@ -26,16 +27,16 @@ from app.domain.wanted import (
     hybrid_target_reached,
     leftover_cannot_be_sold,
     leftover_must_be_sold,
-    stop_can_rest,
+    reached_though_refused,
     take_profit_rests,
     wanted_orders,
     watched_stop_is_hit,
 )
 from app.domain.wishes import Place, Terrain, Wanted, place_of
 from app.engine.closing import begin_close
-from app.engine.emergency import note_protection_failure
 from app.engine.pairs import make_room, pairs_left, partner_of, tie
 from app.engine.pausing import note_stop
+from app.engine.protecting import guard_protection, last_at
 from app.engine.state import AccountState
 from app.engine.terrain import terrain_of
 from app.engine.turn import Turn
@@ -71,7 +72,7 @@ def care_for(turn: Turn, group_id: str) -> None:
         return
     turn.keep_group(group)
     wishes = _mend_orders(turn, group, terrain, account)
-    _guard_protection(turn, turn.group(group_id), wishes, terrain)
+    guard_protection(turn, turn.group(group_id), wishes, terrain)
     _look_up_unknown(turn, group)
     _wake_for_holding(turn, group)
 
@@ -111,10 +112,8 @@ def _start_timer(turn: Turn, group: Group) -> Group:
 
 
 def _end_entries_beyond_stop(group: Group, terrain: Terrain) -> Group:
-    stop = current_stop(group, terrain.rules, terrain.taker_fee)
-    if stop is None or not group.wants_entries:
-        return group
-    return group.with_legs(lambda leg: leg if group.side.is_better(leg.price, stop) else end_entry(leg))
+    beyond = legs_beyond_stop(group, terrain.rules, terrain.taker_fee)
+    return group.with_legs(lambda leg: end_entry(leg) if leg.key in beyond else leg) if beyond else group
 
 
 def _trail(turn: Turn, group: Group, terrain: Terrain) -> Group:
@@ -147,8 +146,7 @@ def _decide_exit(turn: Turn, group: Group, terrain: Terrain) -> Group:
     if not group.wants_entries or not is_sold_out(group.legs, terrain.rules):
         return group
     reason = closed_by(orders)
-    aggregate = group.grid.tp_mode in {TakeProfitMode.AGGREGATE, TakeProfitMode.HYBRID}
-    if reason is not None and (group.grid.cancel_entries_when_flat or aggregate):
+    if reason is not None and _ends_when_flat(group):
         return begin_close(turn, group, reason)
     return group
 
@@ -205,18 +203,38 @@ def _hybrid_start(turn: Turn, group: Group) -> int:
 
 
 def _watch_take_profits(turn: Turn, group: Group, terrain: Terrain) -> Group:
-    if terrain.quote is None or not stop_locks_coins(group, terrain):
+    if terrain.quote is None:
         return group
+    if not stop_locks_coins(group, terrain):
+        return _watch_refused(turn, group, terrain)
     price, live = terrain.quote.executable(group.side.exit_order_side), turn.live_orders(group.id)
 
     def is_reached(leg: Leg) -> bool:
         target = exit_target(leg, group, terrain.rules)
         return target is not None and not group.side.is_better(target, price) and not take_profit_rests(leg, live)
 
-    sold = {leg.key for _, legs in sold_together(group, is_reached, terrain) for leg in legs}
+    return _triggered(group, {leg.key for _, legs in sold_together(group, is_reached, terrain) for leg in legs})
+
+
+def _watch_refused(turn: Turn, group: Group, terrain: Terrain) -> Group:
+    """What the venue does not take is sold at market while its price is there, the last of it by closing the group."""
+    reached = reached_though_refused(group, turn.orders_of(group.id), terrain)
+    left = group.open_quantity - sum((wish.quantity for wish in reached), ZERO)
+    if reached and terrain.rules.quantize_quantity(left) == 0 and _ends_when_flat(group):
+        return begin_close(turn, group, CloseReason.TAKE_PROFIT)
+    places = {wish.place for wish in reached}
+    return _triggered(group, {leg.key for leg in group.legs if take_profit_place(group, leg) in places})
+
+
+def _triggered(group: Group, sold: Set[tuple[int, int]]) -> Group:
     if sold == {leg.key for leg in group.legs if leg.take_profit_triggered}:
         return group
     return group.with_legs(lambda leg: changed(leg, take_profit_triggered=leg.key in sold))
+
+
+def _ends_when_flat(group: Group) -> bool:
+    aggregate = group.grid.tp_mode in {TakeProfitMode.AGGREGATE, TakeProfitMode.HYBRID}
+    return aggregate or group.grid.cancel_entries_when_flat or not group.wants_entries
 
 
 def _give_up_entries(group: Group, terrain: Terrain) -> Group:
@@ -308,7 +326,8 @@ def _mend_orders(turn: Turn, group: Group, terrain: Terrain, account: AccountSta
     live = turn.live_orders(group.id)
     wishes = wanted_orders(group, live, terrain)
     room = None if terrain.reduce_only else group.open_quantity - bound_by_exits(turn.orders_of(group.id))
-    gap = difference(wishes, live, Means(account.capabilities.amend_types, room, terrain.rules.max_qty))
+    beside = terrain.reduce_only and _is_alone_in_its_book(turn, group)
+    gap = difference(wishes, live, Means(account.capabilities.amend_types, room, terrain.rules.max_qty, beside))
     _place(turn, group, gap.place, terrain, account)
     for amendment in gap.amend:
         _amend(turn, amendment)
@@ -316,6 +335,13 @@ def _mend_orders(turn: Turn, group: Group, terrain: Terrain, account: AccountSta
         _cancel(turn, order)
     _repeat_cancels(turn, group)
     return wishes
+
+
+def _is_alone_in_its_book(turn: Turn, group: Group) -> bool:
+    """Whether nothing else is held there that one stop too many would sell."""
+    others = turn.groups_on(group.account, group.symbol)
+    is_shared = any(other.id != group.id and other.side is group.side and other.open_quantity > 0 for other in others)
+    return not is_shared and turn.state.external((group.account, group.symbol, group.side)) == 0
 
 
 def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain, account: AccountState) -> None:
@@ -359,21 +385,18 @@ def _within_bound(turn: Turn, group: Group, wish: Wanted, terrain: Terrain) -> W
 
 def _attempt(turn: Turn, group: Group, wish: Wanted) -> int | None:
     """Which try this is, None where it must wait (a timer is set) or the tries are used up."""
-    last = _last_at(turn, group, wish.place)
+    last = last_at(turn, group, wish.place)
     if last is None or last.status not in _BACKED_OFF or _is_hybrid_try(last) or last.retry_at is None:
         return 1
     partner = partner_of(turn, last)
     if partner is not None and partner.filled > 0:
         return 1  # the venue ended it because the other of the pair came first
+    if wish.place.role is OrderRole.TAKE_PROFIT and wish.type is OrderType.MARKET and last.type is not wish.type:
+        return 1  # its price is there: it goes another way
     if turn.now >= last.retry_at:
         return last.attempt + 1
     turn.wake(f"group/{group.id}", last.retry_at)
     return None
-
-
-def _last_at(turn: Turn, group: Group, place: Place) -> Order | None:
-    same = [order for order in turn.orders_of(group.id) if place_of(order) == place]
-    return max(same, key=lambda order: order.number, default=None)
 
 
 def _is_hybrid_try(order: Order) -> bool:
@@ -463,72 +486,6 @@ def next_look_up(order: Order) -> datetime:
     later = max(asked - len(LOOK_UP_DELAYS) + 1, 0) * LOOK_UP_EVERY
     due = since + timedelta(seconds=LOOK_UP_DELAYS[min(asked, len(LOOK_UP_DELAYS) - 1)] + later)
     return due if order.retry_at is None else max(due, order.retry_at)
-
-
-# ---------------------------------------------------------------------------------------------- protection
-
-
-def _guard_protection(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain) -> None:
-    """Follow how long open quantity has been without its stop, and act when the grace has run out.
-
-    A stop on its way counts as present until it is known to rest, but does not end an unprotected spell before.
-    """
-    if group.closing is not None or not needs_stop(group) or not stop_can_rest(group, terrain):
-        if group.unprotected_since is not None:
-            turn.keep_group(changed(group, unprotected_since=None))
-        return
-    live = turn.live_orders(group.id)
-    missing = _missing_stops(live, wishes)
-    if missing:
-        _miss(turn, group, missing)
-    elif group.unprotected_since is not None and not any(_is_on_its_way(order) for order in live):
-        turn.keep_group(changed(group, unprotected_since=None))
-        turn.emit("protection.restored", group=group)
-
-
-def _missing_stops(live: list[Order], wishes: list[Wanted]) -> set[Place]:
-    """Places of the stops that should be there and are not. Where no stop is wanted since all is being sold at market,
-    that sale must be there instead."""
-    wanted = {wish.place for wish in wishes if wish.place.role is OrderRole.STOP_LOSS}
-    present = {place_of(order) for order in live if order.is_present and _guards(order)}
-    if wanted or present:
-        return wanted - present
-    return {Place(OrderRole.STOP_LOSS)}
-
-
-def _guards(order: Order) -> bool:
-    return order.role is OrderRole.STOP_LOSS or (order.role is not OrderRole.ENTRY and order.type is OrderType.MARKET)
-
-
-def _is_on_its_way(order: Order) -> bool:
-    return _guards(order) and order.status in {OrderStatus.PENDING, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN}
-
-
-def _miss(turn: Turn, group: Group, missing: set[Place]) -> None:
-    if group.unprotected_since is None:
-        group = changed(group, unprotected_since=turn.now)
-        turn.keep_group(group)
-        turn.emit("protection.missing", group=group)
-    over = (group.unprotected_since or turn.now) + timedelta(seconds=turn.config.protection.grace_sec)
-    failed = [order for order in (_last_at(turn, group, place) for place in missing) if order and order.retry_at]
-    spent = any(order.attempt >= turn.config.protection.max_attempts for order in failed)
-    if turn.now < over and not spent:
-        turn.wake(f"group/{group.id}", over)
-        return
-    _tell_unprotected(turn, group, next((order.reason for order in failed if order.reason), None))
-    if turn.config.protection.on_failure == "close_position":
-        begin_close(turn, group, CloseReason.PROTECTION_FAILED)
-    else:
-        turn.wake(f"group/{group.id}", turn.now + timedelta(seconds=turn.config.protection.monitor_interval_sec))
-
-
-def _tell_unprotected(turn: Turn, group: Group, reason: str | None) -> None:
-    """Once a spell, and again every hour that it lasts."""
-    if not note_protection_failure(turn, group):
-        return
-    turn.emit("protection.failed", group=group, policy=turn.config.protection.on_failure)
-    why = f": {reason}" if reason else ""
-    turn.alert("critical", f"the stop of {group.symbol} {group.timeframe} could not be placed{why}", group=group)
 
 
 def _wake_for_holding(turn: Turn, group: Group) -> None:

@@ -18,6 +18,7 @@ from app.engine import (
     close_all,
     emergency,
     fills,
+    funding,
     groups,
     holds,
     offsetting,
@@ -146,7 +147,7 @@ class Dispatcher:
             LookUpAnswered: answers.look_up_answered,
             OrderReport: reports.apply_report,
             FillReport: fills.apply_fill,
-            FundingReport: reconciling.book_funding,
+            FundingReport: funding.book_funding,
             BalanceReport: _balance,
             PositionReport: _position,
             ConnectionReport: operator.connection_changed,
@@ -330,8 +331,9 @@ def _group_loaded(turn: Turn, message: GroupLoaded) -> None:
     turn.load_group(message.stored.group)
     for order in message.stored.orders:
         turn.put_order(order)
-    for trade_id in message.stored.trade_ids:
-        turn.note_trade((message.stored.group.account, message.stored.group.symbol, trade_id))
+    for fill in message.stored.fills:
+        turn.note_trade((fill.account, fill.symbol, fill.trade_id))
+    turn.state.fills_of[message.group_id] = list(message.stored.fills)
     operator.read_again(turn, message.stored.group.account)
 
 

@@ -45,6 +45,7 @@ from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot,
 from app.ports.engine import CommandRefused, EngineUnavailable
 from app.ports.meter import Meter, NoMeter, Stage
 from app.ports.store import Store, StoreFailed
+from app.ports.tag import TagKeeper
 from app.ports.venue import Venue
 
 log = structlog.get_logger("engine")
@@ -75,11 +76,13 @@ class Engine:
         *,
         key_prints: Mapping[str, str] | None = None,
         linger_sec: float = LINGER_SEC,
+        tag_keeper: TagKeeper | None = None,
     ) -> None:
         self._store = store
         self._venues = venues
         self._clock = clock
         self._ids = ids
+        self._tag_keeper = tag_keeper
         self._jitter = jitter
         self._meter = meter or NoMeter()
         self._mailbox = Mailbox(linger_sec)
@@ -112,7 +115,7 @@ class Engine:
 
     async def open(self) -> None:
         """Load what is stored and begin to take messages: from now on signals are recorded and answered."""
-        self._namespace = await self._recovery.load(self._store, self._ids)
+        self._namespace = await self._recovery.load(self._store, self._ids, self._tag_keeper)
         self._is_open = True
         self._tasks.append(asyncio.get_running_loop().create_task(self._turn_mailbox()))
 
@@ -143,6 +146,7 @@ class Engine:
         self._venues[venue.account] = venue
         account = self.state.accounts.setdefault(venue.account, AccountState(venue.account, venue.capabilities))
         account.connected = account.reconciled = False
+        account.refused = account.refusal_told_at = None
         self._submitter.forget(venue.account)
         self._watched = 0
         self._recovery.join(venue.account, self._deliver)
@@ -200,10 +204,12 @@ class Engine:
             raise EngineUnavailable(self.state.halted)
         return await self._mailbox.ask(command, urgent=isinstance(command, _URGENT))
 
-    async def reconcile(self) -> ReconcileReport:
+    async def reconcile(self, account: str | None = None) -> ReconcileReport:
         if not self._is_open:
             raise EngineUnavailable("the engine is starting or stopping")
-        return await self._recovery.read_all_now(self.subscribe)
+        if account is not None and account not in self.state.accounts:
+            raise CommandRefused("unknown_account", f"there is no account {account}")
+        return await self._recovery.read_now(tuple(self._venues) if account is None else (account,), self.subscribe)
 
     def load_market(self, wish: LoadMarket) -> None:
         """Fetch a market's rules and price ahead of its first signal."""

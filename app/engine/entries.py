@@ -26,7 +26,7 @@ from app.engine.arming import may_enter
 from app.engine.conditional import conditional_orders
 from app.engine.figures import day_result, drawdown_percent, environment_of, exposure, free_funds
 from app.engine.money import equity_of
-from app.engine.state import AccountState, Market
+from app.engine.state import AccountState, Market, external_fact
 from app.engine.turn import Turn
 from app.messages.effects import LoadMarket
 from app.messages.records import CheckResult, QueueReason, SignalOutcome, SignalRecord
@@ -168,11 +168,11 @@ def hold_of(account: AccountState | None) -> Held | None:
     """Why an account takes no entries now."""
     if account is None:
         return Held("account_stale", "there is no such account")
+    if not account.ready:
+        return Held("account_stale", account.hold or account.reason or f"{account.id} has not been reconciled yet")
     if account.breaker_since is not None:
         return Held("breaker_open", f"the breaker of {account.id} is open")
-    if account.ready:
-        return None
-    return Held("account_stale", account.hold or account.reason or f"{account.id} has not been reconciled yet")
+    return None
 
 
 def _is_outdated(turn: Turn, market: Market) -> bool:
@@ -183,7 +183,10 @@ def _opposite_is_open(turn: Turn, identity: Identity, *, one_way: bool) -> bool:
     against = [
         group for group in turn.groups_on(identity.account, identity.symbol) if group.side is identity.side.opposite
     ]
-    return bool(against) if one_way else any(group.timeframe == identity.timeframe for group in against)
+    if not one_way:
+        return any(group.timeframe == identity.timeframe for group in against)
+    theirs = turn.fact(external_fact((identity.account, identity.symbol, identity.side.opposite)))
+    return bool(against) or Decimal(theirs or 0) > 0  # the venue would net the entry with what is not ours
 
 
 # ---------------------------------------------------------------------------------------------- what the checks see

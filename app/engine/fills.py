@@ -182,7 +182,7 @@ def _note_price(turn: Turn, report: FillReport) -> None:
 def _book_exit(
     turn: Turn, order: Order, group: Group, report: FillReport, quantity: Decimal, fee_quote: Decimal
 ) -> Group:
-    shrunk, excess = book_exit(group, order.pyramid, order.leg, report.price, quantity, fee_quote)
+    shrunk, excess = book_exit(group, order.pyramid, order.leg, report.price, quantity, fee_quote, order.role)
     if excess > 0:
         turn.alert("error", f"{excess:f} {group.symbol} more was sold than was open", group=group)
         turn.effect(Reconcile(order.account, turn.config.reconcile.confirm_after_sec))

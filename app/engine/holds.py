@@ -21,6 +21,10 @@ IGNORE = "ignore"
 ADOPT = "adopt"
 HELD = "held"
 ACCEPTED = "accepted"
+ADOPTING = (
+    "those of groups that are open here are taken over; of the others entries are cancelled, and exits of a position "
+    "that stays are left at the exchange, where nothing here watches it"
+)
 
 
 # ---------------------------------------------------------------------------------------------- orders
@@ -70,8 +74,9 @@ def _tell_foreign(turn: Turn, report: OrderReport) -> None:
     turn.alert(
         "critical",
         f"orders of another Ziggurat instance are live on {report.account}; it takes no entries until they are gone "
-        f"or settled by `account foreign {report.account} ignore` or `adopt`",
+        f"or settled by `account foreign {report.account} ignore` (they are never touched) or `adopt` ({ADOPTING})",
         account=report.account,
+        symbol=report.symbol,
     )
     order_id = report.client_order_id or ""
     turn.find(Finding(report.account, report.symbol, "other_instance", order_id, "", "entries held", turn.now))
@@ -86,7 +91,10 @@ def _found(turn: Turn, account: str) -> Iterator[str]:
 
 
 def settle_foreign(turn: Turn, command: SettleForeign) -> CommandResult:
-    """For good, and for every tag that was found: ignored orders are never touched, adopted ones count as ours."""
+    """For good, and for every tag that was found: ignored orders are never touched, adopted ones count as ours.
+
+    What is adopted without a group here is `engine/orphans.py`'s.
+    """
     tags = list(_found(turn, command.account))
     if not tags:
         raise CommandRefused("nothing_foreign", f"no orders of another instance wait for a choice on {command.account}")
@@ -95,7 +103,7 @@ def settle_foreign(turn: Turn, command: SettleForeign) -> CommandResult:
     turn.emit("account.foreign_settled", account=command.account, detail=command.choice, tags=tags)
     turn.effect(Reconcile(command.account, 0))
     if command.choice == ADOPT:
-        return CommandResult("they count as ours: those of open groups are adopted, the others are cancelled")
+        return CommandResult(f"they count as ours: {ADOPTING}")
     return CommandResult("they are never touched; the account takes entries beside them")
 
 

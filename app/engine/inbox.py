@@ -104,8 +104,11 @@ class AccountRead:
 
 @dataclass(frozen=True, slots=True)
 class AccountUnreachable:
+    """`needs_person` where trying again does not help by itself."""
+
     account: str
     reason: str
+    needs_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from app.domain.group import Group
+from app.domain.market import Quote
 from app.domain.values import ZERO
 from app.engine.state import EngineState, Holding
 from app.messages.records import EquitySample
@@ -43,13 +44,13 @@ def equity_of(state: EngineState, groups: Iterable[Group], account: str) -> Deci
             price = state.quote(account, group.symbol)
             holding = holding_of(state, group)
             if price is not None and holding.quantity > 0:
-                total += _worth(group, holding, price.mark)
+                total += _worth(group, holding, price)
     return total
 
 
-def _worth(group: Group, holding: Holding, mark: Decimal) -> Decimal:
+def _worth(group: Group, holding: Holding, price: Quote) -> Decimal:
     is_spot = ":" not in group.symbol
-    return holding.quantity * mark if is_spot else holding.unrealized(mark)
+    return holding.quantity * price.last if is_spot else holding.unrealized(price.mark)
 
 
 def realized_total(state: EngineState, account: str | None = None) -> Decimal:

@@ -7,6 +7,7 @@ from app.domain.take_profit import leg_plan_target
 from app.engine import arming, emergency, signals
 from app.engine.conditional import note_conditional_orders
 from app.engine.money import samples, started_fact
+from app.engine.troubles import tell_breaker, tell_refusal
 from app.engine.turn import Turn
 from app.messages.commands import (
     AcceptSignal,
@@ -77,6 +78,8 @@ def connection_changed(turn: Turn, report: ConnectionReport) -> None:
     account.stale_since = account.stale_since or turn.now
     account.reason = report.reason
     turn.emit("account.stale", account=report.account, detail=report.reason)
+    if report.needs_person:
+        tell_refusal(turn, account, report.reason or "the exchange refuses it")
 
 
 def breaker_changed(turn: Turn, report: BreakerReport) -> None:
@@ -90,6 +93,7 @@ def breaker_changed(turn: Turn, report: BreakerReport) -> None:
         account=report.account,
         detail=report.reason,
     )
+    tell_breaker(turn, account, report)
     if not report.is_open:
         turn.wants_promotion = True
 

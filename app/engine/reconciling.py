@@ -9,21 +9,24 @@ from decimal import Decimal
 from app.base.clock import iso
 from app.domain import client_order_id
 from app.domain.group import Group, shrink
-from app.domain.group import book_funding as group_with_funding
 from app.domain.order import Order, OrderStatus
 from app.domain.reconciliation import BookReading, Comparison, Verdict, compare, share
 from app.domain.values import ZERO, CloseReason, MarketType, Side, TimeInForce
+from app.engine import external_fills
 from app.engine.binding import put_balance
 from app.engine.closing import begin_close
-from app.engine.fills import apply_fill
+from app.engine.differences import ask_for_unlisted, book_missed_fills
+from app.engine.funding import book_funding
 from app.engine.holds import end_difference, holds_for_difference, is_ours, note_others_orders
 from app.engine.inbox import AccountRead, AccountUnreachable
+from app.engine.orphans import settle_orphans
 from app.engine.reports import apply_report
 from app.engine.state import AccountState, Balance, BookKey, Suspicion, external_fact
+from app.engine.troubles import tell_refusal
 from app.engine.turn import Turn
-from app.messages.effects import CancelForeign, LookUpOrder, Reconcile
-from app.messages.records import Finding, FundingPayment
-from app.messages.reports import FillKind, FillReport, FundingReport, OrderReport
+from app.messages.effects import LookUpOrder, Reconcile
+from app.messages.records import Finding
+from app.messages.reports import FillKind, FillReport, OrderReport
 
 OVERLAP = timedelta(minutes=5)
 _FORCED = {FillKind.LIQUIDATION: CloseReason.LIQUIDATED, FillKind.ADL: CloseReason.ADL}
@@ -47,8 +50,7 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     before = len(turn.ledger.findings)
     _take_balances(turn, read)
     account.fills_unsettled = account.activity != read.activity
-    for fill in sorted(read.fills, key=lambda item: item.at):
-        apply_fill(turn, fill)
+    book_missed_fills(turn, read)
     for payment in read.funding:
         book_funding(turn, payment)
     note_others_orders(turn, read, account)
@@ -59,7 +61,7 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     was_stale = not account.reconciled
     account.reconciled, account.last_reconciled_at = True, turn.now
     if account.connected:
-        account.stale_since, account.reason = None, None
+        account.stale_since, account.reason, account.refused = None, None, None
     if was_stale and account.connected:
         account.ready_since = turn.now
         turn.emit("account.connected", account=read.account)
@@ -81,6 +83,8 @@ def account_unreachable(turn: Turn, message: AccountUnreachable) -> None:
         turn.emit("account.stale", account=message.account, detail=message.reason)
     account.reconciled = False
     account.reason = message.reason
+    if message.needs_person:
+        tell_refusal(turn, account, message.reason)
 
 
 # ---------------------------------------------------------------------------------------------- orders
@@ -96,6 +100,7 @@ def _resolve_amendments(turn: Turn, account: str) -> None:
 
 def _resolve_orders(turn: Turn, read: AccountRead) -> None:
     listed: set[str] = set()
+    orphans: list[OrderReport] = []
     for report in read.open_orders:
         if report.client_order_id is None:
             continue
@@ -103,12 +108,13 @@ def _resolve_orders(turn: Turn, read: AccountRead) -> None:
         order = turn.orders.get(report.client_order_id)
         if order is not None and order.is_live:
             apply_report(turn, report)
-        else:
-            _unexpected(turn, report, order)
+        elif order is None or order.status is OrderStatus.LOST or order.updated_at < read.started_at:
+            orphans += _unexpected(turn, report, order)
+    settle_orphans(turn, read, orphans)
     for order in list(turn.orders.values()):
         if order.account != read.account or order.client_order_id in listed or not _should_be_listed(order, read):
             continue
-        turn.effect(LookUpOrder(order.account, order.client_order_id))
+        ask_for_unlisted(turn, order)
 
 
 def _should_be_listed(order: Order, read: AccountRead) -> bool:
@@ -116,24 +122,21 @@ def _should_be_listed(order: Order, read: AccountRead) -> bool:
     return resting and order.updated_at < read.started_at
 
 
-def _unexpected(turn: Turn, report: OrderReport, order: Order | None) -> None:
-    """An order at the venue that is not live here."""
+def _unexpected(turn: Turn, report: OrderReport, order: Order | None) -> list[OrderReport]:
+    """Take up an order at the venue that is not live here; the answer has it where it is ours and of no open group."""
     if report.client_order_id is None or not is_ours(turn, report.account, report.client_order_id):
-        return
+        return []
     address = client_order_id.decode(report.client_order_id)
     if address is None:
-        return
+        return []
     group = turn.groups.get(address.group_id)
     if order is not None and order.status is OrderStatus.LOST and group is not None and group.is_open:
         apply_report(turn, report)
-        return
+        return []
     if order is None and group is not None and group.is_open:
         _adopt(turn, report, address, group)
-        return
-    turn.find(Finding(report.account, report.symbol, "orphan_order", report.client_order_id, "", "cancelled", turn.now))
-    turn.effect(
-        CancelForeign(report.account, report.symbol, report.client_order_id, report.venue_order_id, report.type)
-    )
+        return []
+    return [report]
 
 
 def _adopt(turn: Turn, report: OrderReport, address: client_order_id.OrderAddress, group: Group) -> None:
@@ -176,28 +179,31 @@ def _compare_books(turn: Turn, read: AccountRead, account: AccountState) -> bool
     """False where something could not be told yet and the account must be read again."""
     if read.activity != account.activity:
         return False  # fills or orders came after the reading began: its quantities may be older than them
-    settled = True
+    unsettled: set[str] = set()
     verdicts: list[tuple[BookKey, list[Group], Comparison]] = []
     for book in _books(turn, read, account):
         groups = [group for group in turn.groups_on(book[0], book[1]) if group.side is book[2]]
         if any(_is_unsettled(turn, group) for group in groups):
-            settled = False
+            unsettled.add(book[1])
             continue
         verdicts.append((book, groups, _judge(turn, read, account, book, groups)))
     losing = [
         group
         for book, groups, comparison in verdicts
-        if comparison.verdict in {Verdict.MISSING, Verdict.DOUBTFUL} and not _is_explained(turn, book, comparison)
+        if comparison.verdict in {Verdict.MISSING, Verdict.DOUBTFUL}
+        and external_fills.explained(turn, book) < comparison.missing
         for group in groups
         if group.open_quantity > 0
     ]
     if holds_for_difference(turn, account, losing):
         return True
-    for book, groups, comparison in verdicts:
-        settled = _settle_book(turn, book, groups, comparison) and settled
-    if settled:
+    unsettled.update(
+        book[1] for book, groups, comparison in verdicts if not _settle_book(turn, book, groups, comparison)
+    )
+    external_fills.forget(turn, account.id, read.started_at, unsettled)
+    if not unsettled:
         end_difference(turn, account)
-    return settled
+    return not unsettled
 
 
 def _books(turn: Turn, read: AccountRead, account: AccountState) -> list[BookKey]:
@@ -231,7 +237,7 @@ def _judge(turn: Turn, read: AccountRead, account: AccountState, book: BookKey, 
             ours=ours,
             external=turn.state.external(book),
             venue=venue,
-            explained=sum((fill.quantity for fill in _reducing_fills(turn, book)), ZERO),
+            explained=external_fills.explained(turn, book),
             confirmed=confirmed,
             counts_surplus=account.market_type is MarketType.LINEAR,
         )
@@ -245,25 +251,11 @@ def _venue_quantity(read: AccountRead, account: AccountState, book: BookKey, gro
     return sum((item.quantity for item in read.positions if (item.symbol, item.side) == (book[1], book[2])), ZERO)
 
 
-def _reducing_fills(turn: Turn, book: BookKey) -> list[FillReport]:
-    account, symbol, side = book
-    return [
-        fill
-        for fill in turn.state.external_fills.get((account, symbol), ())
-        if fill.side is side.exit_order_side and fill.position_side in {None, side}
-    ]
-
-
-def _is_explained(turn: Turn, book: BookKey, comparison: Comparison) -> bool:
-    return sum((fill.quantity for fill in _reducing_fills(turn, book)), ZERO) >= comparison.missing
-
-
 def _settle_book(turn: Turn, book: BookKey, groups: list[Group], comparison: Comparison) -> bool:
-    account, symbol, _ = book
+    before = turn.state.external(book)
     match comparison.verdict:
         case Verdict.EQUAL:
             turn.state.suspicions.pop(book, None)
-            turn.state.external_fills.pop((account, symbol), None)
         case Verdict.DOUBTFUL:
             venue = sum((group.open_quantity for group in groups), ZERO) - comparison.missing
             known = turn.state.suspicions.get(book)
@@ -272,11 +264,13 @@ def _settle_book(turn: Turn, book: BookKey, groups: list[Group], comparison: Com
             return False
         case Verdict.SURPLUS | Verdict.EXTERNAL_SHRANK:
             _note_external(turn, book, comparison)
+            external_fills.use_up(turn, book, before - comparison.external)
         case Verdict.MISSING:
             _shrink_groups(turn, book, groups, comparison)
             turn.facts.put(external_fact(book), f"{comparison.external:f}")
+            turn.wants_promotion = True
             turn.state.suspicions.pop(book, None)
-            turn.state.external_fills.pop((account, symbol), None)
+            external_fills.use_up(turn, book, before + comparison.missing)
     return True
 
 
@@ -284,6 +278,7 @@ def _note_external(turn: Turn, book: BookKey, comparison: Comparison) -> None:
     account, symbol, side = book
     before = turn.state.external(book)
     turn.facts.put(external_fact(book), f"{comparison.external:f}")
+    turn.wants_promotion = True
     turn.find(
         Finding(
             account,
@@ -296,11 +291,12 @@ def _note_external(turn: Turn, book: BookKey, comparison: Comparison) -> None:
         )
     )
     if comparison.verdict is Verdict.SURPLUS:
-        turn.alert("warning", f"{comparison.external:f} {symbol} {side} on {account} is not Ziggurat's")
+        told = f"{comparison.external:f} {symbol} {side} on {account} is not Ziggurat's"
+        turn.alert("warning", told, account=account, symbol=symbol)
 
 
 def _shrink_groups(turn: Turn, book: BookKey, groups: list[Group], comparison: Comparison) -> None:
-    fills = _reducing_fills(turn, book)
+    fills = external_fills.newest(external_fills.reducing_fills(turn, book), comparison.missing)
     held = [group for group in groups if group.open_quantity > 0]
     gone = comparison.missing >= sum((group.open_quantity for group in held), ZERO)
     reason = next((_FORCED[fill.kind] for fill in fills if fill.kind in _FORCED), CloseReason.RECONCILED)
@@ -354,30 +350,3 @@ def _price_of_loss(turn: Turn, group: Group, fills: list[FillReport]) -> tuple[D
         return sum((fill.price * fill.quantity for fill in fills), ZERO) / quantity, False
     quote = turn.state.quote(group.account, group.symbol)
     return (quote.mark if quote else group.average_entry or ZERO), True
-
-
-# ---------------------------------------------------------------------------------------------- funding
-
-
-def book_funding(turn: Turn, payment: FundingReport) -> None:
-    """Share a payment among the book's groups by open quantity, once: told again, it is not for new ones."""
-    key = (payment.account, payment.payment_id)
-    told = (item[:2] for item in turn.state.funding_ids)
-    if key in told or any((item.account, item.payment_id) == key for item in turn.ledger.funding):
-        return
-    groups = [
-        group
-        for group in turn.groups_on(payment.account, payment.symbol)
-        if group.open_quantity > 0 and payment.position_side in {None, group.side}
-    ]
-    total = sum((group.open_quantity for group in groups), ZERO)
-    rest = payment.amount
-    for group in groups:
-        amount = rest if group is groups[-1] else payment.amount * group.open_quantity / total
-        rest -= amount
-        turn.ledger.funding.append(
-            FundingPayment(
-                payment.account, payment.symbol, payment.payment_id, group.id, amount, payment.rate, payment.at
-            )
-        )
-        turn.put_group(group_with_funding(group, amount))

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,13 +23,15 @@ from app.domain.order import Order, OrderStatus
 from app.engine.binding import note_entry
 from app.engine.inbox import AccountRead, AccountUnreachable, DiskAnswered, MarketLoaded, Recovered
 from app.engine.indexing import ENTRIES_REMEMBERED, note_plans, remember_signal
+from app.engine.naming import settle_namespace
 from app.engine.reconciling import OVERLAP, watermark_fact
 from app.engine.state import REMEMBERED, EngineState
 from app.engine.submitter import MARKET_TIMEOUT_SEC
 from app.messages.records import Changes, EventRecord, Finding, StoredGroup
-from app.messages.reports import VenueReport
+from app.messages.reports import ConnectionReport, VenueReport
 from app.messages.snapshots import ReconcileReport
 from app.ports.store import Store, StoreFailed
+from app.ports.tag import TagKeeper
 from app.ports.venue import Venue
 
 log = structlog.get_logger("system")
@@ -63,7 +66,7 @@ class Recovery:
 
     # ------------------------------------------------------------------ loading
 
-    async def load(self, store: Store, ids: IdFactory) -> Namespace:
+    async def load(self, store: Store, ids: IdFactory, tag_keeper: TagKeeper | None = None) -> Namespace:
         """Fill the state from the database; what was on its way when the process ended is of unknown outcome now."""
         now = self._clock.now()
         stored = await store.load(now - REMEMBERED)
@@ -88,7 +91,7 @@ class Recovery:
                 state.seen_bars[seen.bar_key] = seen
         state.last_exits.update(stored.last_exits)
         state.funding_ids |= stored.funding_ids
-        return await self._namespace(store, ids)
+        return await settle_namespace(state, store, ids, tag_keeper)
 
     def _restore_group(self, item: StoredGroup, now: datetime) -> None:
         state, group = self._state, item.group
@@ -97,19 +100,12 @@ class Recovery:
             state.open_ids[group.id] = None
         state.groups_of_market.setdefault(group.market_key, []).append(group.id)
         note_plans(state, group)
-        state.trade_ids |= {(group.account, group.symbol, trade_id) for trade_id in item.trade_ids}
+        state.trade_ids |= {(group.account, group.symbol, fill.trade_id) for fill in item.fills}
+        state.fills_of[group.id] = list(item.fills)
         for order in item.orders:
             state.orders[order.client_order_id] = _in_doubt(order, now)
             note_entry(state, state.orders[order.client_order_id])
             state.orders_of.setdefault(group.id, []).append(order.client_order_id)
-
-    async def _namespace(self, store: Store, ids: IdFactory) -> Namespace:
-        facts = self._state.facts
-        if "instance_tag" not in facts:
-            made = {"instance_tag": ids.instance_tag(), "epoch": "0"}
-            await store.commit(Changes(facts=made))
-            facts.update(made)
-        return Namespace(facts["instance_tag"], int(facts["epoch"]))
 
     # ------------------------------------------------------------------ connecting
 
@@ -139,11 +135,12 @@ class Recovery:
         venue = self._venues[account]
         self._coming.add(account)
         try:
-            await within(self._clock, READ_TIMEOUT_SEC, venue.connect(deliver))
+            await within(self._clock, READ_TIMEOUT_SEC, venue.connect(partial(self._hear, account, deliver)))
         except Exception as error:  # noqa: BLE001 - whatever it is, the account is tried again and the others go on
             self._coming.discard(account)
-            self._post(AccountUnreachable(account, _told(error, "connecting")))
-            pause = REFUSED_RETRY_SEC if isinstance(error, OperatorActionNeeded) else UNREACHABLE_RETRY_SEC
+            needs_person = isinstance(error, OperatorActionNeeded)
+            self._post(AccountUnreachable(account, _told(error, "connecting"), needs_person))
+            pause = REFUSED_RETRY_SEC if needs_person else UNREACHABLE_RETRY_SEC
             self._spawn(self._connect_again(account, deliver, pause), account)
             return
         known = self._state.accounts[account]
@@ -154,6 +151,11 @@ class Recovery:
         finally:
             self._coming.discard(account)
         await self._read(account)
+
+    def _hear(self, account: str, deliver: Callable[[VenueReport], None], report: VenueReport) -> None:
+        deliver(report)
+        if isinstance(report, ConnectionReport) and report.again_after is not None:
+            self._spawn(self._connect_again(account, deliver, report.again_after), account)
 
     async def _connect_again(self, account: str, deliver: Callable[[VenueReport], None], pause: float) -> None:
         await self._clock.sleep(pause)
@@ -211,7 +213,8 @@ class Recovery:
             try:
                 self._post(await within(self._clock, HISTORY_TIMEOUT_SEC, self._fetch(account)))
             except Exception as error:  # noqa: BLE001 - readings must never end
-                self._post(AccountUnreachable(account, _told(error, "reading the account")))
+                needs_person = isinstance(error, OperatorActionNeeded)
+                self._post(AccountUnreachable(account, _told(error, "reading the account"), needs_person))
                 self.read_soon(account, UNREACHABLE_RETRY_SEC)
 
     async def _fetch(self, account: str) -> AccountRead:
@@ -241,12 +244,12 @@ class Recovery:
         known = datetime.fromisoformat(mark) - OVERLAP if mark else now - FIRST_WINDOW
         return min(known, now - OVERLAP)  # the clock may have been ahead when the mark was set
 
-    async def read_all_now(
-        self, subscribe: Callable[[Callable[[EventRecord], None]], Callable[[], None]]
+    async def read_now(
+        self, accounts: tuple[str, ...], subscribe: Callable[[Callable[[EventRecord], None]], Callable[[], None]]
     ) -> ReconcileReport:
-        """Read every account and wait until its findings are in the books."""
+        """Read `accounts` and wait until their findings are in the books."""
         waiting: dict[str, asyncio.Future[str | None]] = {
-            account: asyncio.get_running_loop().create_future() for account in self._venues
+            account: asyncio.get_running_loop().create_future() for account in accounts
         }
         findings: list[Finding] = []
 
@@ -261,15 +264,15 @@ class Recovery:
 
         end = subscribe(listen)
         try:
-            await asyncio.gather(*(self._read(account) for account in self._venues))
+            await asyncio.gather(*(self._read(account) for account in accounts))
             failed = {
                 account: self._state.accounts[account].reason or "no answer"
-                for account in self._venues
+                for account in accounts
                 if not await self._settled(account, waiting[account])
             }
         finally:
             end()
-        return ReconcileReport(tuple(self._venues), failed, tuple(findings), self._clock.now())
+        return ReconcileReport(accounts, failed, tuple(findings), self._clock.now())
 
     async def _settled(self, account: str, finished: asyncio.Future[str | None]) -> bool:
         try:

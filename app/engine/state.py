@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from app.base.config import Config
 from app.domain.churn import MOST_MOVES
+from app.domain.fill import Fill
 from app.domain.group import Group
 from app.domain.market import MarketRules, Quote
 from app.domain.order import Order
@@ -44,8 +45,16 @@ class AccountState:
     """Too much seems to be gone at once: no entries until a read finds it there again, or the trader accepts it."""
     external_orders: tuple[OrderReport, ...] = ()
     """Live orders that are not ours, as of the last reading."""
+    orphans: frozenset[str] = frozenset()
+    """Orders that are ours and of no group here, and what on spot they bought: what the trader has been told of."""
     breaker_since: datetime | None = None
     """Since when the venue's breaker is open: requests fail at once, entries wait."""
+    breaker_told_at: datetime | None = None
+    """When it opened or closed last in the outage of which the trader was told."""
+    refused: str | None = None
+    """Why nothing is asked of the venue before a person has acted: it refuses the keys, or there are none."""
+    refusal_told_at: datetime | None = None
+    """When the trader was told that last."""
     clock_skew_ms: int | None = None
     """By how much this machine's clock is ahead of the venue's; None where nobody has measured it."""
     ready_since: datetime | None = None
@@ -166,6 +175,7 @@ class EngineState:
     orders: dict[str, Order] = field(default_factory=dict)
     orders_of: dict[str, list[str]] = field(default_factory=dict)
     trade_ids: set[tuple[str, str, str]] = field(default_factory=set)
+    fills_of: dict[str, list[Fill]] = field(default_factory=dict)
     queue: dict[str, QueueEntry] = field(default_factory=dict)
     pending_signals: dict[str, SignalRecord] = field(default_factory=dict)
     queued_signals: dict[str, SignalRecord] = field(default_factory=dict)
@@ -194,6 +204,8 @@ class EngineState:
     holdings: dict[str, Holding] = field(default_factory=dict)
     """By group; those of groups that have changed since are made anew when they are asked for."""
     suspicions: dict[BookKey, Suspicion] = field(default_factory=dict)
+    unlisted: set[str] = field(default_factory=set)
+    """Client ids of resting orders that a reading did not list, until a look-up has told what became of them."""
     external_fills: dict[MarketKey, list[FillReport]] = field(default_factory=dict)
     external_ids: set[tuple[str, str, str]] = field(default_factory=set)
     queued_of: dict[Identity, str] = field(default_factory=dict)

@@ -143,6 +143,11 @@ class Turn:
         found = (self.orders.get(client_order_id) for client_order_id in ids)
         return [order for order in found if order is not None]
 
+    def fills_of(self, group_id: str) -> list[Fill]:
+        """All fills of a group, in the order of their booking."""
+        new = (fill for fill in self.ledger.fills if fill.group_id == group_id)
+        return [*self.state.fills_of.get(group_id, ()), *new]
+
     def live_orders(self, group_id: str) -> list[Order]:
         return [order for order in self.orders_of(group_id) if order.is_live]
 
@@ -381,6 +386,8 @@ class Turn:
         state.facts.update({key: value or "" for key, value in self.facts.changes.items()})
         state.actions.update({key: action for key, action in self.actions.changes.items() if action is not None})
         state.trade_ids |= self.trade_ids
+        for fill in self.ledger.fills:
+            state.fills_of.setdefault(fill.group_id, []).append(fill)
         state.funding_ids |= {(item.account, item.payment_id, item.group_id) for item in self.ledger.funding}
         state.sequence += len(self.ledger.events)
         state.revision += 1

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from app.base.clock import iso
 from app.base.config.grid import TakeProfitMode
+from app.domain.exits import take_profit_place
 from app.domain.group import Group, Leg, Pyramid
 from app.domain.market import MarketRules
 from app.domain.order import Order, OrderStatus
@@ -15,7 +16,7 @@ from app.domain.queue import deciding_rule
 from app.domain.stop_loss import current_stop, needs_stop
 from app.domain.take_profit import exit_target, leg_plan_target
 from app.domain.values import HUNDRED, ZERO, OrderRole, Side
-from app.domain.wanted import take_profit_rests
+from app.domain.wanted import failed_exit, take_profit_rests
 from app.domain.wishes import Place
 from app.engine import close_all, emergency, offsetting
 from app.engine.arming import armed_in
@@ -52,7 +53,7 @@ def group_view(state: EngineState, group: Group) -> GroupSnapshot:
     stop = current_stop(group, rules, fee) if rules and group.is_open else None
     waited_for = prices_waited_for(state, group)
     legs = tuple(
-        replace(_leg_view(group, leg, rules, mark, waited_for), watched=_is_watched(leg, stop, account, orders))
+        replace(_leg_view(group, leg, rules, mark, waited_for), watched=_is_watched(group, leg, stop, account, orders))
         for leg in group.legs
     )
     next_tp = _nearest(group, legs)
@@ -175,9 +176,14 @@ def _leg_view(
     )
 
 
-def _is_watched(leg: Leg, stop: Decimal | None, account: AccountState | None, orders: list[Order]) -> bool:
-    if leg.open_quantity <= 0 or stop is None or account is None or account.capabilities.reduce_only:
+def _is_watched(
+    group: Group, leg: Leg, stop: Decimal | None, account: AccountState | None, orders: list[Order]
+) -> bool:
+    """Whether the engine must sell it, since no order at the venue does."""
+    if leg.open_quantity <= 0 or account is None:
         return False
+    if stop is None or account.capabilities.reduce_only:
+        return failed_exit(take_profit_place(group, leg), orders) is not None
     return not take_profit_rests(leg, [order for order in orders if order.is_live])
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from app.base.config.grid import TakeProfitMode
+from app.domain.exits import take_profit_place
 from app.domain.group import Group
 from app.domain.market import MarketRules
 from app.domain.order import has_stop
 from app.domain.stop_loss import current_stop, needs_stop
 from app.domain.take_profit import exit_target, group_target
 from app.domain.values import HUNDRED, ZERO, OrderRole
-from app.domain.wanted import beyond_last_leg, held_back
+from app.domain.wanted import beyond_last_leg, failed_exit, held_back
 from app.domain.wishes import Place
 from app.engine.state import EngineState, Watch
 from app.engine.terrain import terrain_of
@@ -25,7 +26,7 @@ def watch_of(state: EngineState, group: Group) -> Watch:
     if market is None or account is None or group.closing is not None:
         return Watch()
     against = [price for price in _against(state, group, market.rules) if price is not None]
-    favour = [price for price in _in_favour(group, market.rules, account.capabilities.reduce_only) if price is not None]
+    favour = [price for price in _in_favour(state, group, market.rules) if price is not None]
     for place, opens in prices_waited_for(state, group).items():
         (against if place.role is OrderRole.ENTRY else favour).append(opens)
     down, up = (against, favour) if group.side.sign > 0 else (favour, against)
@@ -35,6 +36,8 @@ def watch_of(state: EngineState, group: Group) -> Watch:
 def _against(state: EngineState, group: Group, rules: MarketRules) -> Iterator[Decimal | None]:
     if group.wants_entries:
         yield beyond_last_leg(group)
+    if _waits_for_target(group) and not group.hybrid_armed:
+        yield group_target(group, rules)
     orders = (state.orders[order_id] for order_id in state.orders_of.get(group.id, ()))
     if needs_stop(group) and not has_stop(orders):
         yield current_stop(group, rules, ZERO)
@@ -50,12 +53,20 @@ def prices_waited_for(state: EngineState, group: Group) -> dict[Place, Decimal]:
     return held_back(group, live, terrain_of(state.config, account, market, market.quote.at, stop_rests=has_stop(live)))
 
 
-def _in_favour(group: Group, rules: MarketRules, reduce_only: bool) -> Iterator[Decimal | None]:
-    if group.grid.tp_mode is TakeProfitMode.HYBRID and not group.hybrid_active:
+def _in_favour(state: EngineState, group: Group, rules: MarketRules) -> Iterator[Decimal | None]:
+    if _waits_for_target(group) and group.hybrid_armed:
         yield group_target(group, rules)
-    if not reduce_only:
-        yield from (exit_target(leg, group, rules) for leg in group.legs if leg.open_quantity > 0)
+    reduce_only = state.accounts[group.account].capabilities.reduce_only
+    orders = [state.orders[order_id] for order_id in state.orders_of.get(group.id, ())]
+    for leg in group.legs:
+        if leg.open_quantity > 0 and (not reduce_only or failed_exit(take_profit_place(group, leg), orders)):
+            yield exit_target(leg, group, rules)
     yield _trailing_from(group)
+
+
+def _waits_for_target(group: Group) -> bool:
+    """Whether the aggregate take-profit is watched: for the price that reaches it, or after failed tries leaves it."""
+    return group.grid.tp_mode is TakeProfitMode.HYBRID and not group.hybrid_active
 
 
 def _trailing_from(group: Group) -> Decimal | None:

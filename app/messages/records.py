@@ -253,7 +253,7 @@ class StoredGroup:
 
     group: Group
     orders: tuple[Order, ...]
-    trade_ids: frozenset[str]
+    fills: tuple[Fill, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,12 +131,18 @@ class PriceReport:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReport:
-    """The private stream came up (`connected`) or went down; `reason` is a sentence."""
+    """The private stream came up (`connected`) or went down; `reason` is a sentence.
+
+    With `again_after` nothing more comes of the session: the account is to be connected anew after so many seconds.
+    `needs_person` says that only a person can mend it.
+    """
 
     account: str
     connected: bool
     at: datetime
     reason: str | None = None
+    again_after: float | None = None
+    needs_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from typing import Final
 
 import prometheus_client
@@ -109,6 +110,8 @@ class Metrics:
             exit_slippage=self._slippage.of(EXITS),
         )
 
-    def prometheus(self, snapshot: EngineSnapshot, loop_lag_ms: float) -> bytes:
-        self._gauges.read(snapshot, loop_lag_ms)
+    def prometheus(
+        self, snapshot: EngineSnapshot, loop_lag_ms: float, limits_used: Mapping[str, Mapping[str, float]] | None = None
+    ) -> bytes:
+        self._gauges.read(snapshot, loop_lag_ms, limits_used or {})
         return generate_latest(self._registry)

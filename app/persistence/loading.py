@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from app.base.clock import from_microseconds, to_microseconds
+from app.domain.fill import Fill
 from app.domain.group import Group, Leg, Pyramid
 from app.domain.order import Order
 from app.domain.values import Identity
@@ -70,12 +71,12 @@ def _groups(connection: sqlite3.Connection, which: str, value: object) -> tuple[
     for row in select(trading.orders, "orders.rowid"):
         order = rows.ORDER.decode(row)
         orders[order.group_id].append(order)
-    trade_ids: dict[str, set[str]] = defaultdict(set)
+    fills: dict[str, list[Fill]] = defaultdict(list)
     for row in select(trading.fills, "fills.rowid"):
         fill = rows.FILL.decode(row)
-        trade_ids[fill.group_id].add(fill.trade_id)
+        fills[fill.group_id].append(fill)
     return tuple(
-        StoredGroup(group_of(row, pyramids[row[0]], legs[row[0]]), tuple(orders[row[0]]), frozenset(trade_ids[row[0]]))
+        StoredGroup(group_of(row, pyramids[row[0]], legs[row[0]]), tuple(orders[row[0]]), tuple(fills[row[0]]))
         for row in select(trading.groups, "groups.rowid", "id")
     )
 

@@ -46,8 +46,8 @@ class Engine(Protocol):
     @overload
     async def ask(self, command: Deed) -> CommandResult: ...
 
-    async def reconcile(self) -> ReconcileReport:
-        """Reconcile every account now and wait for the result."""
+    async def reconcile(self, account: str | None = None) -> ReconcileReport:
+        """Reconcile every account, or the one that is named, now and wait for the result."""
         ...
 
     def is_busy(self) -> bool:

@@ -26,7 +26,8 @@ class FaultKind(StrEnum):
 class Fault:
     """Shown by the next `times` requests (or stream events) of `op` that fit `symbol` and `role`.
 
-    `op` is `create_order`, `cancel_order`, `amend_order`, `look_up`, `fetch_<what>`, `fetch_*` or `stream`.
+    `op` is `create_order`, `cancel_order`, `amend_order`, `look_up` (or `fetch_order`), `fetch_<what>`, `fetch_*` or
+    `stream`.
     """
 
     op: str

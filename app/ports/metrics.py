@@ -44,6 +44,11 @@ class Figures:
 class MetricsExport(Protocol):
     def figures(self) -> Figures: ...
 
-    def prometheus(self, snapshot: EngineSnapshot, loop_lag_ms: float) -> bytes:
-        """All of it in Prometheus's text format, version 0.0.4, with gauges of the state now."""
+    def prometheus(
+        self, snapshot: EngineSnapshot, loop_lag_ms: float, limits_used: Mapping[str, Mapping[str, float]] | None = None
+    ) -> bytes:
+        """All of it in Prometheus's text format, version 0.0.4, with gauges of the state now.
+
+        `limits_used` is what is used of each account's limits, from 0 to 1, by account and kind.
+        """
         ...

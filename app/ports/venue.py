@@ -69,6 +69,11 @@ class OrderRequest:
     reduce_only: bool
     time_in_force: TimeInForce
 
+    @property
+    def is_exit(self) -> bool:
+        """Whether it can only make a position smaller."""
+        return self.reduce_only or self.side is self.position_side.exit_order_side
+
 
 @dataclass(frozen=True, slots=True)
 class OrderRef:

@@ -1,4 +1,7 @@
-"""README.md's invariants, held against the paper exchange's own books after every step."""
+"""README.md's invariants, held against the paper exchange's own books after every step.
+
+The second is held where requests leave (`trap`), the fifth from step to step (`protection`).
+"""
 
 from __future__ import annotations
 
@@ -27,13 +30,15 @@ def violations(
 
 
 def books_differ(state: EngineState, venues: Mapping[str, PaperVenue], since: datetime) -> Iterator[str]:
-    """Invariant 1 for quantities, on accounts that were reconciled after `since`, when the world last moved."""
+    """Invariant 1 on accounts that were reconciled after `since`, when the world last moved."""
     if state.suspicions:
         return
     for account, venue in venues.items():
         known = state.accounts[account]
         at = known.last_reconciled_at
         if state.recovered and known.ready and at is not None and at > since and not _in_doubt(state, account):
+            yield from _orders_missing(state, account, venue, at)
+            yield from _coins_missing(state, account, venue)
             yield from _books_differ(state, account, venue)
 
 
@@ -64,14 +69,43 @@ def _slots(state: EngineState, excused: frozenset[str]) -> Iterator[str]:
 
 def _orders_differ(state: EngineState, account: str, venue: PaperVenue) -> Iterator[str]:
     ours = {order.client_order_id for order in state.orders.values() if order.account == account and order.is_live}
-    theirs = {
+    for missing in sorted(_resting(venue) - ours):
+        yield f"{missing} is live at {account} and not here"
+
+
+def _orders_missing(state: EngineState, account: str, venue: PaperVenue, at: datetime) -> Iterator[str]:
+    """Of the orders that were known when the account was read."""
+    ours = {
+        order.client_order_id
+        for order in state.orders.values()
+        if order.account == account and order.is_live and order.updated_at < at
+    }
+    for missing in sorted(ours - _resting(venue)):
+        yield f"{missing} is live here and not at {account}"
+
+
+def _resting(venue: PaperVenue) -> set[str]:
+    """The client ids of our live orders there."""
+    return {
         order.client_order_id
         for book in venue.ledger.resting.values()
         for order in book.values()
         if order.client_order_id is not None and order.client_order_id.startswith("zg")
     }
-    for missing in sorted(theirs - ours):
-        yield f"{missing} is live at {account} and not here"
+
+
+def _coins_missing(state: EngineState, account: str, venue: PaperVenue) -> Iterator[str]:
+    """On spot, the groups hold no more of a coin than the account does."""
+    if state.accounts[account].market_type is not MarketType.SPOT:
+        return
+    held: dict[str, Decimal] = {}
+    for group in state.groups.values():
+        if group.account == account and group.is_open:
+            held[group.base] = held.get(group.base, ZERO) + group.open_quantity
+    for base, quantity in held.items():
+        owned = venue.ledger.balances.get(base, ZERO)
+        if quantity > owned:
+            yield f"{base} on {account}: {quantity:f} here, {owned:f} at the venue"
 
 
 def _books_differ(state: EngineState, account: str, venue: PaperVenue) -> Iterator[str]:

@@ -3,222 +3,155 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
+from app.base.config import ConfigError, parse_config
 from app.base.config.groups import AccountConfig
-from app.base.errors import OperatorActionNeeded
-from app.domain.market import MarketRules, PriceBand
-from app.domain.values import MarketType
+from app.base.config.tree import deep_merged
+from app.domain.symbol import unify
+from app.replay.deeds import Command, VenueDeed
+from app.replay.parts import (
+    BookStep,
+    CrashStep,
+    FaultStep,
+    MarketModel,
+    Moment,
+    OneOf,
+    OrNothing,
+    Part,
+    Price,
+    PricesStep,
+    ScenarioError,
+    SignalStep,
+)
 
-KINDS = ("signal", "price", "prices", "book", "command", "venue", "fault", "crash", "check")
+__all__ = ["Scenario", "ScenarioError", "Step", "load_scenario", "parse_scenario"]
 
-
-class ScenarioError(OperatorActionNeeded):
-    """The file cannot be replayed; the text names line and field."""
-
-    exit_status = 2
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _text(value: Any) -> Any:
-    """Numbers become text, as a webhook's placeholders do."""
-    return value if isinstance(value, str | bool) or value is None else f"{value}"
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-
-
-class ShortSignal(Part):
-    """A signal in short form; it is stamped with the virtual now."""
-
-    action: Literal["buy", "sell", "long", "short"]
-    symbol: str
-    timeframe: Text = "60"
-    price: Decimal
-    size: Decimal = Decimal(0)
-    size_type: Literal["contracts", "base", "quote"] = "contracts"
-    intent: Literal["signal", "exit", "reduce", "reverse"] = "signal"
-    account: str | None = None
-    market_position: str | None = None
-    market_position_size: Decimal | None = None
-    prev_market_position: str | None = None
-    prev_market_position_size: Decimal | None = None
-    stop_loss: Decimal | None = None
-    take_profit: Decimal | None = None
-    max_slippage_percent: Decimal | None = None
-    leverage: Decimal | None = None
-    strategy_id: Text | None = None
+Location = tuple[str | int, ...]
+Symbol = Annotated[str, Field(pattern=r"^[^/:\s]+/[^/:\s]+(:[^/:\s]+)?$")]
 
 
-class QuoteStep(Part):
-    last: Decimal
-    bid: Decimal | None = None
-    ask: Decimal | None = None
-    mark: Decimal | None = None
+class Step(OneOf):
+    """What happens at one moment."""
 
+    common: ClassVar[frozenset[str]] = frozenset({"at"})
 
-class RandomWalkStep(Part):
-    steps: Annotated[int, Field(ge=1)]
-    volatility: Decimal
-    every: Decimal = Decimal(1)
-
-
-class PricesStep(Part):
-    """A path of prices: `values` or a CSV `file`, a point each `every` seconds, or a seeded random walk."""
-
-    market: str
-    values: tuple[Decimal, ...] = ()
-    file: str | None = None
-    random_walk: RandomWalkStep | None = None
-    every: Decimal = Decimal(1)
-
-    @model_validator(mode="after")
-    def _one_source(self) -> PricesStep:
-        if bool(self.values) + (self.file is not None) + (self.random_walk is not None) != 1:
-            raise ValueError("give one of values, file and random_walk")
-        return self
-
-
-class BookStep(Part):
-    market: str
-    fill_size: Decimal | None = None
-
-
-class FaultStep(Part):
-    op: str
-    kind: str
-    times: Annotated[int, Field(ge=1)] = 1
-    code: str | None = None
-    symbol: str | None = None
-    role: str | None = None
-    seconds: Decimal | None = None
-
-
-class PlacedStep(Part):
-    """An order by hand or a decision: the API's fields; `size` is a decision's word for the quantity, in base units."""
-
-    symbol: str
-    side: Literal["long", "short", "buy", "sell"]
-    quantity: Decimal | None = None
-    size: Decimal | None = None
-    account: str | None = None
-    price: Decimal | None = None
-    leverage: Decimal | None = None
-    stop_loss: Decimal | None = None
-    take_profit: Decimal | None = None
-    confidence: Decimal | None = None
-
-
-class CrashStep(Part):
-    at_commit: Annotated[int, Field(ge=1)] | None = None
-    at_send: Annotated[int, Field(ge=1)] | None = None
-    when: Literal["before", "after"] = "before"
-
-
-class BandModel(Part):
-    """How far from the price limits may rest, as factors of it."""
-
-    lowest_buy: Decimal | None = None
-    highest_sell: Decimal | None = None
-
-
-class MarketModel(Part):
-    tick_size: Decimal
-    step_size: Decimal
-    min_qty: Decimal | None = None
-    min_notional: Decimal = Decimal(5)
-    max_qty: Decimal | None = None
-    contract_size: Decimal = Decimal(1)
-    max_conditional_orders: int | None = None
-    band: BandModel | None = None
-    price: Decimal
-
-    def rules(self, symbol: str) -> MarketRules:
-        pair, _, settle = symbol.partition(":")
-        base, _, quote = pair.partition("/")
-        return MarketRules(
-            symbol=symbol,
-            market_type=MarketType.LINEAR if settle else MarketType.SPOT,
-            base=base,
-            quote=quote,
-            tick_size=self.tick_size,
-            step_size=self.step_size,
-            min_qty=self.min_qty if self.min_qty is not None else self.step_size,
-            min_notional=self.min_notional,
-            max_qty=self.max_qty,
-            contract_size=self.contract_size,
-            max_conditional_orders=self.max_conditional_orders,
-            band=None if self.band is None else PriceBand(self.band.lowest_buy, self.band.highest_sell),
-        )
-
-
-class Step(Part):
-    """What happens at one moment; exactly one kind."""
-
-    at: Decimal | datetime
-    signal: dict[str, Any] | None = None
-    price: dict[str, Decimal | QuoteStep] | None = None
+    at: Decimal | Moment
+    signal: SignalStep | None = None
+    price: Annotated[dict[str, Price], Field(min_length=1)] | None = None
     prices: PricesStep | None = None
     book: BookStep | None = None
-    command: dict[str, Any] | None = None
-    venue: dict[str, Any] | None = None
+    command: Command | None = None
+    venue: VenueDeed | None = None
     fault: FaultStep | None = None
-    crash: CrashStep | None = None
+    crash: OrNothing[CrashStep] = None
     check: dict[str, Any] | None = None
 
-    @model_validator(mode="after")
-    def _one_kind(self) -> Step:
-        given = [kind for kind in KINDS if getattr(self, kind) is not None]
-        if len(given) != 1:
-            raise ValueError(f"a step is one of {', '.join(KINDS)}; found {', '.join(given) or 'none'}")
-        if self.signal is not None and "webhook" not in self.signal:
-            ShortSignal.model_validate(self.signal)
-        return self
+    def traded(self) -> str | None:
+        """The symbol a signal or an order brings, in its own spelling."""
+        if self.signal is not None:
+            return self.signal.symbol
+        placed = None if self.command is None else self.command.order or self.command.decision
+        return None if placed is None else placed.symbol
 
-    @property
-    def kind(self) -> str:
-        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+    def markets(self) -> Iterator[tuple[Location, str]]:
+        """The markets it names, each with where it does."""
+        for symbol in self.price or ():
+            yield ("price", symbol), symbol
+        if self.prices is not None:
+            yield ("prices", "market"), self.prices.market
+        if self.book is not None:
+            yield ("book", "market"), self.book.market
+        if self.venue is not None:
+            yield ("venue", self.venue.kind, "symbol"), self.venue.what.symbol
+        if self.fault is not None and self.fault.symbol is not None:
+            yield ("fault", "symbol"), self.fault.symbol
+        if self.command is not None:
+            for name, symbol in self.command.symbols():
+                yield ("command", name, "symbol"), symbol
 
 
 class Scenario(Part):
     name: str = "unnamed"
     seed: int = 1
-    start: datetime = datetime(2026, 1, 5, tzinfo=UTC)
+    start: Moment = datetime(2026, 1, 5, tzinfo=UTC)
     accounts: tuple[AccountConfig, ...] = (AccountConfig(id="paper"),)
-    markets: dict[str, MarketModel] = Field(default_factory=dict)
+    markets: dict[Symbol, MarketModel] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
     steps: tuple[Step, ...] = ()
-
-    @model_validator(mode="after")
-    def _time_goes_on(self) -> Scenario:
-        last = Decimal(0)
-        for number, step in enumerate(self.steps):
-            at = self.seconds(step)
-            if at < last:
-                raise ValueError(f"steps.{number}: time goes back from {last} to {at}")
-            last = at
-        return self
 
     def seconds(self, step: Step) -> Decimal:
         """When a step happens, in seconds from the start."""
         if isinstance(step.at, Decimal):
             return step.at
-        at = step.at if step.at.tzinfo else step.at.replace(tzinfo=UTC)
-        return Decimal(str((at - self.start).total_seconds()))
+        return Decimal(str((step.at - self.start).total_seconds()))
+
+    def document(self) -> dict[str, Any]:
+        """The configuration it begins with."""
+        return deep_merged({"accounts": [account.model_dump() for account in self.accounts]}, self.config)
+
+    def contradictions(self) -> Iterator[tuple[Location, str]]:
+        """What is wrong with its parts taken together: where, and why."""
+        yield from self._times()
+        yield from self._strange_markets()
+        yield from self._settings()
+
+    def _times(self) -> Iterator[tuple[Location, str]]:
+        last = Decimal(0)
+        for number, step in enumerate(self.steps):
+            at = self.seconds(step)
+            if at < last:
+                yield ("steps", number, "at"), f"time goes back from {last} to {at}"
+            last = max(at, last)
+
+    def _strange_markets(self) -> Iterator[tuple[Location, str]]:
+        """Markets that are neither described nor traded: what a step does to them would do nothing."""
+        known = set(self.markets)
+        for symbol in {step.traded() for step in self.steps} - {None}:
+            with suppress(ValueError):
+                known.add(unify(str(symbol))[0])
+        for number, step in enumerate(self.steps):
+            for where, symbol in step.markets():
+                if symbol not in known:
+                    near = _nearest(symbol, known)
+                    yield ("steps", number, *where), f"{symbol} is not among the markets{near}"
+
+    def _settings(self) -> Iterator[tuple[Location, str]]:
+        """Wrong settings at the start, and after each change of them."""
+        document = self.document()
+        changes: list[tuple[Location, dict[str, Any]]] = [(("config",), {})]
+        for number, step in enumerate(self.steps):
+            if step.command is not None and step.command.config is not None:
+                changes.append((("steps", number, "command", "config"), step.command.config))
+        for where, change in changes:
+            document = deep_merged(document, change)
+            try:
+                parse_config(document)
+            except ConfigError as error:
+                cause = error.__cause__
+                inner = cause.errors()[0]["loc"] if isinstance(cause, ValidationError) else ()
+                yield (*where, *inner), str(error)
+                return
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML whose numbers with a point are Decimals and whose dates stay text."""
+    """Safe YAML whose numbers with a point are Decimals and whose dates stay text; no key comes twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
@@ -241,42 +174,59 @@ def load_scenario(path: Path) -> Scenario:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ScenarioError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError(f"{path} is not text in UTF-8") from error
     return parse_scenario(text, path.name)
 
 
 def parse_scenario(text: str, name: str) -> Scenario:
     """As `load_scenario`, from text; `name` stands in the errors."""
     try:
-        tree = yaml.compose(text, Loader=_Loader)
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader with other numbers
+        loader = _Loader(text)
+        tree = loader.get_single_node()
+        document = None if tree is None else loader.construct_document(tree)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ScenarioError(f"{name}:{line}: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"{name}:1: {error}") from error
     if not isinstance(document, dict):
         raise ScenarioError(f"{name}:1: a scenario is a mapping")
     try:
-        return Scenario.model_validate(document)
+        scenario = Scenario.model_validate(document)
     except ValidationError as error:
-        raise ScenarioError("\n".join(_sentence(name, tree, dict(item)) for item in error.errors())) from error
+        raise ScenarioError(
+            "\n".join(_sentence(name, tree, item["loc"], _message(item)) for item in error.errors())
+        ) from error
+    wrong = [_sentence(name, tree, where, text) for where, text in scenario.contradictions()]
+    if wrong:
+        raise ScenarioError("\n".join(wrong))
+    return scenario
 
 
-def _sentence(name: str, tree: Any, item: Mapping[str, Any]) -> str:
-    location = tuple(part for part in item["loc"])
+def _sentence(name: str, tree: Any, location: Location, message: str) -> str:
     node, known = _deepest(tree, location)
-    hint = ""
-    if item["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(location[-1]), _NAMES, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{name}:{node.start_mark.line + 1}: {'.'.join(map(str, known)) or 'scenario'}: {item['msg']}{hint}"
+    return f"{name}:{node.start_mark.line + 1}: {'.'.join(map(str, known)) or 'scenario'}: {message}"
 
 
-_NAMES = sorted(
-    {
-        field
-        for model in (Scenario, Step, ShortSignal, PricesStep, BookStep, FaultStep, CrashStep, MarketModel, QuoteStep)
-        for field in model.model_fields
-    }
-)
+def _message(item: Mapping[str, Any]) -> str:
+    word = str(item["loc"][-1]) if item["loc"] else ""
+    match item["type"]:
+        case "missing":
+            return f"{word} is missing"
+        case "extra_forbidden":
+            return f"is not known here{_nearest(word, _names(Part) - {word})}"
+    return str(item["msg"]).removeprefix("Value error, ")
+
+
+def _names(model: type[Part]) -> set[str]:
+    """The fields of all that a scenario is made of."""
+    return set(model.model_fields).union(*(_names(kind) for kind in model.__subclasses__()))
+
+
+def _nearest(word: str, words: set[str]) -> str:
+    near = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.7)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _deepest(node: Any, location: tuple[Any, ...]) -> tuple[Any, list[Any]]:

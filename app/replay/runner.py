@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import random
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,19 +17,21 @@ from app.base.config import parse_config
 from app.base.config.tree import deep_merged
 from app.domain import client_order_id
 from app.domain.market import Rounding
-from app.domain.values import MarketType, OrderRole, OrderSide, OrderType
+from app.domain.values import MarketType
 from app.messages.commands import ApplyConfig
-from app.messages.reports import FillKind, RefusalCode
+from app.messages.reports import FillKind
 from app.ports.engine import EngineUnavailable
-from app.ports.faults import Fault, FaultKind
+from app.ports.faults import Fault
 from app.ports.paper_store import PaperOrder
 from app.replay import output
 from app.replay.commands import commands_of
+from app.replay.deeds import CancelledByHand, Command, VenueDeed
 from app.replay.invariants import books_differ, violations
 from app.replay.judge import failures
-from app.replay.model import FaultStep, PricesStep, QuoteStep, Scenario, ScenarioError, Step
+from app.replay.model import Scenario, Step
+from app.replay.parts import FaultStep, PricesStep, QuoteStep, ScenarioError
+from app.replay.protection import BareGroups
 from app.replay.virtual_loop import VirtualLoop, run
-from app.replay.webhooks import body_of
 from app.replay.world import World, new_store
 
 
@@ -82,7 +84,7 @@ def _path(scenario: Scenario, prices: PricesStep, folder: Path) -> list[Decimal]
         return list(prices.values)
     market = scenario.markets.get(prices.market)
     if market is None:
-        raise ScenarioError(f"prices: {prices.market} is not among the markets")
+        raise ScenarioError(f"a random walk of {prices.market} needs its price among the markets")
     source, price, path = random.Random(f"{scenario.seed}/{prices.market}"), market.price, []
     for _ in range(prices.random_walk.steps):
         moved = price * (1 + Decimal(f"{source.gauss(0, 1):.6f}") * prices.random_walk.volatility / 100)
@@ -92,18 +94,27 @@ def _path(scenario: Scenario, prices: PricesStep, folder: Path) -> list[Decimal]
 
 
 def _column(path: Path) -> list[Decimal]:
-    """Prices of a CSV: the column `price`, else the last one."""
+    """Prices of a CSV: the column `price`, else `close`, else the last one."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except OSError as error:
-        raise ScenarioError(f"{path} cannot be read: {error.strerror}") from error
-    column = rows[0].index("price") if rows and "price" in rows[0] else -1
-    start = 1 if rows and not rows[0][column].replace(".", "", 1).isdigit() else 0
+            reader = csv.reader(file)
+            rows = [(reader.line_num, row) for row in reader if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ScenarioError(f"{path} cannot be read: {error}") from error
+    heads = [head.strip().lower() for head in rows[0][1]] if rows else []
+    column = next((heads.index(name) for name in ("price", "close") if name in heads), -1)
+    start = 1 if heads and not heads[column].replace(".", "", 1).isdigit() else 0
+    return [_price(row, column, f"{path}:{line}") for line, row in rows[start:]]
+
+
+def _price(row: Sequence[str], column: int, where: str) -> Decimal:
     try:
-        return [Decimal(row[column]) for row in rows[start:]]
+        price = Decimal(row[column].strip())
     except (ArithmeticError, IndexError) as error:
-        raise ScenarioError(f"{path}: a row has no price") from error
+        raise ScenarioError(f"{where}: the row has no price") from error
+    if not price.is_finite() or price <= 0:
+        raise ScenarioError(f"{where}: {price} is no price")
+    return price
 
 
 class Runner:
@@ -116,6 +127,7 @@ class Runner:
         self._failed: list[str] = []
         self._violations: list[str] = []
         self._checked_revision = -1
+        self._bare = BareGroups()
         self._excused: frozenset[str] = frozenset()
         """Groups that were open when the configuration changed: a lowered limit closes none."""
         self._started: list[asyncio.Task[Any]] = []
@@ -149,7 +161,8 @@ class Runner:
         await getattr(self, f"_do_{step.kind}")(step)
 
     async def _do_signal(self, step: Step) -> None:
-        self._start(self._world.send(body_of(step.signal or {}, self._world.clock.now())))
+        if step.signal is not None:
+            self._start(self._world.send(self._world.body_of(step.signal)))
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> None:
         """What may never be answered, because a crash comes first, is not waited for."""
@@ -193,35 +206,42 @@ class Runner:
             self._world.crash()
 
     async def _do_venue(self, step: Step) -> None:
-        for action, given in (step.venue or {}).items():
-            await _at_the_venue(self._world, action, given)
+        if step.venue is not None:
+            await _at_the_venue(self._world, step.venue)
 
     async def _do_command(self, step: Step) -> None:
-        for name, given in (step.command or {}).items():
-            self._start(self._command(name, given or {}))
+        if step.command is not None:
+            self._start(self._command(step.command))
 
-    async def _command(self, name: str, given: dict[str, Any]) -> None:
+    async def _command(self, command: Command) -> None:
         world = self._world
-        if name == "reconcile":
+        if command.kind == "reconcile":
             await world.engine.reconcile()
-        elif name == "config":
-            world.document = deep_merged(world.document, given)
+        elif command.kind == "config":
+            world.document = deep_merged(world.document, command.what)
             world.config = parse_config(world.document)
             await world.ask(ApplyConfig(world.config))
             self._excused = frozenset(world.engine.state.open_ids)
         else:
-            for command in commands_of(name, given, world.engine, world.clock.now()):
-                await world.ask(command)
+            for asked in commands_of(command, world.engine, world.clock.now()):
+                await world.ask(asked)
 
     def _hold_invariants(self, moment: Moment) -> None:
-        state = self._world.engine.state
         while self._world.engine.defects:
             self._violations.append(f"after step {moment.number + 1}: {self._world.engine.defects.pop(0)}")
-        if state.revision == self._checked_revision:
-            return
-        self._checked_revision = state.revision
-        for text in violations(state, self._world.venues, self._excused):
+        for text in self._broken():
             self._violations.append(f"after step {moment.number + 1} at {moment.at:f}: {text}")
+
+    def _broken(self) -> Iterator[str]:
+        world, now = self._world, self._world.clock.now()
+        state = world.engine.state
+        while world.trap.sent_twice:
+            yield f"{world.trap.sent_twice.pop(0)} was sent again though the venue had it"
+        if state.revision != self._checked_revision:
+            self._checked_revision = state.revision
+            yield from violations(state, world.venues, self._excused)
+            self._bare.look(state, now)
+        yield from self._bare.overdue(state.config.protection.grace_sec, world.events, now)
 
     def _hold_books(self, moment: Moment, moved_at: datetime) -> None:
         """Before the world is moved again: what was reconciled since it last moved must be equal."""
@@ -231,7 +251,7 @@ class Runner:
     # ------------------------------------------------------------------ output
 
     def _document(self, *, with_events: bool) -> dict[str, Any]:
-        world, groups = self._world, self._world.engine.all_groups()
+        world, groups = self._world, self._world.groups()
         orders = [order for group in groups for order in group.orders]
         orders.sort(key=lambda order: (order.created_at, order.client_order_id[9:17], order.client_order_id[20:]))
         return {
@@ -263,52 +283,45 @@ class Runner:
 
 
 def _fault(step: FaultStep) -> Fault:
-    try:
-        return Fault(
-            op=step.op,
-            kind=FaultKind(step.kind),
-            times=step.times,
-            code=RefusalCode(step.code) if step.code else None,
-            symbol=step.symbol,
-            role=OrderRole(step.role) if step.role else None,
-            seconds=float(step.seconds) if step.seconds is not None else None,
-        )
-    except ValueError as error:
-        raise ScenarioError(f"fault: {error}") from error
+    return Fault(
+        op=step.op,
+        kind=step.kind,
+        times=step.times,
+        code=step.code,
+        symbol=step.symbol,
+        role=step.role,
+        seconds=float(step.seconds) if step.seconds is not None else None,
+    )
 
 
-async def _at_the_venue(world: World, action: str, given: dict[str, Any]) -> None:
-    symbol = given["symbol"]
+async def _at_the_venue(world: World, deed: VenueDeed) -> None:
+    given = deed.what
+    symbol = given.symbol
     market_type = MarketType.LINEAR if ":" in symbol else MarketType.SPOT
-    quantity = Decimal(str(given["quantity"])) if given.get("quantity") is not None else None
     for account, venue in world.venues.items():
-        if venue.capabilities.market_type is not market_type or given.get("account", account) != account:
+        if venue.capabilities.market_type is not market_type or given.account not in {None, account}:
             continue
-        match action:
+        match deed.kind:
             case "place_order":
-                price = Decimal(str(given["price"])) if given.get("price") is not None else None
-                side, type_ = OrderSide(given["side"]), OrderType(given.get("type", "market"))
-                await venue.place_external(symbol, side, type_, quantity or Decimal(0), price)
+                await venue.place_external(symbol, given.side, given.type, given.quantity, given.price)
             case "cancel_order":
-                await venue.cancel_external(_order_filter(symbol, given))
+                await venue.cancel_external(_order_filter(given))
             case "close_position":
-                await venue.close_external(symbol, quantity)
+                await venue.close_external(symbol, given.quantity)
             case "liquidate":
-                await venue.force(symbol, FillKind.LIQUIDATION, quantity)
+                await venue.force(symbol, FillKind.LIQUIDATION, given.quantity)
             case "adl":
-                await venue.force(symbol, FillKind.ADL, quantity)
+                await venue.force(symbol, FillKind.ADL, given.quantity)
             case "funding":
-                await venue.pay_funding(symbol, Decimal(str(given["rate"])))
-            case _:
-                raise ScenarioError(f"nothing called {action} happens at a venue")
+                await venue.pay_funding(symbol, given.rate)
 
 
-def _order_filter(symbol: str, given: dict[str, Any]) -> Callable[[PaperOrder], bool]:
+def _order_filter(given: CancelledByHand) -> Callable[[PaperOrder], bool]:
     def fits(order: PaperOrder) -> bool:
-        if order.symbol != symbol or given.get("client_order_id") not in {None, order.client_order_id}:
+        if order.symbol != given.symbol or given.client_order_id not in {None, order.client_order_id}:
             return False
         address = client_order_id.decode(order.client_order_id or "")
-        return given.get("role") is None or (address is not None and address.role == given["role"])
+        return given.role is None or (address is not None and address.role is given.role)
 
     return fits
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -26,6 +26,8 @@ class Trap:
     orders_sent: int = 0
     requests_sent: int = 0
     commits: int = 0
+    sent_twice: list[str] = field(default_factory=list)
+    """Client ids of orders that were sent though the venue had taken them."""
 
     def committed(self) -> None:
         self.commits += 1
@@ -89,15 +91,20 @@ class TrappedVenue:
 
     async def create_orders(self, requests: Sequence[OrderRequest]) -> Sequence[SubmitOutcome]:
         """A batch counts as its orders: those before the crash have arrived."""
+        self._note(requests)
         left = self._trap.sends_left
         if left is not None and left <= len(requests):
-            return [await self.create_order(request) for request in requests]
+            return [await self._create(request) for request in requests]
         self._trap.orders_sent += len(requests)
         for _ in requests:
             self._trap.sending()
         return await self._inner.create_orders(requests)
 
     async def create_order(self, request: OrderRequest) -> SubmitOutcome:
+        self._note([request])
+        return await self._create(request)
+
+    async def _create(self, request: OrderRequest) -> SubmitOutcome:
         last = self._trap.sending()
         self._trap.orders_sent += 1
         outcome = await self._inner.create_order(request)
@@ -106,6 +113,7 @@ class TrappedVenue:
 
     async def create_oco(self, take_profit: OrderRequest, stop: OrderRequest) -> tuple[SubmitOutcome, SubmitOutcome]:
         """One request that makes two orders."""
+        self._note([take_profit, stop])
         last = self._trap.sending()
         self._trap.orders_sent += 2
         outcome = await self._inner.create_oco(take_profit, stop)
@@ -123,6 +131,10 @@ class TrappedVenue:
         outcome = await self._inner.amend_order(order, quantity, price)
         self._trap.sent(last)
         return outcome
+
+    def _note(self, requests: Sequence[OrderRequest]) -> None:
+        taken = self._inner.ledger.by_client_id
+        self._trap.sent_twice += [item.client_order_id for item in requests if item.client_order_id in taken]
 
     async def close(self) -> None:
         """The venue lives on."""

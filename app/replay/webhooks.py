@@ -7,22 +7,27 @@ from decimal import Decimal
 from typing import Any
 
 from app.base.clock import iso
-from app.replay.model import ShortSignal
+from app.replay.parts import ShortSignal, WholeSignal
 
 _POSITION = ("market_position", "market_position_size", "prev_market_position", "prev_market_position_size")
 _RISK = ("stop_loss", "take_profit", "max_slippage_percent")
 
 
-def body_of(signal: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The whole body: as given under `webhook`, or the short form stamped with `now`."""
-    if "webhook" in signal:
-        return dict(signal["webhook"])
-    short = ShortSignal.model_validate(signal)
+def body_of(
+    signal: ShortSignal | WholeSignal | dict[str, Any], now: datetime, exchange: str = "PAPER"
+) -> dict[str, Any]:
+    """The whole body: as given under `webhook`, or the short form stamped with `now`, from a chart of `exchange`."""
+    if isinstance(signal, dict):
+        kind = WholeSignal if "webhook" in signal else ShortSignal
+        return body_of(kind.model_validate(signal), now, exchange)
+    if isinstance(signal, WholeSignal):
+        return dict(signal.webhook)
+    short = signal
     body: dict[str, Any] = {
         "source": "tradingview",
         "timestamp": iso(now),
         "tv": {
-            "exchange": "PAPER",
+            "exchange": exchange,
             "symbol": short.symbol,
             "timeframe": short.timeframe,
             "action": short.action,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from app.base.config import Config, parse_config
-from app.base.config.tree import deep_merged
 from app.base.errors import AppError
 from app.base.ids import CountedIds
 from app.domain.alert import validate
@@ -25,12 +25,15 @@ from app.exchange.paper.venue import PaperVenue
 from app.messages.commands import AcceptSignal
 from app.messages.effects import LoadMarket
 from app.messages.records import Changes, EventRecord, Finding, SignalRecord
+from app.messages.snapshots import GroupSnapshot
 from app.persistence.database import open_database
 from app.ports.engine import EngineUnavailable
 from app.ports.store import Store
 from app.replay.model import Scenario
+from app.replay.parts import ShortSignal, WholeSignal
 from app.replay.trap import Trap, TrappedStore, TrappedVenue
 from app.replay.virtual_loop import VirtualLoop, virtual_clock
+from app.replay.webhooks import body_of
 
 
 class World:
@@ -40,13 +43,13 @@ class World:
         self.scenario = scenario
         self.loop = loop
         self.clock = virtual_clock(scenario.start, loop)
-        self.document = deep_merged(
-            {"accounts": [account.model_dump() for account in scenario.accounts]}, scenario.config
-        )
+        self.document = scenario.document()
         self.config: Config = parse_config(self.document)
         self.signals: dict[str, SignalRecord] = {}
         self.findings: list[Finding] = []
         self.events: list[EventRecord] = []
+        self._remembered: dict[str, GroupSnapshot] = {}
+        """Groups as an engine knew them when it crashed: its successor does not load those long closed."""
         self.trap = Trap(self.crash)
         self._store = TrappedStore(store, self.trap, self._collect)
         self._ids = CountedIds()
@@ -58,7 +61,15 @@ class World:
             self.board.quotes[symbol] = Quote.flat(market.price, self.clock.now())
         paper_store = MemoryPaperStore()
         self.venues = {
-            account.id: PaperVenue(account, self.board, self.clock, paper_store, self.config.paper.latency_ms)
+            account.id: PaperVenue(
+                account,
+                self.board,
+                self.clock,
+                paper_store,
+                self.config.paper.latency_ms,
+                self.config.order.timeout_sec,
+                self.config.protection.monitor_interval_sec,
+            )
             for account in self.config.accounts
         }
         self.engine = self._new_engine()
@@ -87,11 +98,24 @@ class World:
 
     def crash(self) -> None:
         """Drop the engine at once, and start another from the database."""
+        self._remembered = self._known_groups()
         self.engine.kill()
         for venue in self.venues.values():
             venue.drop()
         self.engine = self._new_engine()
         self._booting = self.loop.create_task(self.boot())
+
+    def body_of(self, signal: ShortSignal | WholeSignal | dict[str, Any]) -> dict[str, Any]:
+        """A signal's webhook body; a short one comes from the exchange where all accounts are, else from paper's."""
+        venues = {account.venue for account in self.config.accounts}
+        return body_of(signal, self.clock.now(), venues.pop().upper() if len(venues) == 1 else "PAPER")
+
+    def groups(self) -> Sequence[GroupSnapshot]:
+        """All of the whole replay, in order of creation."""
+        return list(self._known_groups().values())
+
+    def _known_groups(self) -> dict[str, GroupSnapshot]:
+        return self._remembered | {group.id: group for group in self.engine.all_groups()}
 
     async def send(self, body: dict[str, Any]) -> int:
         """Post a signal as the webhook would; the status it would have answered."""

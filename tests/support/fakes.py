@@ -123,10 +123,10 @@ class FakeEngine:
             return self.order_answer
         return self.preview if isinstance(command, PreviewSignal) else CommandResult("done", ("g0000001",))
 
-    async def reconcile(self) -> ReconcileReport:
+    async def reconcile(self, account: str | None = None) -> ReconcileReport:
         if self.failure is not None:
             raise self.failure
-        return ReconcileReport(("paper",), {"other": "no answer"}, (), NOON)
+        return ReconcileReport((account or "paper",), {"other": "no answer"}, (), NOON)
 
     def is_busy(self) -> bool:
         return self.busy

@@ -82,5 +82,5 @@ class MemoryStore:
         return StoredGroup(
             group,
             tuple(order for order in self.orders.values() if order.group_id == group.id),
-            frozenset(fill.trade_id for fill in self.fills.values() if fill.group_id == group.id),
+            tuple(fill for fill in self.fills.values() if fill.group_id == group.id),
         )

@@ -31,6 +31,7 @@ from app.messages.records import EventRecord, SignalRecord
 from app.messages.snapshots import GroupSnapshot, ReconcileReport
 from app.persistence.database import open_database
 from app.ports.store import Store
+from app.ports.tag import TagKeeper
 from app.replay.webhooks import body_of
 from tests.support.markets import BINANCE, Place
 from tests.support.venues.server import Asked
@@ -93,10 +94,12 @@ class Trading:
         store: Store | None = None,
         clock: LoopClock | None = None,
         environment: Environment = Environment.LIVE,
+        tag_keeper: TagKeeper | None = None,
     ) -> None:
         own = {"accounts": [{"id": ACCOUNT, "market_type": place.dialect.market_type.value}]}
         self.place = place
         self.environment = environment
+        self.tag_keeper = tag_keeper
         self.symbol, self.other = place.symbol("SOL"), place.symbol("LINK")
         self.config = parse_config(deep_merged({**QUICK, **own}, dict(config or grid())))
         self.clock = clock or system_clock()
@@ -136,7 +139,14 @@ class Trading:
         access = Access(**self.place.keys, environment=self.environment, base_url=self.fake.url, timeout_sec=2.0)
         self.venue = CcxtVenue(ACCOUNT, self.place.dialect, access, self.clock, self.host)
         self.engine = Engine(
-            self.config, self.store, {ACCOUNT: self.venue}, self.clock, RandomIds(), lambda: 0.0, read_recorded
+            self.config,
+            self.store,
+            {ACCOUNT: self.venue},
+            self.clock,
+            RandomIds(),
+            lambda: 0.0,
+            read_recorded,
+            tag_keeper=self.tag_keeper,
         )
         self.engine.subscribe(self._note)
         await self.engine.open()

@@ -31,6 +31,11 @@ class TakeProfitModeChange(Asked):
     percent: Annotated[Amount, Field(le=1000)] | None = None
 
 
+class Reconciling(Asked):
+    account: AccountId | None = None
+    """All of them when not given."""
+
+
 class Pausing(Asked):
     reason: Annotated[str, Field(max_length=200)] = "paused by hand"
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from fastapi import Request
 
 from app.api.access import TRADER, VIEWER, verified
-from app.api.models.bodies import Pausing, Reason
+from app.api.models.bodies import Pausing, Reason, Reconciling
 from app.api.models.engine import AccountDetail, Health, KeyTest, Reconciliation, Status
 from app.api.models.risk import ClosingAll, Risk
 from app.api.models.values import Result
@@ -74,9 +74,9 @@ async def test_account(request: Request, account_id: str) -> KeyTest:
 
 
 @router.post("/api/execution/reconcile", dependencies=[TRADER])
-async def reconcile(request: Request) -> Reconciliation:
-    """Read every account now and make the books equal; what was found."""
-    report = await request.app.state.engine.reconcile()
+async def reconcile(request: Request, body: Reconciling | None = None) -> Reconciliation:
+    """Read every account, or the named one, now and make the books equal; what was found."""
+    report = await request.app.state.engine.reconcile(body.account if body else None)
     return Reconciliation.model_validate(asdict(report))
 
 

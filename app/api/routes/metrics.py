@@ -23,7 +23,9 @@ PROMETHEUS: dict[int | str, dict[str, Any]] = {
 @router.get("/metrics", dependencies=[VIEWER], response_class=Response, responses=PROMETHEUS)
 async def prometheus(request: Request) -> Response:
     state = request.app.state
-    return Response(state.metrics.prometheus(state.engine.snapshot(), state.loop_lag_ms()), media_type=TEXT)
+    snapshot = state.engine.snapshot()
+    used = {account.id: state.accounts.wire(account.id).limits_used for account in snapshot.accounts}
+    return Response(state.metrics.prometheus(snapshot, state.loop_lag_ms(), used), media_type=TEXT)
 
 
 @router.get("/api/execution/metrics", dependencies=[VIEWER])

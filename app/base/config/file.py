@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from app.base.config.tree import ConfigError, deep_merged, parse_config
+from app.base.private_file import write_private
 
 
 class ConfigFile:
@@ -42,12 +42,7 @@ class ConfigFile:
     def _keep(self, changes: Mapping[str, Any]) -> None:
         document = deep_merged(self.read(), changes)
         parse_config(document)
-        fresh = self._path.with_name(f"{self._path.name}.new")
         try:
-            with fresh.open("w", encoding="utf-8") as file:
-                json.dump(document, file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
+            write_private(self._path, json.dumps(document, indent=2))
         except OSError as error:
             raise ConfigError(f"{self._path} cannot be written: {error.strerror}") from error

@@ -106,7 +106,7 @@ def parse_config(document: Mapping[str, Any]) -> Config:
 def _sentence(item: Any) -> str:
     path = ".".join(str(part) for part in item["loc"])
     if item["type"] != "extra_forbidden":
-        return f"{path or 'configuration'}: {item['msg']}"
+        return f"{path or 'configuration'}: {item['msg'].removeprefix('Value error, ')}"
     nearest = difflib.get_close_matches(str(item["loc"][-1]), _names_beside(item["loc"]), n=1)
     return f"{path}: no such setting" + (f", did you mean {nearest[0]}?" if nearest else "")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from app.domain.grid import plan_legs
+from app.domain.grid import lay_legs, none_is_sent
 from app.domain.group import Leg
 from app.domain.market import MarketRules, Quote
 from app.domain.refusal import Refusal
@@ -78,6 +78,8 @@ class Candidate:
     """How many conditional orders the account has in the market or will have; None where a new group needs none."""
     capital: Decimal = ZERO
     legs: tuple[Leg, ...] = ()
+    unsized: Refusal | None = None
+    """Why its stop gives it no size, where that is a share of what is at risk."""
 
     @property
     def sent_legs(self) -> tuple[Leg, ...]:
@@ -107,7 +109,8 @@ def check_candidate(candidate: Candidate) -> tuple[Candidate | Refusal | Held, T
 
 
 def _minimums(candidate: Candidate) -> Answer:
-    """Sizes the legs; every one meets the venue's minimums and none is above `max_order_quote`."""
+    """Sizes the legs; every one meets the venue's minimums and none is above `max_order_quote`. Where only the stop is
+    amiss it is the next check that says so."""
     standing = candidate.standing
     side, settings, pyramid = standing.identity.side, standing.settings, standing.pyramid
     capital = pyramid_capital(
@@ -121,8 +124,8 @@ def _minimums(candidate: Candidate) -> Answer:
         candidate.signal_stop,
     )
     if isinstance(capital, Refusal):
-        return capital
-    legs = plan_legs(settings, candidate.rules, side, pyramid, candidate.entry_price, capital, candidate.signal_stop)
+        return Passed(replace(candidate, unsized=capital)) if capital.code == "stop_sanity" else capital
+    legs = lay_legs(settings, candidate.rules, side, pyramid, candidate.entry_price, capital, candidate.signal_stop)
     if isinstance(legs, Refusal):
         return legs
     planned = replace(candidate, capital=capital, legs=legs)
@@ -147,7 +150,7 @@ def _stop_sanity(candidate: Candidate) -> Answer:
         candidate.signal_take_profit,
         candidate.standing.settings,
     )
-    return refusal or Passed(candidate)
+    return refusal or candidate.unsized or none_is_sent(candidate.legs) or Passed(candidate)
 
 
 def _slippage(candidate: Candidate) -> Answer:

@@ -13,8 +13,7 @@ from app.ports.venue import OrderRef, OrderRequest
 
 def priority_of(request: OrderRequest) -> Priority:
     """Exits go before entries."""
-    is_exit = request.reduce_only or request.side is request.position_side.exit_order_side
-    return Priority.EXIT if is_exit else Priority.ENTRY
+    return Priority.EXIT if request.is_exit else Priority.ENTRY
 
 
 def order_arguments(request: OrderRequest, dialect: Dialect, mode: PositionMode) -> dict[str, Any]:

@@ -7,12 +7,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from app.base.clock import EPOCH
 from app.base.errors import AppError, OperatorActionNeeded, Retryable
+from app.base.masking import masked
 from app.exchange.ccxt.verdicts import (
     CLOCK,
+    KEYS,
     LIMITED,
     NO_CHANGE,
     OPERATOR,
@@ -36,6 +39,7 @@ SHUT_OUT_SEC = 600.0
 _UNTIL = re.compile(r"until (\d{13})")
 _QUERY = re.compile(r"(?<=[\w/])\?(?=[\w.%-]+=)[^\s'\">)]*")
 _SIGNED = re.compile(r"(?i)\b(?:signature|sign|api_?key|timestamp|recv_?window|listen_?key)=[^\s&'\">)]+&?")
+_HOST = re.compile(r"\b(?:\w+ )?(GET|POST|PUT|DELETE|PATCH) \w+://[^/\s]+")
 _STREAM_KEY = re.compile(r"(?<=/)[A-Za-z0-9_-]{40,}")
 
 
@@ -69,7 +73,7 @@ _CLASSES: tuple[tuple[str, Verdict], ...] = (
     ("DDoSProtection", LIMITED),
     ("InvalidNonce", CLOCK),
     ("NoChange", NO_CHANGE),
-    ("AuthenticationError", OPERATOR),
+    ("AuthenticationError", KEYS),
     ("InsufficientFunds", refused(RefusalCode.INSUFFICIENT_BALANCE)),
     ("OrderNotFound", refused(RefusalCode.NOT_FOUND)),
     ("DuplicateOrderId", refused(RefusalCode.DUPLICATE_ID)),
@@ -161,13 +165,17 @@ def _number(text: str | None) -> float | None:
 
 
 def said(error: BaseException) -> str:
-    """What an exception says, as `unsigned` and short enough to show."""
-    return _shortened(unsigned(str(error)) or type(error).__name__)
+    """What an exception says, as `unsigned`, short enough to show and of a venue's JSON no more than code and text."""
+    words = _HOST.sub(r"\1 ", str(error))
+    _, brace, rest = words.partition("{")
+    if brace and _sentence(brace + rest) != brace + rest:
+        words = _sentence(brace + rest)
+    return _shortened(unsigned(words) or type(error).__name__)
 
 
 def unsigned(text: str) -> str:
     """A text without what proves who we are: ccxt puts the whole address of a request into its exceptions."""
-    return _STREAM_KEY.sub("…", _SIGNED.sub("", _QUERY.sub("", text)))
+    return masked(_STREAM_KEY.sub("…", _SIGNED.sub("", _QUERY.sub("", text))))
 
 
 def detail_of(failure: Failure) -> str:
@@ -175,6 +183,34 @@ def detail_of(failure: Failure) -> str:
     if failure.answer is None or not failure.answer.text:
         return said(failure.error)
     return _shortened(unsigned(_sentence(failure.answer.text)))
+
+
+_OURS: Mapping[Kind, str] = MappingProxyType(
+    {
+        Kind.UNKNOWN: "the exchange did not answer as it should",
+        Kind.LIMITED: "the exchange has asked us to wait",
+        Kind.BUSY: "the exchange is busy",
+        Kind.CLOCK: "the exchange finds the time of the request wrong",
+        Kind.UNREACHED: "the exchange could not be reached",
+        Kind.KEYS: "the exchange refuses the keys",
+        Kind.OPERATOR: "the exchange refuses this key or account",
+        Kind.MODE: "the account's position mode was changed at the exchange; it is read again",
+    }
+)
+
+
+def told_of(failure: Failure, kind: Kind) -> str:
+    """Our sentence for what happened, then the venue's own code and text or what broke."""
+    detail = detail_of(failure)
+    if not failure.has_left:
+        return detail
+    if kind is Kind.UNKNOWN and failure.answer is None:
+        return _shortened(f"the exchange did not answer: {detail}")
+    return _with_our_words(detail, kind)
+
+
+def _with_our_words(detail: str, kind: Kind) -> str:
+    return _shortened(f"{_OURS[kind]}: {detail}") if kind in _OURS else detail
 
 
 def _sentence(text: str) -> str:
@@ -204,9 +240,9 @@ def _shortened(text: str) -> str:
 def outcome(failure: Failure, codes: Codes, now: datetime) -> Refused | OutcomeUnknown | NotSent:
     """The answer to a request that would have changed something."""
     meaning = verdict(failure, codes)
-    detail = detail_of(failure)
+    detail = told_of(failure, meaning.kind)
     match meaning.kind:
-        case Kind.REFUSED | Kind.OPERATOR | Kind.NO_CHANGE:
+        case Kind.REFUSED | Kind.KEYS | Kind.OPERATOR | Kind.MODE | Kind.NO_CHANGE:
             return Refused(meaning.refusal, detail)
         case Kind.LIMITED | Kind.BUSY:
             return NotSent(detail, retry_after(failure.answer, now) or DEFAULT_PAUSE_SEC)
@@ -219,9 +255,11 @@ def outcome(failure: Failure, codes: Codes, now: datetime) -> Refused | OutcomeU
 def read_error(failure: Failure, codes: Codes) -> AppError:
     """What to raise for a read that failed: a person must act, or it may well work later."""
     meaning = verdict(failure, codes)
-    detail = detail_of(failure)
-    if meaning.kind is Kind.OPERATOR or (meaning.kind is Kind.REFUSED and meaning.refusal is RefusalCode.PERMISSION):
-        return OperatorActionNeeded(f"the exchange refuses this key or account: {detail}")
+    detail = told_of(failure, meaning.kind)
+    if meaning.kind in {Kind.KEYS, Kind.OPERATOR}:
+        return OperatorActionNeeded(detail)
+    if meaning.kind is Kind.REFUSED and meaning.refusal is RefusalCode.PERMISSION:
+        return OperatorActionNeeded(f"{_OURS[Kind.OPERATOR]}: {detail}")
     return Retryable(detail)
 
 
@@ -230,19 +268,32 @@ def setting_error(failure: Failure, codes: Codes) -> AppError | None:
     meaning = verdict(failure, codes)
     if meaning.kind is Kind.NO_CHANGE:
         return None
-    if meaning.kind in {Kind.REFUSED, Kind.OPERATOR}:
+    if meaning.kind in {Kind.REFUSED, Kind.KEYS, Kind.OPERATOR, Kind.MODE}:
         return OperatorActionNeeded(f"the exchange refused the setting: {detail_of(failure)}")
-    return Retryable(detail_of(failure))
+    return Retryable(told_of(failure, meaning.kind))
+
+
+def row_verdict(info: Mapping[str, Any], codes: Codes) -> Verdict | None:
+    """What became of one order in an answered batch, by its part of the answer; None where it was taken."""
+    code, words = _row_words(info)
+    return None if code in {"0", "200", "None"} else codes.meaning(code, words) or refused(RefusalCode.INVALID_ORDER)
+
+
+def row_detail(info: Mapping[str, Any]) -> str:
+    """The venue's code and text for one order in an answered batch."""
+    return _shortened(unsigned(": ".join(_row_words(info))))
+
+
+def _row_words(info: Mapping[str, Any]) -> tuple[str, str]:
+    return str(info.get("code", "0")), str(info.get("msg") or "")
 
 
 def batch_refusal(info: Mapping[str, Any], codes: Codes) -> Refused | OutcomeUnknown | NotSent | None:
-    """The failure of one order in an answered batch, from its part of the answer; None where it was taken."""
-    code = str(info.get("code", "0"))
-    if code in {"0", "200", "None"}:
+    """The failure of one order in an answered batch; None where it was taken."""
+    meaning = row_verdict(info, codes)
+    if meaning is None:
         return None
-    words = str(info.get("msg") or "")
-    meaning = codes.meaning(code, words) or refused(RefusalCode.INVALID_ORDER)
-    detail = _shortened(f"{code}: {words}")
+    detail = _with_our_words(row_detail(info), meaning.kind)
     if meaning.kind is Kind.UNKNOWN:
         return OutcomeUnknown(detail)
     if meaning.kind in {Kind.LIMITED, Kind.BUSY, Kind.CLOCK}:

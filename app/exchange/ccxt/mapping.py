@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from app.base.clock import EPOCH
 from app.base.errors import Retryable
+from app.base.masking import masked
 from app.domain.order import OrderStatus
 from app.domain.values import ONE, ZERO, Liquidity, OrderSide, OrderType, Side
 from app.messages.reports import BalanceReport, FillKind, FillReport, FundingReport, OrderReport, PositionReport
@@ -243,7 +244,7 @@ def _reduces(order: Raw, side: OrderSide, info: Raw) -> bool:
 
 def _reason(info: Raw) -> str | None:
     told = text(first(info, "rejectReason", "rm"))
-    return None if told in {"EC_NoError", "NONE"} else told
+    return None if told is None or told in {"EC_NoError", "NONE"} else masked(told)
 
 
 # ---------------------------------------------------------------------------------------------------------------- fills

@@ -17,6 +17,7 @@ from app.exchange.ccxt.dialects import dialect_of
 from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.keytest import ask_about_keys
 from app.exchange.ccxt.limits import Host
+from app.exchange.ccxt.poller import SLOW_SEC
 from app.exchange.ccxt.public_prices import PublicPrices, TakeQuote
 from app.exchange.ccxt.rulesfile import KeptRules, RulesFile
 from app.exchange.ccxt.venue import CcxtVenue
@@ -46,7 +47,7 @@ class Exchanges:
         """Import ccxt beside the loop: it takes half a second, whichever exchange is meant."""
         await asyncio.to_thread(import_module, "ccxt.pro")
 
-    def venue(self, account: AccountConfig, keys: Keys | None) -> CcxtVenue:
+    def venue(self, account: AccountConfig, keys: Keys | None, scan_sec: float = SLOW_SEC) -> CcxtVenue:
         """Not connected yet. Without `keys` it will say so whenever it is asked to connect."""
         dialect = _dialect(account)
         access = self._access(account, keys or {})
@@ -58,7 +59,7 @@ class Exchanges:
             return rules.around(make_exchange(dialect, access, hooks))
 
         host = self._host(dialect, account.environment, self._urls.get(account.id))
-        venue = CcxtVenue(account.id, dialect, access, self._clock, host, make)
+        venue = CcxtVenue(account.id, dialect, access, self._clock, host, make, scan_sec)
         self._opened[account.id] = (venue, rules)
         return venue
 

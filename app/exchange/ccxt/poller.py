@@ -12,14 +12,14 @@ from app.base.errors import AppError
 from app.domain.order import OrderStatus
 from app.exchange.ccxt.errors import said
 from app.exchange.ccxt.known import Known
-from app.exchange.ccxt.reads import Reader
+from app.exchange.ccxt.reads import MOST_SYMBOLS_ASKED_SINGLY, Reader
 from app.messages.reports import Found, NotFound, OrderReport, VenueReport
 from app.ports.venue import OrderRef
 
 FAST_SEC = 2.0
 """While no stream tells of our orders."""
 SLOW_SEC = 30.0
-"""While one does."""
+"""While one does, at the latest."""
 BALANCE_AFTER_SEC = 0.5
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,8 @@ State = tuple[OrderStatus, str]
 class Poller:
     """Looks after the live orders of one account: fast while the stream is away, slowly while it is there.
 
-    A change that the stream, though up, has not told by the next look means that it has fallen silent.
+    A change that the stream, though up, has not told by the next look means that it has fallen silent. `scan_sec` is
+    the pace beside a stream where the orders lie in few markets: asking for those weighs next to nothing.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Poller:
         tell: Callable[[VenueReport], None],
         is_streaming: Callable[[], bool],
         on_silence: Callable[[], None],
+        scan_sec: float = SLOW_SEC,
     ) -> None:
         self._clock = clock
         self._reader = reader
@@ -47,6 +49,7 @@ class Poller:
         self._tell = tell
         self._is_streaming = is_streaming
         self._on_silence = on_silence
+        self._scan_sec = scan_sec
         self._untold: dict[str, State] = {}
         self._missed: set[str] = set()
         self._has_changed = False
@@ -100,12 +103,17 @@ class Poller:
 
     async def _pause(self) -> None:
         is_slow = self._is_streaming() and not self._has_changed
-        timer = self._clock.call_later(SLOW_SEC if is_slow else FAST_SEC, self._woken.set)
+        timer = self._clock.call_later(self._slow_sec() if is_slow else FAST_SEC, self._woken.set)
         try:
             await self._woken.wait()
         finally:
             timer.cancel()
         self._woken.clear()
+
+    def _slow_sec(self) -> float:
+        markets = {report.symbol for report in self._known.live.values()}
+        is_light = len(markets) <= MOST_SYMBOLS_ASKED_SINGLY
+        return min(max(self._scan_sec, FAST_SEC), SLOW_SEC) if is_light else SLOW_SEC
 
     async def look(self) -> None:
         """Compare our live orders with the venue's, and tell what has changed."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from app.base.clock import Clock
 from app.domain.market import Quote
+from app.exchange.breaker import Breaker
 from app.exchange.ccxt import market_mapping
-from app.exchange.ccxt.breaker import Breaker
 from app.exchange.ccxt.dialects.base import Dialect, Operation
 from app.exchange.ccxt.known import Known
 from app.exchange.ccxt.limits import Host, Limiter

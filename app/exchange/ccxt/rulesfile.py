@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Mapping
 from datetime import datetime
 from importlib import import_module
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.base.clock import Clock, iso
+from app.base.private_file import write_private
 
 log = logging.getLogger(__name__)
 Markets = Mapping[str, Any]
@@ -40,14 +40,9 @@ class RulesFile:
 
     def keep(self, markets: Markets, now: datetime) -> None:
         """Put `markets`, fetched at `now`, in place of what was kept; the old ones stay where that fails."""
-        fresh = self._path.with_name(f"{self._path.name}.new")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with fresh.open("w", encoding="utf-8") as file:
-                json.dump({"fetched_at": iso(now), "markets": dict(markets)}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
+            write_private(self._path, json.dumps({"fetched_at": iso(now), "markets": dict(markets)}))
         except (OSError, TypeError) as error:
             log.info("the market rules could not be kept: %s", error)
 

@@ -7,9 +7,19 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from app.base.clock import Clock
-from app.exchange.ccxt.breaker import Breaker
+from app.base.errors import OperatorActionNeeded
+from app.exchange.breaker import Breaker
 from app.exchange.ccxt.dialects.base import Dialect, Operation
-from app.exchange.ccxt.errors import DEFAULT_PAUSE_SEC, Failure, read_error, retry_after, said, verdict
+from app.exchange.ccxt.errors import (
+    DEFAULT_PAUSE_SEC,
+    Failure,
+    detail_of,
+    read_error,
+    retry_after,
+    said,
+    told_of,
+    verdict,
+)
 from app.exchange.ccxt.limits import Limiter, Priority
 from app.exchange.ccxt.verdicts import Kind
 from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, Trace, make_exchange
@@ -22,6 +32,11 @@ WARM = 2
 _TRIES = 2
 READ_PATIENCE_SEC = 25.0
 """How long a question may wait for the limits: a reading given up in the middle has spent its part for nothing."""
+
+
+REFUSED_PAUSE_SEC = 10.0
+"""How often who wants to change something comes back while the keys are refused; the venue does not hear of it."""
+_PUBLIC = frozenset({Operation.TIME, Operation.MARKETS, Operation.TICKER, Operation.CANDLES})
 
 
 class Held(Exception):
@@ -40,6 +55,7 @@ class Session:
     """One account at ccxt.
 
     `patience_sec` is how long a request may wait for the limits before it counts as not sent; questions wait longer.
+    `on_trouble` is told of refused keys, once, and of every order in a wrong position mode.
     """
 
     def __init__(
@@ -51,7 +67,10 @@ class Session:
         breaker: Breaker,
         hooks: StreamHooks,
         make: Callable[[Dialect, Access, StreamHooks], Any] = make_exchange,
+        *,
         on_skew: Callable[[int], None] | None = None,
+        on_trouble: Callable[[Kind], None] = lambda _: None,
+        account: str | None = None,
     ) -> None:
         self.dialect = dialect
         self.patience_sec = access.timeout_sec
@@ -62,6 +81,10 @@ class Session:
         self._hooks = hooks
         self._make = make
         self._on_skew = on_skew
+        self._on_trouble = on_trouble
+        self._whose = "" if account is None else f" of {account}"
+        self.refused: str | None = None
+        """In a sentence how the venue refused the keys: of what is private nothing is asked any more."""
         self._exchange: Any = None
         self._synced_at: float | None = None
         self._sent_at = 0.0
@@ -85,6 +108,8 @@ class Session:
         try:
             return await self.call(operation, Priority.READ, ask)
         except RequestFailed as failed:
+            if self.refused is not None and operation not in _PUBLIC:
+                raise OperatorActionNeeded(self.refused) from failed
             raise read_error(failed.failure, self.dialect.codes) from failed
 
     async def call(
@@ -160,6 +185,8 @@ class Session:
         return answer
 
     async def _admit(self, operation: Operation, priority: Priority, orders: int) -> None:
+        if self.refused is not None and operation not in _PUBLIC:
+            raise RequestFailed(self._held(self.refused, REFUSED_PAUSE_SEC))
         if not self._breaker.allows(priority is Priority.EXIT):
             raise RequestFailed(self._held("the exchange does not answer", self._breaker.retry_after()))
         paused = self._limiter.host.paused_for()
@@ -183,9 +210,18 @@ class Session:
         if not failure.has_left:
             return
         meaning = verdict(failure, self.dialect.codes)
+        self.note(meaning.kind, detail_of(failure))
         if meaning.kind is Kind.LIMITED:
             self._limiter.host.pause(retry_after(failure.answer, self._clock.now()) or DEFAULT_PAUSE_SEC)
         if meaning.kind in {Kind.UNKNOWN, Kind.UNREACHED, Kind.BUSY}:
-            self._breaker.failed(said(failure.error))
+            self._breaker.failed(told_of(failure, meaning.kind))
         else:
             self._breaker.succeeded()
+
+    def note(self, kind: Kind, detail: str) -> None:
+        """What a request, or one order of a batch, was refused for may be true of all that follow."""
+        if kind is Kind.KEYS and self.refused is None:
+            self.refused = f"the exchange refuses the keys{self._whose}: {detail}"
+            self._on_trouble(kind)
+        if kind is Kind.MODE:
+            self._on_trouble(kind)

@@ -56,10 +56,14 @@ class Streams:
         self._symbols: frozenset[str] = frozenset()
         self._is_open = False
         self._heard: dict[str, float] = {}
+        self._streamed: set[str] = set()
+        """Markets of which a stream tells; not those of one that is still to open, or to open again."""
+        self._hung_up_at = 0.0
 
     def start(self, follow_own: bool = True) -> None:
         """Follow our own orders and trades, where the venue pushes them, and the prices that were asked for."""
         self._is_open = True
+        self._hung_up_at = self._clock.monotonic()
         if follow_own:
             self._follow_own()
         self._watcher = asyncio.get_running_loop().create_task(self._watch_over_prices())
@@ -71,6 +75,12 @@ class Streams:
             self._follow(lambda api: api.watch_my_trades(), lambda rows: self.each(rows, takers.trade)),
             self._follow(lambda api: api.watch_orders(), lambda rows: self.each(rows, takers.order)),
         ]
+
+    def leave_own(self) -> None:
+        """Follow our own orders and trades no more."""
+        _cancel(self._own)
+        self._own = []
+        self.hang_up(private=True)
 
     def watch_prices(self, symbols: frozenset[str]) -> None:
         """From now on follow the prices of exactly these markets."""
@@ -84,6 +94,7 @@ class Streams:
             self._follow_prices(added[start : start + MOST_FOLLOWED_AT_ONCE])
         now = self._clock.monotonic()
         self._heard = {symbol: self._heard.get(symbol, now) for symbol in symbols}
+        self._streamed &= symbols
 
     def watches(self, symbol: str) -> bool:
         return symbol in self._symbols
@@ -94,6 +105,7 @@ class Streams:
         _cancel([*self._own, *chain(*self._prices.values()), *([self._watcher] if self._watcher else [])])
         self._own, self._prices, self._watcher = [], {}, None
         self._heard.clear()
+        self._streamed.clear()
 
     def _follow_prices(self, symbols: list[str]) -> None:
         """Follow some more markets; those that are followed already stay as they are."""
@@ -105,7 +117,10 @@ class Streams:
             watches.append(lambda api: api.watch_bids_asks(symbols))
         if self._has_marks and has.get("watchMarkPrices"):
             watches.append(lambda api: api.watch_mark_prices(symbols))
-        self._prices[frozenset(symbols)] = [self._follow(watch, self._take_tickers) for watch in watches]
+        self._prices[frozenset(symbols)] = [
+            self._follow(watch, self._take_tickers, lambda: self._streamed.difference_update(symbols))
+            for watch in watches
+        ]
 
     def _take_tickers(self, told: Mapping[str, Raw]) -> None:
         self.each(told.values(), self._take_ticker)
@@ -114,6 +129,7 @@ class Streams:
         symbol = ticker.get("symbol")
         if symbol in self._symbols:
             self._heard[str(symbol)] = self._clock.monotonic()
+            self._streamed.add(str(symbol))
             self._takers.ticker(ticker)
 
     async def _watch_over_prices(self) -> None:
@@ -134,12 +150,14 @@ class Streams:
                 has_failed = True
                 continue
             has_failed = False
-            if moved and await self._stays_silent(moved, now):
+            had_its_time = now - self._hung_up_at >= PRICES_SILENT_SEC
+            if moved and had_its_time and await self._stays_silent(moved, now):
                 log.info("the price stream has fallen silent; it is opened again")
+                self._hung_up_at = self._clock.monotonic()
                 self.hang_up(private=False)
 
     def _is_due(self, symbol: str, asked_at: float, now: float) -> bool:
-        patience = PRICES_SILENT_SEC if self._is_followed(symbol) else PRICES_POLLED_SEC
+        patience = PRICES_SILENT_SEC if symbol in self._streamed else PRICES_POLLED_SEC
         return now - max(self._heard.get(symbol, now), asked_at) >= patience
 
     def _is_followed(self, symbol: str) -> bool:
@@ -166,16 +184,24 @@ class Streams:
                 is_odd = not isinstance(error, Unreadable)
                 log.warning("a report of the exchange could not be read: %s", said(error), exc_info=is_odd)
 
-    def _follow(self, watch: Callable[[Any], Awaitable[Any]], take: Callable[[Any], None]) -> asyncio.Task[None]:
-        return asyncio.get_running_loop().create_task(self._keep_following(watch, take))
+    def _follow(
+        self,
+        watch: Callable[[Any], Awaitable[Any]],
+        take: Callable[[Any], None],
+        on_break: Callable[[], None] = lambda: None,
+    ) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(self._keep_following(watch, take, on_break))
 
-    async def _keep_following(self, watch: Callable[[Any], Awaitable[Any]], take: Callable[[Any], None]) -> None:
+    async def _keep_following(
+        self, watch: Callable[[Any], Awaitable[Any]], take: Callable[[Any], None], on_break: Callable[[], None]
+    ) -> None:
         wait = FIRST_WAIT_SEC
         while True:
             try:
                 take(await watch(self._exchange()))
             except Exception as error:  # noqa: BLE001 - ccxt raises anything, and a stream must come back from all of it
                 log.log(_level(is_first=wait == FIRST_WAIT_SEC), "a stream of the exchange broke: %s", said(error))
+                on_break()
                 await self._clock.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_SEC)
                 continue

@@ -14,16 +14,24 @@ from app.base.clock import Clock
 from app.base.errors import AppError, OperatorActionNeeded, Retryable
 from app.domain.order import OrderStatus
 from app.domain.values import ZERO, OrderType, PositionMode, Side, TimeInForce
+from app.exchange.breaker import Breaker
 from app.exchange.ccxt import mapping, market_mapping
 from app.exchange.ccxt.asking import batches, order_arguments, priority_of, reference
-from app.exchange.ccxt.breaker import Breaker
 from app.exchange.ccxt.dialects.base import CONDITIONAL_TYPES, Dialect, Operation, spelled
-from app.exchange.ccxt.errors import batch_refusal, outcome, read_error, setting_error, verdict
+from app.exchange.ccxt.errors import (
+    batch_refusal,
+    outcome,
+    read_error,
+    row_detail,
+    row_verdict,
+    setting_error,
+    verdict,
+)
 from app.exchange.ccxt.known import LIVE, Known
 from app.exchange.ccxt.limits import Host, Limiter, Priority
 from app.exchange.ccxt.mapping import Raw
 from app.exchange.ccxt.oco import create_pair
-from app.exchange.ccxt.poller import Poller
+from app.exchange.ccxt.poller import SLOW_SEC, Poller
 from app.exchange.ccxt.probe import ask_about_stops, is_probe
 from app.exchange.ccxt.reads import Reader
 from app.exchange.ccxt.session import RequestFailed, Session
@@ -57,6 +65,8 @@ from app.ports.venue import Capabilities, Health, OrderRef, OrderRequest
 
 LARGEST_SKEW_MS = 1000
 UP_WITHIN_SEC = 15.0
+REFUSED_RETRY_SEC = 60.0
+"""How long keys that the venue refuses are let rest: they stay wrong, mostly."""
 
 
 class CcxtVenue:
@@ -70,6 +80,7 @@ class CcxtVenue:
         clock: Clock,
         host: Host,
         make: Callable[[Dialect, Access, StreamHooks], Any] = make_exchange,
+        scan_sec: float = SLOW_SEC,
     ) -> None:
         self._account = account
         self._dialect = dialect
@@ -78,15 +89,30 @@ class CcxtVenue:
         self._breaker = Breaker(account, clock, self._tell)
         self.limiter = Limiter(host, dialect.budgets, clock)
         hooks = StreamHooks(self._went_up, self._went_down, self._order_was_pushed, self._trade_was_pushed)
-        self._session = Session(dialect, access, clock, self.limiter, self._breaker, hooks, make, self._tell_skew)
+        self._session = Session(
+            dialect,
+            access,
+            clock,
+            self.limiter,
+            self._breaker,
+            hooks,
+            make,
+            on_skew=self._tell_skew,
+            on_trouble=self._in_trouble,
+            account=account,
+        )
         self._known = Known(clock)
         self._reader = Reader(account, self._session, clock, self._known)
         takers = Takers(self._take_order, self._take_trade, self._take_ticker, self._ask_prices)
         self._streams = Streams(lambda: self._session.exchange, clock, takers, has_marks=dialect.is_linear)
-        self._poller = Poller(clock, self._reader, self._known, self._tell, self._is_streaming, self._fell_silent)
+        self._poller = Poller(
+            clock, self._reader, self._known, self._tell, self._is_streaming, self._fell_silent, scan_sec
+        )
         self._mode = PositionMode.ONE_WAY
         self._up_since: datetime | None = None
         self._came_up = asyncio.Event()
+        self._is_connected = False
+        self._checking: asyncio.Task[None] | None = None
         self._is_live = access.environment is Environment.LIVE
         self._background: list[asyncio.Task[None]] = []
 
@@ -104,6 +130,7 @@ class CcxtVenue:
         """Raises Retryable where the venue cannot be reached or its private stream does not come up."""
         await self.close()
         self._deliver = deliver
+        self._session.refused = None
         try:
             await self._session.synchronise()
             await self._session.read(Operation.MARKETS, lambda api: api.load_markets())
@@ -112,6 +139,9 @@ class CcxtVenue:
             self._streams.start(follow_own=self._dialect.has_private_stream)
             self._poller.start()
             await self._until_up()
+            if self._session.refused is not None:
+                raise OperatorActionNeeded(self._session.refused)
+            self._is_connected = True
             loop = asyncio.get_running_loop()
             self._background = [loop.create_task(self._session.keep_warm()), loop.create_task(self._probe())]
         except RequestFailed as failed:
@@ -142,11 +172,12 @@ class CcxtVenue:
 
     async def close(self) -> None:
         self._deliver = None
+        self._is_connected = False
         self._up_since = None
         self._came_up.clear()
         self._poller.stop()
         self._streams.stop()
-        for task in self._background:
+        for task in (*self._background, *([self._checking] if self._checking else [])):
             task.cancel()
         await self._session.close()
 
@@ -168,7 +199,7 @@ class CcxtVenue:
         self._tell(ClockReport(self._account, skew_ms, self._clock.now()))
 
     def _went_up(self) -> None:
-        if self._up_since is None:
+        if self._up_since is None and self._session.refused is None:
             self._up_since = self._clock.now()
             self._came_up.set()
             self._breaker.may_probe_now()
@@ -180,6 +211,32 @@ class CcxtVenue:
             self._up_since = None
             self._poller.hurry()
             self._tell(ConnectionReport(self._account, False, self._clock.now(), reason))
+
+    def _in_trouble(self, kind: Kind) -> None:
+        """The session tells of refused keys, or of an order that was made for another position mode."""
+        if not self._is_connected:
+            return
+        if kind is Kind.MODE:
+            if self._checking is None or self._checking.done():
+                self._checking = asyncio.get_running_loop().create_task(self._check_position_mode())
+            return
+        self._give_up(str(self._session.refused), REFUSED_RETRY_SEC, needs_person=True)
+        self._poller.stop()
+        self._streams.leave_own()
+
+    async def _check_position_mode(self) -> None:
+        """What is asked of the account is to be asked in its mode: the account is connected anew in another one."""
+        with suppress(AppError):
+            if (now := await self._position_mode()) is not self._mode:
+                was, to = (mode.value.replace("_", "-") for mode in (self._mode, now))
+                self._give_up(f"the account was changed from {was} to {to} mode at the exchange; it is read anew", 0.0)
+
+    def _give_up(self, reason: str, again_after: float, *, needs_person: bool = False) -> None:
+        if not self._is_connected:
+            return
+        self._is_connected, self._up_since = False, None
+        now = self._clock.now()
+        self._tell(ConnectionReport(self._account, False, now, reason, again_after, needs_person))
 
     def _is_streaming(self) -> bool:
         return self._dialect.has_private_stream and self._up_since is not None
@@ -309,8 +366,14 @@ class CcxtVenue:
         return [self._batch_outcome(order, request) for order, request in zip(told, group, strict=True)]
 
     def _batch_outcome(self, order: Raw, request: OrderRequest) -> SubmitOutcome:
-        refused = batch_refusal(mapping.info_of(order), self._dialect.codes)
-        return self._accepted(order, request) if refused is None else refused
+        info = mapping.info_of(order)
+        refused = batch_refusal(info, self._dialect.codes)
+        if refused is None:
+            return self._accepted(order, request)
+        meaning = row_verdict(info, self._dialect.codes)
+        if meaning is not None:
+            self._session.note(meaning.kind, row_detail(info))
+        return refused
 
     def _accepted(self, order: Raw, request: OrderRequest) -> SubmitOutcome:
         try:

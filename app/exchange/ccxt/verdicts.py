@@ -23,8 +23,12 @@ class Kind(StrEnum):
     """Not processed: the time stamp was off."""
     NO_CHANGE = "no_change"
     """It already is as asked."""
+    KEYS = "keys"
+    """Not processed: the venue does not let these keys in, for whatever request."""
     OPERATOR = "operator"
-    """Not processed: the key, its permissions or the account must be put right."""
+    """Not processed: what the key or the account may do must be put right."""
+    MODE = "mode"
+    """Not processed: the account's position mode is not the one that the order was made for."""
     UNREACHED = "unreached"
     """It never left."""
 
@@ -45,7 +49,9 @@ LIMITED = Verdict(Kind.LIMITED)
 BUSY = Verdict(Kind.BUSY)
 CLOCK = Verdict(Kind.CLOCK)
 NO_CHANGE = Verdict(Kind.NO_CHANGE)
+KEYS = Verdict(Kind.KEYS, RefusalCode.PERMISSION)
 OPERATOR = Verdict(Kind.OPERATOR, RefusalCode.PERMISSION)
+MODE = Verdict(Kind.MODE)
 UNREACHED = Verdict(Kind.UNREACHED)
 
 

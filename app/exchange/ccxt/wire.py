@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from aiohttp import ClientRequest, ClientSession, TCPConnector
 
+from app.base.masking import keep_out
 from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.errors import Answer, Failure, said
 
@@ -38,6 +39,10 @@ class Access:
     environment: Environment = Environment.LIVE
     base_url: str | None = None
     timeout_sec: float = 5.0
+
+    def __post_init__(self) -> None:
+        """From now on no text shows these keys."""
+        keep_out((self.api_key, self.secret, self.private_key, self.wallet_address, self.password))
 
 
 @dataclass(slots=True)
@@ -196,6 +201,8 @@ def _traced(base: Any) -> Any:
                     self._drop_idle()
                 raise
             trace.is_done = True
+            if isinstance(answer, dict) and isinstance(listen_key := answer.get("listenKey"), str):
+                keep_out([listen_key], f"listen key of {self.apiKey or self.walletAddress}")
             return answer
 
         def handle_errors(

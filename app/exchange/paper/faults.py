@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import replace
 
 from app.domain import client_order_id
@@ -10,6 +10,7 @@ from app.ports.faults import Fault, FaultKind
 
 STREAM = "stream"
 EVENT_KINDS = frozenset({FaultKind.DUPLICATE_EVENTS, FaultKind.REORDER_EVENTS, FaultKind.DROP_EVENTS})
+_FAILING = frozenset(FaultKind) - EVENT_KINDS - {FaultKind.SLOW}
 _READS = ("fetch_", "look_up")
 
 
@@ -18,9 +19,11 @@ class FaultBox:
 
     def __init__(self) -> None:
         self._armed: list[Fault] = []
+        self.on_armed: Callable[[], None] = lambda: None
 
     def arm(self, fault: Fault) -> None:
         self._armed.append(fault)
+        self.on_armed()
 
     def clear(self) -> None:
         self._armed.clear()
@@ -28,6 +31,10 @@ class FaultBox:
     @property
     def is_empty(self) -> bool:
         return not self._armed
+
+    def fails(self, op: str) -> bool:
+        """Whether a request of `op` would fail; no fault is used up."""
+        return any(fault.kind in _FAILING and _fits(fault, op, None, None) for fault in self._armed)
 
     def take(
         self,
@@ -48,10 +55,13 @@ class FaultBox:
 
 
 def _fits(fault: Fault, op: str, symbol: str | None, order_id: str | None) -> bool:
-    same_op = fault.op == op or (fault.op == "fetch_*" and op.startswith(_READS))
-    if not same_op or fault.symbol not in {None, symbol}:
+    if not _is_meant(fault.op, op) or fault.symbol not in {None, symbol}:
         return False
     if fault.role is None:
         return True
     address = client_order_id.decode(order_id) if order_id else None
     return address is not None and address.role is fault.role
+
+
+def _is_meant(named: str, op: str) -> bool:
+    return named == op or (named == "fetch_*" and op.startswith(_READS)) or (named == "fetch_order" and op == "look_up")

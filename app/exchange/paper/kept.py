@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from app.base.private_file import write_private
 from app.domain.market import MarketRules
 from app.domain.values import MarketType
 
@@ -65,14 +65,9 @@ class KeptMarkets:
         """Write all to the disk, beside the event loop; what was there stays where that fails."""
         markets = dict(self._markets)
         document = {symbol: {"venue": kept.venue, "rules": _row(kept.rules)} for symbol, kept in markets.items()}
-        fresh = self._path.with_name(f"{self._path.name}.new")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with fresh.open("w", encoding="utf-8") as file:
-                json.dump(document, file, indent=1, sort_keys=True)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
+            write_private(self._path, json.dumps(document, indent=1, sort_keys=True))
         except OSError as error:
             log.warning("the markets of the paper exchange could not be kept: %s", error)
 

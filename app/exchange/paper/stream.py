@@ -8,6 +8,7 @@ from datetime import datetime
 from app.base.clock import Clock, Timer
 from app.domain.market import Quote
 from app.exchange.paper.faults import EVENT_KINDS, STREAM, FaultBox
+from app.exchange.paper.poller import Poller
 from app.messages.reports import (
     ConnectionReport,
     FillReport,
@@ -25,12 +26,15 @@ _EVENTS = (OrderReport, FillReport, FundingReport)
 
 
 class Stream:
-    """Carries reports to the client that connected last; to nobody while it is cut.
+    """Carries reports to the client that connected last; to nobody while it is cut. The poller learns which.
 
     Order, fill and funding reports are the events that faults duplicate, reorder, drop or delay.
     """
 
-    def __init__(self, account: str, clock: Clock, faults: FaultBox, quotes: Mapping[str, Quote]) -> None:
+    def __init__(
+        self, account: str, clock: Clock, faults: FaultBox, quotes: Mapping[str, Quote], poller: Poller
+    ) -> None:
+        faults.on_armed = self._cut_on_command
         self._account = account
         self._clock = clock
         self._faults = faults
@@ -41,6 +45,7 @@ class Stream:
         self._since: datetime | None = None
         self._reconnect: Timer | None = None
         self._held: VenueReport | None = None
+        self._poller = poller
 
     @property
     def connected_since(self) -> datetime | None:
@@ -51,6 +56,7 @@ class Stream:
         self.drop()
         self._deliver = deliver
         self._since = self._clock.now()
+        self._poller.start()
 
     def drop(self) -> None:
         """The client is gone."""
@@ -59,6 +65,7 @@ class Stream:
         self._deliver = self._since = self._reconnect = self._held = None
         self._is_cut = False
         self._watched = frozenset()
+        self._poller.stop()
 
     def watch(self, symbols: frozenset[str]) -> None:
         """Carry the prices of these markets from now on."""
@@ -77,21 +84,31 @@ class Stream:
             else:
                 self._send_through_faults(report)
 
-    def _pass_on(self, report: VenueReport) -> None:
-        if self._deliver is None or self._is_cut:
+    def tell(self, reports: Sequence[VenueReport]) -> None:
+        """What the client has asked for reaches it while the stream is cut too."""
+        if self._deliver is None:
             return
-        self._deliver(report)
-        if self._held is not None:
-            held, self._held = self._held, None
-            self._deliver(held)
+        for report in reports:
+            self._deliver(report)
+            if isinstance(report, OrderReport):
+                self._poller.learn(report)
+
+    def _pass_on(self, report: VenueReport) -> None:
+        if self._is_cut:
+            self._poller.note_lost(report)
+            return
+        held, self._held = self._held, None
+        self.tell([report] if held is None else [report, held])
 
     def _send_through_faults(self, report: VenueReport) -> None:
         if self._deliver is None or self._is_cut:
+            self._pass_on(report)
             return
         symbol, order_id = getattr(report, "symbol", None), getattr(report, "client_order_id", None)
         cut = self._faults.take(STREAM, symbol, order_id, _CUT)
         if cut is not None:
             self.cut(cut.seconds)
+            self._pass_on(report)
             return
         event = self._faults.take(STREAM, symbol, order_id, _ON_EVENTS) if isinstance(report, _EVENTS) else None
         if event is None:
@@ -107,7 +124,10 @@ class Stream:
             case FaultKind.REORDER_EVENTS:
                 self._hold(report)
             case FaultKind.SLOW:
+                self._poller.note_lost(report)
                 self._clock.call_later(fault.seconds or RECONNECT_SEC, lambda: self._pass_on(report))
+            case _:
+                self._poller.note_lost(report)
 
     def _hold(self, report: VenueReport) -> None:
         """Let the next event go first; if none comes, this one comes late."""
@@ -124,12 +144,20 @@ class Stream:
 
     # ------------------------------------------------------------------ cuts
 
+    def _cut_on_command(self) -> None:
+        """A disconnect happens when it is told to, not with the next message, unless it is meant for certain ones."""
+        if self.connected_since is not None and (cut := self._faults.take(STREAM, kinds=_CUT)) is not None:
+            self.cut(cut.seconds)
+
     def cut(self, seconds: float | None = None) -> None:
         """Cut the connection; events are lost until it is back, after a second unless said otherwise."""
         if self._deliver is None or self._is_cut:
             return
         self._is_cut = True
-        self._held = None
+        if self._held is not None:
+            self._poller.note_lost(self._held)
+            self._held = None
+        self._poller.set_pace(is_cut=True)
         self._deliver(ConnectionReport(self._account, False, self._clock.now(), "the stream was cut"))
         self._reconnect = self._clock.call_later(seconds or RECONNECT_SEC, self._come_back)
 
@@ -138,6 +166,7 @@ class Stream:
         if self._deliver is not None and self._is_cut:
             self._is_cut = False
             self._since = self._clock.now()
+            self._poller.set_pace(is_cut=False)
             self._deliver(ConnectionReport(self._account, True, self._clock.now()))
             for symbol in sorted(self._watched & self._quotes.keys()):
                 self.send_price(symbol, self._quotes[symbol])

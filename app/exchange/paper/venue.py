@@ -19,8 +19,10 @@ from app.exchange.paper.core import Core
 from app.exchange.paper.desk import Desk, log_failure
 from app.exchange.paper.faults import FaultBox
 from app.exchange.paper.funding import FundingSchedule
+from app.exchange.paper.gate import Gate
 from app.exchange.paper.keeping import Keeper
 from app.exchange.paper.ledger import Ledger
+from app.exchange.paper.poller import Poller
 from app.exchange.paper.stream import Stream
 from app.exchange.paper.wire import ReadRefused, Wire
 from app.messages.reports import (
@@ -60,7 +62,14 @@ class PaperVenue:
     """
 
     def __init__(
-        self, config: AccountConfig, board: PriceBoard, clock: Clock, store: PaperStore, latency_ms: int = 0
+        self,
+        config: AccountConfig,
+        board: PriceBoard,
+        clock: Clock,
+        store: PaperStore,
+        latency_ms: int = 0,
+        timeout_sec: float = 5.0,
+        look_every_sec: float = 10.0,
     ) -> None:
         self._config = config
         self._board = board
@@ -68,9 +77,11 @@ class PaperVenue:
         self._core = Core(config)
         self._keeper = Keeper(self._core.ledger, board.rules, store)
         self.faults = FaultBox()
-        self._stream = Stream(config.id, clock, self.faults, self._core.ledger.quotes)
-        self._wire = Wire(clock, self.faults, latency_ms / 1000, self._stream.cut)
-        self._desk = Desk(self._core, clock, self._keeper.save, self._stream.send)
+        self._desk = Desk(self._core, clock, self._keeper.save, self._send)
+        self._poller = Poller(clock, self._core, self._desk, self.faults, look_every_sec, self._tell)
+        self._stream = Stream(config.id, clock, self.faults, self._core.ledger.quotes, self._poller)
+        self._gate = Gate(config.id, clock, self.faults, lambda report: self._tell([report]))
+        self._wire = Wire(clock, self.faults, self._gate, latency_ms / 1000, timeout_sec, self._stream.cut)
         self._funding = FundingSchedule(clock, self._pay_scheduled)
         self._candles = CandleTape()
         self._opening = asyncio.Lock()
@@ -103,6 +114,12 @@ class PaperVenue:
             oco=not linear,
         )
 
+    def _send(self, reports: Sequence[VenueReport]) -> None:
+        self._stream.send(reports)
+
+    def _tell(self, reports: Sequence[VenueReport]) -> None:
+        self._stream.tell(reports)
+
     # ------------------------------------------------------------------ life
 
     async def open(self) -> None:
@@ -123,6 +140,7 @@ class PaperVenue:
     async def connect(self, deliver: Callable[[VenueReport], None]) -> None:
         await self.open()
         await self._wire.read("connect")
+        self._gate.reset()
         self._stream.connect(deliver)
 
     def drop(self) -> None:
@@ -207,7 +225,15 @@ class PaperVenue:
 
     async def create_orders(self, requests: Sequence[OrderRequest]) -> Sequence[SubmitOutcome]:
         """One save for all; of a batch whose answer is lost, no part is answered."""
-        return await self._wire.create(requests, self._submit)
+        outcomes = await self._wire.create(requests, self._submit)
+        for outcome in outcomes:
+            self._learn(outcome)
+        return outcomes
+
+    def _learn(self, outcome: object) -> None:
+        """The client is told of the order that it has made, changed or asked for."""
+        if isinstance(outcome, Accepted | Found):
+            self._poller.learn(outcome.order)
 
     async def create_order(self, request: OrderRequest) -> SubmitOutcome:
         return (await self.create_orders([request]))[0]
@@ -227,30 +253,31 @@ class PaperVenue:
             return NotSent(str(error))
 
     async def create_oco(self, take_profit: OrderRequest, stop: OrderRequest) -> tuple[SubmitOutcome, SubmitOutcome]:
-        """One request: what becomes of its answer becomes of both; faults see it as the take-profit's creation."""
-        outcome = await self._wire.change(
-            "create_order",
-            take_profit.symbol,
-            take_profit.client_order_id,
+        """One request: what becomes of its answer becomes of both."""
+        outcome = await self._wire.create_pair(
+            (take_profit, stop),
             lambda: self._changed(lambda: self._core.submit_pair(take_profit, stop, self._clock.now())),
         )
-        return outcome if isinstance(outcome, tuple) else (outcome, outcome)
+        if not isinstance(outcome, tuple):
+            return outcome, outcome
+        for accepted in outcome:
+            self._learn(accepted)
+        return outcome
 
     async def cancel_order(self, order: OrderRef) -> CancelOutcome:
-        return await self._wire.change(
-            "cancel_order",
-            order.symbol,
-            order.client_order_id,
-            lambda: self._changed(lambda: self._core.cancel(order, self._clock.now())),
-        )
+        return await self._change("cancel_order", order, lambda: self._core.cancel(order, self._clock.now()))
 
     async def amend_order(self, order: OrderRef, quantity: Decimal, price: Decimal | None) -> AmendOutcome:
-        return await self._wire.change(
-            "amend_order",
-            order.symbol,
-            order.client_order_id,
-            lambda: self._changed(lambda: self._core.amend(order, quantity, price, self._clock.now())),
+        return await self._change(
+            "amend_order", order, lambda: self._core.amend(order, quantity, price, self._clock.now())
         )
+
+    async def _change(
+        self, op: str, order: OrderRef, change: Callable[[], Accepted | Refused]
+    ) -> Accepted | Refused | NotSent | OutcomeUnknown:
+        outcome = await self._wire.change(op, order.symbol, order.client_order_id, lambda: self._changed(change))
+        self._learn(outcome)
+        return outcome
 
     async def leverage(self, symbol: str, side: Side) -> tuple[Decimal, str]:  # noqa: ARG002 - one for both sides
         await self._wire.read("leverage", symbol)
@@ -279,13 +306,15 @@ class PaperVenue:
 
     async def look_up(self, order: OrderRef) -> LookUpOutcome:
         try:
-            return await self._read(
+            outcome = await self._read(
                 "look_up", lambda: self._look_up(order), order.symbol, order_id=order.client_order_id
             )
         except ReadRefused as error:
             return NotFound() if error.code is RefusalCode.NOT_FOUND else OutcomeUnknown(str(error))
         except Retryable as error:
             return NotSent(str(error))
+        self._learn(outcome)
+        return outcome
 
     def _look_up(self, order: OrderRef) -> LookUpOutcome:
         found = self._core.find(order)
@@ -293,10 +322,13 @@ class PaperVenue:
 
     async def fetch_open_orders(self) -> Sequence[OrderReport]:
         report = self._core.report
-        return await self._read(
+        orders = await self._read(
             "fetch_open_orders",
             lambda: [report.order(order, with_fills=False) for order in self._core.open_orders()],
         )
+        for order in orders:
+            self._poller.learn(order)
+        return orders
 
     async def fetch_positions(self) -> Sequence[PositionReport]:
         return await self._read("fetch_positions", lambda: self._core.report.positions(self._clock.now()))

@@ -10,6 +10,7 @@ from typing import NoReturn, TypeVar
 from app.base.clock import Clock
 from app.base.errors import Retryable
 from app.exchange.paper.faults import EVENT_KINDS, STREAM, FaultBox
+from app.exchange.paper.gate import Gate
 from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
 from app.ports.faults import Fault, FaultKind
 from app.ports.venue import OrderRequest
@@ -41,11 +42,24 @@ class Fate:
 
 
 class Wire:
-    """`cut` cuts the stream, for faults that drop the whole connection."""
+    """`cut` cuts the stream, for faults that drop the whole connection.
 
-    def __init__(self, clock: Clock, faults: FaultBox, latency_sec: float, cut: Callable[[], None]) -> None:
+    A read is given up after `timeout_sec`; how long a request that changes something is waited for, its sender decides.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        faults: FaultBox,
+        gate: Gate,
+        latency_sec: float,
+        timeout_sec: float,
+        cut: Callable[[], None],
+    ) -> None:
         self._clock = clock
         self._faults = faults
+        self._gate = gate
+        self._timeout = timeout_sec
         self._latency = latency_sec
         self._cut = cut
         self._under_way: set[asyncio.Task[object]] = set()
@@ -56,7 +70,10 @@ class Wire:
         submit: Callable[[Sequence[OrderRequest]], Awaitable[Sequence[T]]],
     ) -> list[T | Refused | NotSent | OutcomeUnknown]:
         """A batch is one request: where the answer for one of its orders is lost, all of it is."""
-        return await self._carry(self._create(requests, submit))
+        is_exit = all(request.is_exit for request in requests)
+        outcomes = await self._watched(self._create(requests, submit))
+        self._gate.learn(outcomes, is_exit=is_exit)
+        return outcomes
 
     async def _create(
         self,
@@ -64,7 +81,7 @@ class Wire:
         submit: Callable[[Sequence[OrderRequest]], Awaitable[Sequence[T]]],
     ) -> list[T | Refused | NotSent | OutcomeUnknown]:
         await self._travel()
-        fates = [self._fate("create_order", request.symbol, request.client_order_id) for request in requests]
+        fates = [self._fate_of_order(request) for request in requests]
         arriving = [request for request, fate in zip(requests, fates, strict=True) if fate.arrives]
         answers = iter(await submit(arriving) if arriving else ())
         outcomes = [_outcome(fate, next(answers) if fate.arrives else None) for fate in fates]
@@ -75,13 +92,26 @@ class Wire:
         self, op: str, symbol: str, order_id: str, work: Callable[[], Awaitable[T]]
     ) -> T | Refused | NotSent | OutcomeUnknown:
         """A cancel or an amendment."""
-        return await self._carry(self._change(op, symbol, order_id, work))
+        return await self._request(lambda: self._fate(op, symbol, order_id), work)
+
+    async def create_pair(
+        self, orders: Sequence[OrderRequest], work: Callable[[], Awaitable[T]]
+    ) -> T | Refused | NotSent | OutcomeUnknown:
+        """Orders of which all are taken or none; a fault of one is all of theirs."""
+        return await self._request(lambda: _shared([self._fate_of_order(order) for order in orders]), work)
+
+    async def _request(
+        self, fate_of: Callable[[], Fate], work: Callable[[], Awaitable[T]]
+    ) -> T | Refused | NotSent | OutcomeUnknown:
+        outcome = await self._watched(self._change(fate_of, work))
+        self._gate.learn([outcome], is_exit=True)
+        return outcome
 
     async def _change(
-        self, op: str, symbol: str, order_id: str, work: Callable[[], Awaitable[T]]
+        self, fate_of: Callable[[], Fate], work: Callable[[], Awaitable[T]]
     ) -> T | Refused | NotSent | OutcomeUnknown:
         await self._travel()
-        fate = self._fate(op, symbol, order_id)
+        fate = fate_of()
         outcome = _outcome(fate, await work() if fate.arrives else None)
         await self._return([fate])
         return outcome
@@ -90,16 +120,31 @@ class Wire:
         """The way of a read. Raises Retryable where it brings no answer, as ReadRefused where that was a refusal."""
         await self._travel()
         fault = self._faults.take(op, symbol, order_id)
-        if fault is None:
-            return
-        fate = self._fate_of(fault)
+        fate = Fate() if fault is None else self._fate_of(fault)
         if isinstance(fate.answer, Refused):
+            self._gate.answered()
             raise ReadRefused(op, fate.answer)
         if fate.answer is not None:
+            if fate.answer.retry_after is None:
+                self._gate.question_unanswered(fate.answer.detail)
             raise Retryable(f"{op}: {fate.answer.detail}")
-        await self._return([fate])
         if fate.is_cut:
+            self._cut()
+            self._gate.question_unanswered("the connection was reset")
             raise Retryable(f"{op}: the connection was reset")
+        if not fate.is_answered or fate.delay > self._timeout:
+            await self._give_up(op)
+        if fate.delay:
+            await self._clock.sleep(fate.delay)
+        self._gate.answered()
+
+    async def _give_up(self, op: str) -> NoReturn:
+        why = f"no answer within {self._timeout:g} s"
+        try:
+            await self._clock.sleep(self._timeout)
+        finally:
+            self._gate.question_unanswered(why)
+        raise Retryable(f"{op}: {why}")
 
     async def _travel(self) -> None:
         """At least as long as a real request keeps its sender: who waits for something else goes first."""
@@ -107,6 +152,13 @@ class Wire:
             await self._clock.sleep(0)
         if self._latency:
             await self._clock.sleep(self._latency)
+
+    async def _watched(self, work: Awaitable[T]) -> T:
+        try:
+            return await self._carry(work)
+        except asyncio.CancelledError:
+            self._gate.unanswered("a request was not answered in time")
+            raise
 
     async def _carry(self, work: Awaitable[T]) -> T:
         """With a latency, a request on its way arrives even where whoever sent it has stopped waiting."""
@@ -125,6 +177,12 @@ class Wire:
         delay = max((fate.delay for fate in fates), default=0.0)
         if delay:
             await self._clock.sleep(delay)
+
+    def _fate_of_order(self, request: OrderRequest) -> Fate:
+        held = None if request.is_exit else self._gate.held_back()
+        if held is not None:
+            return Fate(held, arrives=False)
+        return self._fate("create_order", request.symbol, request.client_order_id)
 
     def _fate(self, op: str, symbol: str, order_id: str) -> Fate:
         fault = self._faults.take(op, symbol, order_id)
@@ -154,6 +212,16 @@ def _fate_of(fault: Fault) -> Fate:
         case FaultKind.SLOW:
             return Fate(delay=fault.seconds or SLOW_SEC)
     return Fate()
+
+
+def _shared(fates: Sequence[Fate]) -> Fate:
+    return Fate(
+        next((fate.answer for fate in fates if fate.answer is not None), None),
+        arrives=all(fate.arrives for fate in fates),
+        is_answered=all(fate.is_answered for fate in fates),
+        is_cut=any(fate.is_cut for fate in fates),
+        delay=max(fate.delay for fate in fates),
+    )
 
 
 def _outcome(fate: Fate, answer: T | None) -> T | Refused | NotSent | OutcomeUnknown:

@@ -125,7 +125,9 @@ def hold_choices(account: AccountSnapshot) -> tuple[Choice, ...]:
                 "Take them over\u2026",
                 f"Take over the other instance's orders on {name}?",
                 (
-                    "They count as ours: those of open groups are adopted, the others are cancelled at the exchange.",
+                    "They count as ours: those of groups that are open here are taken over. Of the others, entries are "
+                    "cancelled at the exchange; exits of a position that stays are left there, and nothing here "
+                    "watches it.",
                     "Right only when the other Ziggurat is gone for good; two that manage the same orders undo each "
                     "other's work.",
                 ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.base.clock import system_clock
+from app.cli.main import main
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.rules import RuleBook
 from tests.crash.kill_serve import ROOT, Server
@@ -135,7 +137,20 @@ async def test_arming_shows_the_worst_case_and_takes_the_name_and_none(desk: Des
     ("arguments", "said"),
     [
         (("test",), "the account's name is needed"),
-        (("add", "perp"), "--venue and --environment is needed"),
+        (("add", "perp"), "ziggurat: --venue and --environment are needed"),
+        (("add", "perp", "--venue", "binance"), "ziggurat: --environment is needed"),
+        (("add", "My Perp", "--venue", "binance", "--environment", "live"), "'My Perp' cannot be an account's name"),
+        (("add", "ok", "--venue", "okx", "--environment", "live"), "ziggurat: okx linear is not offered"),
+        (
+            ("add", "as", "--venue", "aster", "--environment", "testnet"),
+            "ziggurat: aster has no test network that can be reached",
+        ),
+        (
+            ("add", "more", "--venue", "paper", "--environment", "live"),
+            "ziggurat: the paper exchange has no live environment",
+        ),
+        (("list", "extra"), "ziggurat: `account list` takes no name: extra"),
+        (("remove", "perp", "adopt"), "ziggurat: adopt is a choice of `account foreign` only"),
         (("foreign", "perp"), "ignore or adopt is needed"),
         (("foreign", "perp", "cancel"), "invalid choice: 'cancel'"),
     ],
@@ -144,6 +159,30 @@ async def test_what_is_not_given_is_usage(desk: Desk, arguments: tuple[str, ...]
     refused = await desk.account(*arguments)
     assert refused.status == 2
     assert said in refused.errors
+
+
+async def test_paper_accounts_are_removed_and_added_without_a_word_of_keys(desk: Desk) -> None:
+    for name in ("paper", "paper-spot"):
+        removed = await desk.account("remove", name)
+        assert (removed.status, removed.out) == (0, f"{name} was removed\n")
+    assert (await desk.account("list")).out == "there are no accounts; add one with `account add`\n"
+    added = await desk.account("add", "paper", "--venue", "paper", "--market-type", "linear")
+    assert (added.status, added.out) == (0, "paper was added\n"), added.errors
+    assert (await desk.account("list")).out.split() == ["paper", "paper", "linear", "paper"]
+    again = await desk.account("add", "paper", "--venue", "paper")
+    assert (again.status, "there is an account paper already" in again.errors) == (1, True)
+
+
+async def test_a_paper_account_is_added_beside_a_running_instance(desk: Desk) -> None:
+    server = await asyncio.to_thread(Server, desk.data_dir)
+    try:
+        await asyncio.to_thread(server.ask, "ports")
+        added = await desk.account("add", "second", "--venue", "paper", "--market-type", "spot")
+        assert added.status == 0, added.errors
+        assert "second" in (await desk.account("list")).out
+        assert (await desk.account("remove", "second")).out == "second was removed\n"
+    finally:
+        await asyncio.to_thread(server.kill)
 
 
 async def test_an_unknown_account_is_told(desk: Desk) -> None:
@@ -161,3 +200,20 @@ async def test_an_unknown_account_is_told(desk: Desk) -> None:
 async def test_a_choice_is_refused_where_none_waits(desk: Desk, arguments: tuple[str, ...], said: str) -> None:
     refused = await desk.account(*arguments)
     assert (refused.status, refused.errors.strip()) == (1, said)
+
+
+@pytest.mark.parametrize(("typed", "status", "asked"), [("adopt\n", 0, ["account foreign"]), ("\n", 1, [])])
+def test_on_a_terminal_adopting_tells_what_will_happen_and_waits_for_the_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: str, status: int, asked: list[str]
+) -> None:
+    done: list[str] = []
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    monkeypatch.setattr("app.cli.accounts.perform", lambda _, command, __: done.append(command))
+    assert main(["account", "foreign", "perp", "adopt"]) == status
+    assert done == asked
+    assert "entries are cancelled, and exits of a position that stays are left" in capsys.readouterr().out

@@ -156,3 +156,27 @@ def test_a_scenario_with_a_mistake_names_the_line(tmp_path: Path) -> None:
     assert failed.returncode == 2
     assert "s.yaml:4: steps.0.pric" in failed.stderr
     assert "did you mean price?" in failed.stderr
+
+
+@pytest.mark.parametrize("port", ["85120", "-1", "web"])
+def test_an_impossible_port_is_usage(tmp_path: Path, port: str) -> None:
+    refused = zg(tmp_path, "serve", f"--api-port={port}")
+    assert refused.returncode == 2
+    assert f"a port is a number from 0 to 65535, not '{port}'" in refused.stderr
+
+
+def test_all_that_a_server_writes_is_its_owners_only(server: Server) -> None:
+    assert zg(server.data_dir, "send", "-", stdin=message()).returncode == 0
+    assert zg(server.data_dir, "account", "add", "more", "--venue", "paper").returncode == 0
+    open_to_others = [path for path in server.data_dir.rglob("*") if path.stat().st_mode & 0o077]
+    assert open_to_others == []
+
+
+def test_a_data_directory_keeps_its_tag_when_the_database_is_lost(tmp_path: Path) -> None:
+    assert zg(tmp_path, "token", "list").returncode == 0
+    first = json.loads((tmp_path / "instance.json").read_text())
+    for file in tmp_path.glob("ziggurat.db*"):
+        file.unlink()
+    assert zg(tmp_path, "token", "list").returncode == 0
+    later = json.loads((tmp_path / "instance.json").read_text())
+    assert (later["tag"], first["epoch"], later["epoch"]) == (first["tag"], 0, 1)

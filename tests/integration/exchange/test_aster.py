@@ -13,7 +13,7 @@ from app.base.config.groups import AccountConfig
 from app.base.errors import Retryable
 from app.domain.order import OrderStatus
 from app.domain.values import OrderSide, OrderType, Side
-from app.exchange.ccxt.breaker import FAILURES
+from app.exchange.breaker import FAILURES
 from app.exchange.ccxt.dialects.aster import ASTER_LINEAR, ASTER_SPOT
 from app.exchange.ccxt.dialects.aster_wire import MainWalletRefused
 from app.exchange.ccxt.wire import Access

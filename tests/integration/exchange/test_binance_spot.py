@@ -163,6 +163,7 @@ async def test_the_venues_own_codes_are_ours(bench: Bench) -> None:
     for code, message, _ in CODES:
         bench.fake.faults.arm(FaultKind.REFUSE, "/order", method="POST", code=code, message=message)
         outcome = await bench.venue.create_order(order(1))
+        bench.venue._session.refused = None  # as if no keys had been refused before
         got.append((code, message, outcome.code if isinstance(outcome, Refused) else outcome))
 
     assert got == CODES

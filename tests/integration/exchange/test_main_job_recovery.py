@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
+
+import pytest
 
 from app.domain.values import OrderSide, OrderType
+from app.messages.commands import SettleForeign
 from app.messages.records import Changes, SignalOutcome, StoredGroup, StoredState
 from app.persistence.database import open_database
+from app.persistence.tag_file import TagFile
+from app.ports.engine import CommandRefused
 from app.ports.store import Store
 from tests.integration.exchange.main_job import (
     ENTRY,
@@ -16,6 +22,7 @@ from tests.integration.exchange.main_job import (
     STOPPED,
     D,
     account_of,
+    every_perpetual,
     every_place,
     external,
     judge_result,
@@ -23,10 +30,11 @@ from tests.integration.exchange.main_job import (
     on_step,
     placed,
     settled,
+    stop_is_whole,
     total,
 )
 from tests.support.markets import Place
-from tests.support.trading import Trading
+from tests.support.trading import ACCOUNT, Trading
 
 
 @every_place
@@ -54,19 +62,60 @@ async def empty_store(tag: str) -> Store:
 
 
 @every_place
-async def test_without_its_database_an_instance_cancels_its_own_orders_and_leaves_the_position(place: Place) -> None:
-    async with Trading(PLAIN, place=place) as trading:
+async def test_without_its_database_an_instance_cancels_its_entries_and_leaves_what_protects_the_position(
+    place: Place, tmp_path: Path
+) -> None:
+    async with Trading(STOPPED, place=place, tag_keeper=TagFile(tmp_path)) as trading:
         await trading.signal()
-        await settled(trading, 1)
-        held = trading.held()
+        await trading.until(lambda: trading.held() > 0 and stop_is_whole(trading))
+        held, ours = trading.held(), {order.client_order_id for order in live(trading, PROFIT, STOP)}
         await trading.crash()
-        trading.store = await empty_store(trading.engine.state.facts["instance_tag"])
+        trading.store = open_database(None).store
         await trading.start()
-        await trading.until(lambda: not trading.resting())
-        assert trading.groups() == []
-        assert trading.held() == held
+        await trading.until(lambda: not live(trading, ENTRY))
+        await trading.reconcile()
+        assert {order.client_order_id for order in trading.resting()} == ours
+        assert (trading.groups(), trading.held()) == ([], held)
+        (told,) = [alert for alert in trading.alerts("critical") if "no group here knows" in alert]
+        assert f"{trading.symbol} long on {ACCOUNT}" in told
+        left, _, cancelled = told.partition("cancelled: ")
+        assert "left at the exchange: " in left
+        assert (left.count("stop loss"), cancelled.count("entry ")) == (1, 4)
+        assert len(account_of(trading).external_orders) == len(ours)
         if not place.is_spot:
             await trading.until(lambda: external(trading) == {f"{trading.symbol}/long": held})
+
+
+@every_perpetual
+async def test_what_protected_a_lost_position_is_cancelled_once_it_is_gone(place: Place, tmp_path: Path) -> None:
+    async with Trading(STOPPED, place=place, tag_keeper=TagFile(tmp_path)) as trading:
+        await trading.signal()
+        await settled(trading, 1)
+        await trading.until(lambda: stop_is_whole(trading))
+        await trading.crash()
+        trading.store = open_database(None).store
+        await trading.start()
+        await trading.until(lambda: not live(trading, ENTRY))
+        await trading.until(lambda: external(trading) != {})
+        book = trading.fake.book
+        book.act(lambda: book.core.close_by_hand(trading.symbol, None, trading.clock.now()))
+        await trading.reconcile()
+        await trading.reconcile()
+        await trading.until(lambda: not trading.resting())
+
+
+@every_place
+async def test_ids_made_after_the_loss_of_the_database_are_of_an_epoch_of_their_own(
+    place: Place, tmp_path: Path
+) -> None:
+    async with Trading(PLAIN, place=place, tag_keeper=TagFile(tmp_path)) as trading:
+        first = dict(trading.engine.state.facts)
+        await trading.crash()
+        trading.store = open_database(None).store
+        await trading.start()
+        later = trading.engine.state.facts
+        assert later["instance_tag"] == first["instance_tag"]
+        assert (first["epoch"], later["epoch"]) == ("0", "1")
 
 
 class Forgetful:
@@ -146,3 +195,29 @@ async def test_what_the_trader_has_at_the_venue_is_shown_and_never_touched(place
         await trading.reconcile()
         assert [(order.price, order.quantity) for order in trading.resting()] == [(D(150), D(3))]
         assert trading.held() == theirs + trading.last.dust
+
+
+async def test_an_account_is_reconciled_alone_and_an_unknown_one_is_refused() -> None:
+    async with Trading(PLAIN) as trading:
+        report = await trading.engine.reconcile(ACCOUNT)
+        assert (report.accounts, report.failed) == ((ACCOUNT,), {})
+        with pytest.raises(CommandRefused, match="there is no account other"):
+            await trading.engine.reconcile("other")
+
+
+@every_place
+async def test_adopting_another_instances_orders_leaves_what_protects_its_position(place: Place) -> None:
+    async with Trading(STOPPED, place=place) as trading:
+        await trading.signal()
+        await trading.until(lambda: trading.held() > 0 and stop_is_whole(trading))
+        exits = {order.client_order_id for order in live(trading, PROFIT, STOP)}
+        await trading.crash()
+        trading.store = await empty_store("zzzzz")
+        await trading.start(ready=False)
+        await trading.until(lambda: any("another Ziggurat instance" in told for told in trading.alerts("critical")))
+        assert "entries are cancelled, and exits of a position that stays are left" in trading.alerts("critical")[0]
+        await trading.engine.ask(SettleForeign(ACCOUNT, "adopt"))
+        await trading.until(lambda: not live(trading, ENTRY))
+        await trading.reconcile()
+        assert {order.client_order_id for order in trading.resting()} == exits
+        assert [told for told in trading.alerts("critical") if f"{trading.symbol} long on {ACCOUNT}" in told]

@@ -12,7 +12,7 @@ import pytest
 
 from app.domain.client_order_id import Namespace, OrderAddress, decode, encode
 from app.domain.values import OrderRole, OrderType, Side
-from app.exchange.ccxt import breaker
+from app.exchange import breaker
 from app.messages.records import SignalOutcome
 from app.ports.venue import OrderRequest
 from tests.integration.exchange.venue_contract import request

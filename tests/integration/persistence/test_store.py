@@ -126,7 +126,7 @@ def expected(changes: Changes) -> StoredState:
             StoredGroup(
                 change.group,
                 tuple(order for order in changes.orders if order.group_id == change.group.id),
-                frozenset(fill.trade_id for fill in changes.fills if fill.group_id == change.group.id),
+                tuple(fill for fill in changes.fills if fill.group_id == change.group.id),
             )
             for change in changes.groups
         ),
@@ -233,7 +233,7 @@ async def test_closed_groups_and_signals_before_the_bound_are_not_loaded_but_a_g
     state = await database.store.load(bound)
     assert [item.group.id for item in state.groups] == [recent.id, still_open.id]
     assert [item.signal_id for item in state.seen_signals] == [signals[1].id]
-    assert await database.store.load_group(old.id) == StoredGroup(old, (an_order(old),), frozenset())
+    assert await database.store.load_group(old.id) == StoredGroup(old, (an_order(old),), ())
     assert await database.store.load_group("g9999999") is None
 
 

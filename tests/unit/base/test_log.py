@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,11 @@ def test_a_signature_is_masked_wherever_it_stands(log_file: Path) -> None:
     text = log_file.read_text()
     assert "timestamp=1" in text
     assert "00ff" not in text
+
+
+def test_the_logs_of_every_day_are_their_owners_only(log_file: Path) -> None:
+    (handler,) = (item for item in logging.getLogger().handlers if isinstance(item, TimedRotatingFileHandler))
+    handler.doRollover()
+    modes = {path.stat().st_mode & 0o777 for path in log_file.parent.iterdir()}
+    assert (len(list(log_file.parent.iterdir())), modes) == (2, {0o600})
+    assert log_file.parent.stat().st_mode & 0o777 == 0o700

@@ -16,6 +16,7 @@ from app.domain.market import MarketRules, Quote
 from app.domain.stop_loss import (
     current_stop,
     is_through,
+    legs_beyond_stop,
     needs_stop,
     secured_stop,
     stop_mode_price,
@@ -24,7 +25,7 @@ from app.domain.stop_loss import (
     trailed_stop,
     with_price,
 )
-from app.domain.values import ZERO, Side
+from app.domain.values import ZERO, OrderRole, Side
 from tests.support.strategies import (
     MOMENT,
     SIDES,
@@ -359,3 +360,29 @@ def test_current_stop_rises_with_the_best_price(
         assert group.best_price is not None
         assert not side.is_better(price, group.best_price)
     assert all(not side.is_better(before, after) for before, after in itertools.pairwise(stops))
+
+
+@pytest.mark.parametrize(("side", "prices"), [(Side.LONG, ["200", "192", "188"]), (Side.SHORT, ["200", "208", "212"])])
+def test_a_leg_is_beyond_the_stop_only_if_it_is_so_once_all_shallower_legs_have_filled(
+    side: Side, prices: list[str]
+) -> None:
+    legs = [leg_of(index, price, "1") for index, price in enumerate(prices)]
+    group = filled_at(group_of(legs, side, grid_of(stop_loss=percent_stop("5"))), (0, 0), "200", "1")
+    assert current_stop(group, CENT, FEE) == {Side.LONG: D("190"), Side.SHORT: D("210")}[side]
+    assert legs_beyond_stop(group, CENT, FEE) == frozenset()
+    by_hand = replace(group, manual_stop=D("190") if side is Side.LONG else D("210"))
+    assert legs_beyond_stop(by_hand, CENT, FEE) == {(0, 2)}
+
+
+def test_a_leg_beyond_the_stop_does_not_hold_a_deeper_one_within_it() -> None:
+    legs = [leg_of(0, "200", "1"), leg_of(1, "189", "100"), leg_of(2, "188", "1")]
+    group = filled_at(group_of(legs, Side.LONG, grid_of(stop_loss=percent_stop("5"))), (0, 0), "200", "1")
+    assert legs_beyond_stop(group, CENT, FEE) == {(0, 1), (0, 2)}
+
+
+@pytest.mark.parametrize("role", [OrderRole.CLOSE, OrderRole.STOP_LOSS])
+def test_only_fills_of_take_profits_count_for_break_even(role: OrderRole) -> None:
+    group = stopped(Side.LONG, ("100", "2"), stop=percent_stop(breakeven_after_tp=1))
+    reduced, _ = book_exit(group, None, None, D(99), D("0.5"), ZERO, role)
+    assert secured_stop(reduced, CENT, FEE) is None
+    assert secured_stop(after_exits(reduced, 1), CENT, FEE) is not None

@@ -25,7 +25,6 @@ from app.messages.commands import (
     PlaceOrder,
     PreviewSignal,
 )
-from app.replay.webhooks import body_of
 from tests.support.examples import NOON
 from tests.unit.engine.test_reconciling import Ids
 from tests.unit.engine.worlds import FINE, Stage
@@ -144,7 +143,7 @@ def test_no_way_in_is_left_open_on_an_unarmed_account() -> None:
 def test_a_key_for_paper_only_does_not_move_a_live_account() -> None:
     with live() as stage:
         stage.ask(ARM)
-        body = body_of({"symbol": "SOLUSDT.P", "action": "buy", "price": "100", "size": "1"}, stage.world.clock.now())
+        body = stage.world.body_of({"symbol": "SOLUSDT.P", "action": "buy", "price": "100", "size": "1"})
         signal = validate(body)
         key = KeyGrant("desk", (), (), (), None, allows_live=False)
         preview = PreviewSignal(stage.world.clock.now(), signal, key)

@@ -79,12 +79,15 @@ def protected(**config: Any) -> Bench:
     return bench
 
 
-def test_an_amendment_that_cannot_be_sent_is_tried_ever_more_rarely() -> None:
+def test_an_amendment_that_cannot_be_sent_is_tried_three_times_and_then_another_order_takes_its_place() -> None:
     bench = protected()
     bench.answers = {AmendOrder: CUT}
+    old = bench.stop().client_order_id
     bench.tell(MoveStop(bench.group.id, D(96)))
     bench.wait(120)
-    assert gaps(bench.asked_at(AmendOrder)) == [1, 2, 4, 8, 16, 30, 30]
+    assert gaps(bench.asked_at(AmendOrder)) == [1, 2]
+    assert bench.state.orders[old].status is OrderStatus.CANCELLED
+    assert (bench.stop().trigger_price, bench.stop().status) == (D(96), OrderStatus.OPEN)
 
 
 def test_an_amendment_that_may_not_be_sent_waits_as_long_as_told_and_then_takes_the_newest_price() -> None:

@@ -35,7 +35,6 @@ from app.ports.engine import EngineUnavailable
 from app.replay.invariants import books_differ, violations
 from app.replay.model import Scenario
 from app.replay.virtual_loop import VirtualLoop
-from app.replay.webhooks import body_of
 from app.replay.world import World, new_store
 
 T = TypeVar("T")
@@ -183,7 +182,7 @@ class Pool(RuleBasedStateMachine):
         price = self.price_of(coin) * (1000 + away) / 1000
         body = {"action": action, "symbol": f"{coin}USDT.P", "timeframe": timeframe, "price": price}
         wish = {**body, "intent": intent, "size": 100, "size_type": "quote"}
-        self.do(self.settled(self.world.send(body_of(wish, self.world.clock.now()))))
+        self.do(self.settled(self.world.send(self.world.body_of(wish))))
 
     @rule(coin=COINS, timeframe=TIMEFRAMES, action=ACTIONS, away=st.sampled_from([0, 0, -5, 5, -30, 30]))
     def enter(self, coin: str, timeframe: str, action: str, away: int) -> None:

@@ -8,10 +8,14 @@ from typing import Any
 
 from app.domain.group import EntryState, Group
 from app.domain.order import Order, OrderStatus
-from app.domain.values import CloseReason, MarketType, OrderRole, Side
+from app.domain.values import CloseReason, MarketType, OrderRole, OrderType, Side
+from app.engine.answers import TRIES_OF_ONE_WAY
 from app.engine.inbox import MarketLoaded, TimerDue
-from app.messages.effects import LoadMarket, LookUpOrder, SubmitOrders
-from app.messages.reports import NotFound, NotSent, OutcomeUnknown, RefusalCode, Refused
+from app.engine.state import external_fact
+from app.engine.views import group_view
+from app.engine.watching import watch_of
+from app.messages.effects import AmendOrder, CancelOrder, LoadMarket, LookUpOrder, SubmitOrders
+from app.messages.reports import Found, NotFound, NotSent, OutcomeUnknown, RefusalCode, Refused
 from tests.support.strategies import filled_group, grid_of, rules_of
 from tests.unit.engine.bench import Bench
 
@@ -212,3 +216,174 @@ def test_only_a_partner_that_waits_too_goes_again_with_an_order_that_never_left(
         (stop.client_order_id,)
     ]
     assert bench.state.orders[profit.client_order_id].retry_at == profit.retry_at
+
+
+# ---------------------------------------------------------------------------------------------- stops too small
+
+
+def resting_bench() -> Bench:
+    """Its exits rest and have been read back."""
+    bench = bench_of()
+    bench.care()
+    bench.wait(2)
+    return bench
+
+
+def asked(bench: Bench) -> list[type]:
+    """What was asked of the venue, look-ups aside."""
+    return [type(effect) for _, effect in bench.asked if not isinstance(effect, LookUpOrder)]
+
+
+def with_more(bench: Bench, quantity: str = "2") -> None:
+    """So much has been bought by now."""
+    grown = filled_group(Side.LONG, ("100", quantity), grid=bench.group.grid)
+    bench.state.groups[bench.group.id] = replace(bench.group, legs=grown.legs)
+    bench.care()
+
+
+def test_what_a_stop_does_not_cover_is_unprotected_once_its_amendment_has_failed() -> None:
+    bench = resting_bench()
+    bench.answers = {AmendOrder: NotSent("no connection"), SubmitOrders: NotSent("no connection")}
+    with_more(bench)
+    assert bench.group.unprotected_since == bench.now
+    bench.wait(29)
+    assert (bench.group.closing, bench.orders(STOP)[0].status) == (None, OrderStatus.OPEN)
+    bench.wait(2)
+    assert bench.group.closing is CloseReason.PROTECTION_FAILED
+    assert bench.seen(*SPELLS) == ["protection.missing", "protection.failed"]
+    (told,) = bench.alerts("critical")
+    assert "could not be made larger than 1 of 2: no connection" in told
+
+
+def test_a_stop_that_is_amended_at_once_was_never_missing() -> None:
+    bench = resting_bench()
+    with_more(bench)
+    assert (bench.stop().quantity, len(bench.orders(STOP))) == (D(2), 1)
+    assert not bench.seen(*SPELLS)
+
+
+def test_a_whole_stop_rests_before_the_one_that_cannot_be_amended_goes() -> None:
+    bench = resting_bench()
+    bench.answers = {AmendOrder: NotSent("no connection")}
+    with_more(bench)
+    bench.wait(10)
+    old, new = bench.orders(STOP)
+    assert (old.status, new.status, new.quantity) == (OrderStatus.CANCELLED, OrderStatus.OPEN, D(2))
+    assert asked(bench)[-2:] == [SubmitOrders, CancelOrder]
+    assert len(bench.asked_at(AmendOrder)) == TRIES_OF_ONE_WAY
+    assert bench.seen(*SPELLS) == ["protection.missing", "protection.restored"]
+
+
+def test_an_amendment_that_the_venue_never_saw_counts_as_a_try_and_one_it_took_does_not() -> None:
+    bench = resting_bench()
+    stop = bench.stop()
+    as_it_was = Found(bench.report(stop.client_order_id))
+    bench.answers = {AmendOrder: OutcomeUnknown("no answer"), LookUpOrder: as_it_was}
+    with_more(bench)
+    assert len(bench.asked_at(AmendOrder)) == TRIES_OF_ONE_WAY
+    assert [order.quantity for order in bench.orders(STOP)] == [D(1), D(2)]
+    bench.answers = {AmendOrder: OutcomeUnknown("no answer")}  # a look-up finds it amended
+    with_more(bench, "3")
+    assert (len(bench.orders(STOP)), bench.stop().quantity, bench.stop().look_ups) == (2, D(3), 0)
+
+
+def test_a_stop_beside_that_waits_to_be_sent_is_not_made_anew() -> None:
+    bench = resting_bench()
+    bench.answers = {AmendOrder: NotSent("no connection"), SubmitOrders: NotSent("no connection")}
+    with_more(bench)
+    bench.wait(20)
+    assert [order.status for order in bench.orders(STOP)] == [OrderStatus.OPEN, OrderStatus.PENDING]
+
+
+def test_where_others_hold_some_of_the_position_the_stop_goes_first() -> None:
+    bench = resting_bench()
+    group = bench.group
+    bench.state.facts[external_fact((group.account, group.symbol, group.side))] = "1"
+    bench.answers = {AmendOrder: NotSent("no connection")}
+    with_more(bench)
+    bench.wait(10)
+    assert asked(bench)[-2:] == [CancelOrder, SubmitOrders]
+    assert (bench.stop().status, bench.stop().quantity) == (OrderStatus.OPEN, D(2))
+
+
+# ---------------------------------------------------------------------------------------------- take-profits
+
+
+def profits_answered_with(bench: Bench, outcome: Any) -> None:
+    """All else rests."""
+    usual = bench._answers_to
+
+    def answers(effect: Any) -> list[Any]:
+        told, profits = usual(effect), {order.client_order_id for order in bench.orders(PROFIT)}
+        is_sent = isinstance(effect, SubmitOrders)
+        return [
+            replace(item, outcome=outcome) if is_sent and item.client_order_id in profits else item for item in told
+        ]
+
+    bench._answers_to = answers  # type: ignore[method-assign]  # this venue judges by what is asked
+
+
+def test_a_refused_take_profit_is_watched_and_its_price_closes_the_group() -> None:
+    bench = bench_of()
+    profits_answered_with(bench, REFUSED)
+    bench.care()
+    (leg,) = group_view(bench.state, bench.group).legs
+    assert leg.watched
+    assert leg.tp_price is not None
+    assert watch_of(bench.state, bench.group).high == leg.tp_price
+    bench.quote(str(leg.tp_price))
+    bench.care()
+    assert bench.group.closing is CloseReason.TAKE_PROFIT
+    (close,) = bench.orders(OrderRole.CLOSE)
+    assert (close.type, close.quantity, close.reduce_only) == (OrderType.MARKET, D(1), True)
+
+
+def test_a_take_profit_that_rests_is_not_watched() -> None:
+    bench = bench_of()
+    bench.care()
+    (leg,) = group_view(bench.state, bench.group).legs
+    assert not leg.watched
+    assert watch_of(bench.state, bench.group).high is None
+    bench.quote(str(leg.tp_price))
+    bench.care()
+    assert bench.group.closing is None
+
+
+def test_only_the_leg_whose_take_profit_was_refused_is_sold_at_market() -> None:
+    bench = bench_of(cancel_entries_when_flat=False)
+    bench.state.groups[bench.group.id] = wanting_more(bench)
+    profits_answered_with(bench, REFUSED)
+    bench.care()
+    (leg, _) = group_view(bench.state, bench.group).legs
+    bench.quote(str(leg.tp_price))
+    bench.care()
+    limit, sale = bench.orders(PROFIT)
+    assert (limit.type, sale.type, sale.quantity, sale.attempt) == (OrderType.LIMIT, OrderType.MARKET, D(1), 1)
+    assert bench.group.closing is None
+    bench.quote("99.5")
+    bench.wait(5)
+    assert bench.orders(PROFIT)[-1].type is OrderType.LIMIT
+
+
+def test_a_take_profit_refused_since_nothing_is_left_waits_for_the_position_to_be_read() -> None:
+    bench = bench_of()
+    profits_answered_with(bench, Refused(RefusalCode.REDUCE_ONLY, "no position"))
+    bench.care()
+    bench.quote("150")
+    bench.care()
+    assert (bench.group.closing, len(bench.orders(PROFIT))) == (None, 1)
+
+
+def test_a_pair_that_never_leaves_lets_the_stop_go_alone() -> None:
+    bench = on_spot(bench_of())
+    account = bench.state.accounts[bench.group.account]
+    account.capabilities = replace(account.capabilities, oco=True)
+    profits_answered_with(bench, NotSent("no connection"))
+    bench.answers = {SubmitOrders: NotSent("no connection")}
+    bench.care()
+    bench.wait(1)
+    assert [order.paired_with is not None for order in bench.orders(STOP)] == [True]
+    bench.answers = {}
+    bench.wait(1)
+    assert (bench.stop().paired_with, bench.stop().quantity, bench.stop().status) == (None, D(1), OrderStatus.OPEN)
+    assert bench.group.unprotected_since is None

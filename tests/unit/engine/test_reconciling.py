@@ -1,20 +1,20 @@
-"""When so much seems to be gone at once that the reading is more likely wrong than the books."""
+"""What a reading takes from the books, by which fills, and when so much seems to be gone that it is held."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.base.config import parse_config
 from app.domain.client_order_id import Namespace
 from app.domain.group import Group
-from app.domain.values import MarketType, PositionMode, Side
+from app.domain.values import Liquidity, MarketType, OrderSide, PositionMode, Side
 from app.engine.inbox import AccountRead
 from app.engine.reconciling import account_read
-from app.engine.state import AccountState, EngineState
+from app.engine.state import AccountState, EngineState, external_fact
 from app.engine.turn import Turn
-from app.messages.reports import PositionReport
+from app.messages.reports import FillReport, PositionReport
 from app.ports.venue import Capabilities
 from tests.support.examples import NOON
 from tests.support.strategies import filled_group
@@ -57,13 +57,7 @@ def read(state: EngineState, minute: int, *symbols: str) -> None:
 
 
 def test_a_mass_difference_holds_entries_until_a_read_finds_everything_again() -> None:
-    state = EngineState(parse_config({}))
-    state.accounts["paper"] = AccountState("paper", CAN, connected=True)
-    for number, symbol in enumerate(SYMBOLS, start=1):
-        one = group(number, symbol)
-        state.groups[one.id] = one
-        state.open_ids[one.id] = None
-        state.groups_of_market[one.market_key] = [one.id]
+    state = holding(*(group(number, symbol) for number, symbol in enumerate(SYMBOLS, start=1)))
     read(state, 0, *SYMBOLS)
     assert state.accounts["paper"].ready
     read(state, 1)
@@ -74,3 +68,67 @@ def test_a_mass_difference_holds_entries_until_a_read_finds_everything_again() -
     read(state, 3, *SYMBOLS)
     ready.append(state.accounts["paper"].ready)
     assert ready == [False, False, True]
+
+
+def sold(number: int, quantity: str, price: str, at: datetime, of: Side | None = None) -> FillReport:
+    return FillReport(
+        "paper", SYMBOLS[0], f"t{number}", None, OrderSide.SELL, D(price), D(quantity), D(1), "USDT",
+        Liquidity.TAKER, at, of,
+    )  # fmt: skip
+
+
+def holding(*groups: Group) -> EngineState:
+    state = EngineState(parse_config({}))
+    state.accounts["paper"] = AccountState("paper", CAN, connected=True)
+    for one in groups:
+        state.groups[one.id] = one
+        state.open_ids[one.id] = None
+        state.groups_of_market.setdefault(one.market_key, []).append(one.id)
+    return state
+
+
+def test_a_fill_that_came_after_a_reading_began_still_explains_the_next_one() -> None:
+    state = holding(group(1, SYMBOLS[0]))
+    state.external_fills["paper", SYMBOLS[0]] = [sold(1, "1", "90", NOON + timedelta(seconds=1))]
+    read(state, 0, SYMBOLS[0])
+    read(state, 1)
+    closed = state.groups["g0000001"]
+    assert (closed.open_quantity, closed.realized_gross, closed.estimated) == (D(0), D(-10), False)
+
+
+def test_a_fill_that_came_before_a_reading_explains_no_later_one() -> None:
+    state = holding(group(1, SYMBOLS[0]))
+    state.external_fills["paper", SYMBOLS[0]] = [sold(1, "1", "90", NOON - timedelta(seconds=1))]
+    read(state, 0, SYMBOLS[0])
+    read(state, 1)
+    assert state.groups["g0000001"].open_quantity == 1
+
+
+def test_what_is_not_ours_gives_way_to_the_older_fills() -> None:
+    state = holding(group(1, SYMBOLS[0]))
+    book = ("paper", SYMBOLS[0], Side.LONG)
+    state.facts[external_fact(book)] = "2"
+    first, second = NOON - timedelta(seconds=2), NOON - timedelta(seconds=1)
+    state.external_fills["paper", SYMBOLS[0]] = [sold(2, "2", "90", second), sold(1, "1", "105", first)]
+    read(state, 0)
+    closed = state.groups["g0000001"]
+    assert (closed.open_quantity, closed.realized_gross) == (D(0), D(-10))
+    assert closed.fees == D("0.5")
+    assert state.external(book) == 0
+    assert state.external_fills == {}
+
+
+def test_fills_that_only_what_is_not_ours_explains_take_nothing_of_ours() -> None:
+    state = holding(group(1, SYMBOLS[0]))
+    state.facts[external_fact(("paper", SYMBOLS[0], Side.LONG))] = "2"
+    state.external_fills["paper", SYMBOLS[0]] = [sold(1, "1", "90", NOON - timedelta(seconds=1))]
+    read(state, 0)
+    assert state.groups["g0000001"].open_quantity == 1
+
+
+def test_fills_of_the_other_side_explain_nothing() -> None:
+    state = holding(group(1, SYMBOLS[0]))
+    at = NOON - timedelta(seconds=1)
+    state.external_fills["paper", SYMBOLS[0]] = [sold(1, "1", "90", at, Side.SHORT)]
+    read(state, 0)
+    assert state.groups["g0000001"].open_quantity == 1

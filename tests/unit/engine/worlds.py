@@ -11,7 +11,6 @@ from typing import Any, Self, TypeVar
 from app.messages.snapshots import GroupSnapshot
 from app.replay.model import Scenario
 from app.replay.virtual_loop import VirtualLoop
-from app.replay.webhooks import body_of
 from app.replay.world import World, new_store
 
 T = TypeVar("T")
@@ -49,7 +48,7 @@ class Stage:
     # ------------------------------------------------------------------ what happens
 
     def signal(self, **short: Any) -> None:
-        self.run(self.world.send(body_of(short, self.world.clock.now())))
+        self.run(self.world.send(self.world.body_of(short)))
 
     def ask(self, command: Any) -> str | None:
         """The refusal, if the engine refuses."""

@@ -14,7 +14,7 @@ from app.metrics.durations import KEPT, percentile
 from app.metrics.metrics import MOST_WORDS, Metrics
 from app.ports.meter import Meter, Stage
 from app.ports.metrics import Latency, MetricsExport
-from tests.support.examples import account_snapshot, emergency_snapshot, engine_snapshot, event_of, money_snapshot
+from tests.support.examples import NOON, account_snapshot, emergency_snapshot, engine_snapshot, event_of, money_snapshot
 
 
 @pytest.fixture
@@ -132,6 +132,14 @@ def test_gauges_tell_the_state_at_the_moment_of_asking(metrics: Metrics) -> None
     assert (found["ziggurat_equity_quote"], found["ziggurat_unrealized_pnl_quote"]) == (123.45, -7)
     assert (found["ziggurat_emergency_level"], found["ziggurat_account_stale paper"]) == (2, 1)
     assert found["ziggurat_loop_lag_seconds"] == 0.0125
+
+
+def test_an_open_breaker_and_what_is_used_of_the_limits_are_told_by_account(metrics: Metrics) -> None:
+    accounts = (account_snapshot(id="perp", breaker_since=NOON), account_snapshot())
+    text = metrics.prometheus(engine_snapshot(accounts=accounts), 0, {"perp": {"weight": 0.25, "orders": 0.5}}).decode()
+    assert 'ziggurat_breaker_open{account="perp"} 1.0' in text
+    assert 'ziggurat_breaker_open{account="paper"} 0.0' in text
+    assert 'ziggurat_api_limit_used{account="perp",limit="weight"} 0.25' in text
 
 
 def test_an_account_that_is_gone_is_not_told_of_any_more(metrics: Metrics) -> None:

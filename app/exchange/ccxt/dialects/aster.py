@@ -24,7 +24,7 @@ from app.exchange.ccxt.dialects.base import (
     Pool,
 )
 from app.exchange.ccxt.dialects.binance import BINANCE_CODES
-from app.exchange.ccxt.verdicts import CLOCK, OPERATOR, Codes, refused
+from app.exchange.ccxt.verdicts import CLOCK, KEYS, OPERATOR, Codes, refused
 from app.messages.reports import RefusalCode
 from app.ports.venue import OrderRequest
 
@@ -36,7 +36,7 @@ ASTER_CODES = Codes(
         {
             **BINANCE_CODES.table,
             "-1004": OPERATOR,  # an address that is listed already; ccxt takes it for a duplicate order
-            "-1011": OPERATOR,
+            "-1011": KEYS,
             "-1109": OPERATOR,
             "-2016": refused(RefusalCode.HALTED),
             "-2023": refused(RefusalCode.HALTED),
@@ -65,8 +65,8 @@ ASTER_CODES = Codes(
     ),
     # -1000 is also what a wrong signature or an agent that is not registered is told; those two did nothing
     phrases=(
-        ("signature check failed", OPERATOR),
-        ("no agent found", OPERATOR),
+        ("signature check failed", KEYS),
+        ("no agent found", KEYS),
         *BINANCE_CODES.phrases,
     ),
     vague=BINANCE_CODES.vague | {"-1000"},

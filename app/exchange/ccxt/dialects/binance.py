@@ -21,7 +21,7 @@ from app.exchange.ccxt.dialects.base import (
     Pool,
     facts,
 )
-from app.exchange.ccxt.verdicts import BUSY, CLOCK, LIMITED, NO_CHANGE, OPERATOR, UNKNOWN, Codes, refused
+from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, MODE, NO_CHANGE, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
 
 BINANCE_CODES = Codes(
@@ -29,7 +29,7 @@ BINANCE_CODES = Codes(
         {
             "-1000": UNKNOWN,
             "-1001": UNKNOWN,
-            "-1002": OPERATOR,
+            "-1002": KEYS,
             "-1003": LIMITED,
             "-1006": UNKNOWN,
             "-1007": UNKNOWN,
@@ -39,15 +39,15 @@ BINANCE_CODES = Codes(
             "-1015": LIMITED,
             "-1016": BUSY,
             "-1021": CLOCK,
-            "-1022": OPERATOR,
+            "-1022": KEYS,
             "-1111": refused(RefusalCode.PRECISION),
             "-1116": refused(RefusalCode.UNSUPPORTED),
             "-1121": refused(RefusalCode.HALTED),
             "-2010": refused(RefusalCode.INVALID_ORDER),
             "-2011": refused(RefusalCode.NOT_FOUND),
             "-2013": refused(RefusalCode.NOT_FOUND),
-            "-2014": OPERATOR,
-            "-2015": OPERATOR,
+            "-2014": KEYS,
+            "-2015": KEYS,
             "-2018": refused(RefusalCode.INSUFFICIENT_BALANCE),
             "-2019": refused(RefusalCode.INSUFFICIENT_BALANCE),
             "-2021": refused(RefusalCode.WOULD_TRIGGER),
@@ -66,7 +66,7 @@ BINANCE_CODES = Codes(
             "-4047": refused(RefusalCode.LEVERAGE),
             "-4048": refused(RefusalCode.LEVERAGE),
             "-4059": NO_CHANGE,
-            "-4061": refused(RefusalCode.INVALID_ORDER),
+            "-4061": MODE,
             "-4116": refused(RefusalCode.DUPLICATE_ID),
             "-4118": refused(RefusalCode.REDUCE_ONLY),
             "-4120": refused(RefusalCode.UNSUPPORTED),
@@ -267,7 +267,7 @@ BINANCE_SPOT_CODES = Codes(
             "-1014": refused(RefusalCode.INVALID_ORDER),
             "-1020": refused(RefusalCode.INVALID_ORDER),
             "-1034": LIMITED,
-            "-1099": OPERATOR,
+            "-1099": KEYS,
             "-1112": refused(RefusalCode.HALTED),
             "-1122": refused(RefusalCode.HALTED),
             "-1158": refused(RefusalCode.INVALID_ORDER),

@@ -24,7 +24,19 @@ from app.exchange.ccxt.dialects.base import (
     spelled,
 )
 from app.exchange.ccxt.dialects.bybit_wire import RISES, mended
-from app.exchange.ccxt.verdicts import BUSY, CLOCK, LIMITED, NO_CHANGE, OPERATOR, UNKNOWN, Codes, Verdict, refused
+from app.exchange.ccxt.verdicts import (
+    BUSY,
+    CLOCK,
+    KEYS,
+    LIMITED,
+    MODE,
+    NO_CHANGE,
+    OPERATOR,
+    UNKNOWN,
+    Codes,
+    Verdict,
+    refused,
+)
 from app.messages.reports import RefusalCode
 from app.ports.venue import OrderRef, OrderRequest
 
@@ -50,10 +62,8 @@ _REFUSALS: Mapping[RefusalCode, str] = {
 _OTHERS: Mapping[Verdict, str] = {
     UNKNOWN: "10000 10014 10016 170001 170007 170032 170035 170146 170147 170150 170234",
     CLOCK: "-1 10002",
-    OPERATOR: (
-        "-2015 10003 10004 10005 10007 10008 10009 10010 10024 10027 10028 10029 33004 100028 110067 110068 110069"
-        " 170036 170037 170201 170209 170224 170241 3400045"
-    ),
+    KEYS: "-2015 10003 10004 10005 10007 10008 10009 10010 33004",
+    OPERATOR: ("10024 10027 10028 10029 100028 110067 110068 110069 170036 170037 170201 170209 170224 170241 3400045"),
     LIMITED: "10006 10018 10429 170005 170222",
     BUSY: "429 110079 170144 170191",
     NO_CHANGE: "34040 110025 110026 110027 110043",
@@ -71,6 +81,7 @@ BYBIT_CODES = Codes(
     table=_table(),
     phrases=(
         ("remains unchanged", NO_CHANGE),
+        ("position idx not match position mode", MODE),
         ("minimum limit", refused(_C.MIN_NOTIONAL)),
         ("qty invalid", refused(_C.PRECISION)),
         ("duplicate", refused(_C.DUPLICATE_ID)),

@@ -12,7 +12,7 @@ from typing import Any
 from app.domain.values import MarketType
 from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Pool, facts, spelled
 from app.exchange.ccxt.dialects.refining import refined
-from app.exchange.ccxt.verdicts import BUSY, CLOCK, LIMITED, OPERATOR, UNKNOWN, Codes, refused
+from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
 
 PREFIX = "t-"
@@ -31,32 +31,32 @@ _SMALL = refused(RefusalCode.MIN_NOTIONAL)
 GATE_CODES = Codes(
     table=MappingProxyType(
         {
-            "ACCOUNT_LOCKED": OPERATOR,
+            "ACCOUNT_LOCKED": KEYS,
             "AMOUNT_TOO_LITTLE": _SMALL,
-            "AUTHENTICATION_FAILED": OPERATOR,
+            "AUTHENTICATION_FAILED": KEYS,
             "BALANCE_NOT_ENOUGH": _FUNDS,
             "CLIENT_ID_NOT_FOUND": _GONE,
-            "FORBIDDEN": OPERATOR,
+            "FORBIDDEN": KEYS,
             "INTERNAL": UNKNOWN,
-            "INVALID_CREDENTIALS": OPERATOR,
+            "INVALID_CREDENTIALS": KEYS,
             "INVALID_CURRENCY": _HALTED,
             "INVALID_CURRENCY_PAIR": _HALTED,
-            "INVALID_KEY": OPERATOR,
+            "INVALID_KEY": KEYS,
             "INVALID_PARAM_VALUE": _INVALID,
             "INVALID_PRECISION": refused(RefusalCode.PRECISION),
-            "INVALID_SIGNATURE": OPERATOR,
-            "IP_FORBIDDEN": OPERATOR,
-            "MISSING_REQUIRED_HEADER": OPERATOR,
+            "INVALID_SIGNATURE": KEYS,
+            "IP_FORBIDDEN": KEYS,
+            "MISSING_REQUIRED_HEADER": KEYS,
             "ORDER_CANCELLED": _GONE,
             "ORDER_CLOSED": _GONE,
             "ORDER_NOT_FOUND": _GONE,
             "POC_FILL_IMMEDIATELY": refused(RefusalCode.WOULD_TRIGGER),
             "PRICE_TOO_DEVIATED": _INVALID,
-            "READ_ONLY": OPERATOR,
+            "READ_ONLY": KEYS,
             "REPEATED_CREATION": refused(RefusalCode.DUPLICATE_ID),
             "REQUEST_EXPIRED": CLOCK,
             "SERVER_ERROR": UNKNOWN,
-            "SUB_ACCOUNT_LOCKED": OPERATOR,
+            "SUB_ACCOUNT_LOCKED": KEYS,
             "TOO_BUSY": BUSY,
             "TOO_FAST": LIMITED,
             "TOO_MANY_ORDERS": _INVALID,

@@ -14,7 +14,7 @@ from typing import Any
 from app.domain.values import MarketType
 from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Pool, facts
 from app.exchange.ccxt.dialects.refining import refined
-from app.exchange.ccxt.verdicts import CLOCK, LIMITED, OPERATOR, UNKNOWN, Codes, refused
+from app.exchange.ccxt.verdicts import CLOCK, KEYS, LIMITED, OPERATOR, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
 
 _INVALID = refused(RefusalCode.INVALID_ORDER)
@@ -35,13 +35,13 @@ KUCOIN_CODES = Codes(
             "230003": _FUNDS,
             "260100": _FUNDS,
             "300000": _HALTED,
-            "400001": OPERATOR,
+            "400001": KEYS,
             "400002": CLOCK,
-            "400003": OPERATOR,
-            "400004": OPERATOR,
-            "400005": OPERATOR,
-            "400006": OPERATOR,
-            "400007": OPERATOR,
+            "400003": KEYS,
+            "400004": KEYS,
+            "400005": KEYS,
+            "400006": KEYS,
+            "400007": KEYS,
             "400100": _INVALID,
             "400200": _HALTED,
             "400303": OPERATOR,
@@ -53,7 +53,7 @@ KUCOIN_CODES = Codes(
             "400760": _INVALID,
             "401000": OPERATOR,
             "408000": UNKNOWN,
-            "411100": OPERATOR,
+            "411100": KEYS,
             "429000": LIMITED,
             "500000": UNKNOWN,
             "600100": refused(RefusalCode.PRECISION),

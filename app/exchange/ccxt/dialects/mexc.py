@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.values import MarketType
 from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Pool, facts
 from app.exchange.ccxt.dialects.refining import refined
-from app.exchange.ccxt.verdicts import BUSY, CLOCK, LIMITED, OPERATOR, UNKNOWN, Codes, refused
+from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, OPERATOR, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
 
 _INVALID = refused(RefusalCode.INVALID_ORDER)
@@ -27,18 +27,18 @@ MEXC_CODES = Codes(
             "-2011": _GONE,
             "-2013": _GONE,
             "26": refused(RefusalCode.PERMISSION),
-            "400": OPERATOR,
-            "401": OPERATOR,
-            "402": OPERATOR,
+            "400": KEYS,
+            "401": KEYS,
+            "402": KEYS,
             "403": LIMITED,
-            "406": OPERATOR,
+            "406": KEYS,
             "429": LIMITED,
             "500": UNKNOWN,
             "501": UNKNOWN,
             "503": UNKNOWN,
             "504": UNKNOWN,
             "510": LIMITED,
-            "602": OPERATOR,
+            "602": KEYS,
             "604": BUSY,
             "701": OPERATOR,
             "702": OPERATOR,
@@ -47,7 +47,7 @@ MEXC_CODES = Codes(
             "801": BUSY,
             "10001": OPERATOR,
             "10007": _HALTED,
-            "10072": OPERATOR,
+            "10072": KEYS,
             "10073": CLOCK,
             "10096": refused(RefusalCode.PRECISION),
             "10101": _FUNDS,
@@ -69,12 +69,12 @@ MEXC_CODES = Codes(
             "30087": _INVALID,
             "60005": OPERATOR,
             "70011": OPERATOR,
-            "700001": OPERATOR,
-            "700002": OPERATOR,
+            "700001": KEYS,
+            "700002": KEYS,
             "700003": CLOCK,
             "700004": _INVALID,
-            "700006": OPERATOR,
-            "700007": OPERATOR,
+            "700006": KEYS,
+            "700007": KEYS,
             "700008": _INVALID,
         }
     ),

@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.values import MarketType
 from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Params, Pool, facts
 from app.exchange.ccxt.dialects.refining import refined
-from app.exchange.ccxt.verdicts import BUSY, CLOCK, LIMITED, OPERATOR, UNKNOWN, Codes, refused
+from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, OPERATOR, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
 from app.ports.venue import OrderRequest
 
@@ -27,27 +27,27 @@ OKX_CODES = Codes(
             "50001": BUSY,
             "50004": UNKNOWN,
             "50005": BUSY,
-            "50007": OPERATOR,
-            "50008": OPERATOR,
+            "50007": KEYS,
+            "50008": KEYS,
             "50011": LIMITED,
             "50013": UNKNOWN,
             "50026": UNKNOWN,
             "50027": OPERATOR,
             "50061": LIMITED,
-            "50100": OPERATOR,
-            "50101": OPERATOR,
+            "50100": KEYS,
+            "50101": KEYS,
             "50102": CLOCK,
-            "50103": OPERATOR,
-            "50104": OPERATOR,
-            "50105": OPERATOR,
-            "50106": OPERATOR,
-            "50107": OPERATOR,
-            "50110": OPERATOR,
-            "50111": OPERATOR,
+            "50103": KEYS,
+            "50104": KEYS,
+            "50105": KEYS,
+            "50106": KEYS,
+            "50107": KEYS,
+            "50110": KEYS,
+            "50111": KEYS,
             "50112": CLOCK,
-            "50113": OPERATOR,
-            "50114": OPERATOR,
-            "50120": OPERATOR,
+            "50113": KEYS,
+            "50114": KEYS,
+            "50120": KEYS,
             "51000": _INVALID,
             "51001": _HALTED,
             "51006": _INVALID,

@@ -393,6 +393,25 @@ async def test_reconciling_tells_what_was_found_and_who_did_not_answer(front: Fr
     }
 
 
+async def test_one_account_can_be_reconciled_alone(front: Front) -> None:
+    answer = await front.ask("POST", "/api/execution/reconcile", json={"account": "spot"})
+    assert answer.json()["accounts"] == ["spot"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{not json", 400, "not_json"),
+        (b'{"acount": "paper"}', 422, "invalid_request"),
+        (b"[]", 422, "invalid_request"),
+    ],
+)
+async def test_a_wrong_body_reconciles_nothing(front: Front, body: bytes, status: int, code: str) -> None:
+    json_body = {"Content-Type": "application/json"}
+    answer = await front.ask("POST", "/api/execution/reconcile", Role.ADMIN, json_body, content=body)
+    assert (answer.status_code, answer.json()["error"]) == (status, code)
+
+
 # ------------------------------------------------------------------------------------------------------------- reading
 
 
@@ -519,6 +538,13 @@ async def test_requests_are_logged_by_route_without_token_id_or_query(front: Fro
     with structlog.testing.capture_logs() as lines:
         await front.ask("GET", POSITION + "?token=token-admin")
     (line,) = [line for line in lines if line.get("event") == "request"]
-    assert (line["method"], line["status"]) == ("GET", 200)
+    assert (line["method"], line["status"], line["who"]) == ("GET", 200, "my-admin")
     assert line["route"] == "/api/execution/positions/{group_id}"
     assert "token-admin" not in repr(line)
+
+
+async def test_a_body_that_is_not_understood_is_logged_with_who_sent_it(front: Front) -> None:
+    with structlog.testing.capture_logs() as lines:
+        await front.ask("POST", "/api/execution/pause", Role.TRADER, {"Content-Type": "application/json"}, content=b"{")
+    (line,) = [line for line in lines if line.get("event") == "request"]
+    assert (line["status"], line["who"]) == (400, "my-trader")

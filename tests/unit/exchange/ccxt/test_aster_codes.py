@@ -7,31 +7,31 @@ import json
 import pytest
 
 from app.exchange.ccxt.dialects.aster import ASTER_CODES
-from app.exchange.ccxt.verdicts import BUSY, CLOCK, LIMITED, NO_CHANGE, OPERATOR, UNKNOWN, Verdict, refused
+from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, MODE, NO_CHANGE, OPERATOR, UNKNOWN, Verdict, refused
 from app.messages.reports import RefusalCode as R
 
 MEANINGS: list[tuple[int, str, Verdict]] = [
     (-1000, "An unknown error occured while processing the request.", UNKNOWN),
-    (-1000, "Signature check failed", OPERATOR),
-    (-1000, "No agent found", OPERATOR),
+    (-1000, "Signature check failed", KEYS),
+    (-1000, "No agent found", KEYS),
     (-1001, "Internal error; unable to process your request. Please try again.", UNKNOWN),
-    (-1002, "You are not authorized to execute this request.", OPERATOR),
+    (-1002, "You are not authorized to execute this request.", KEYS),
     (-1003, "Too many requests queued.", LIMITED),
     (-1004, "This IP is already on the white list", OPERATOR),
     (-1006, "Execution status unknown.", UNKNOWN),
     (-1007, "Send status unknown; execution status unknown.", UNKNOWN),
-    (-1011, "This IP cannot access this route.", OPERATOR),
+    (-1011, "This IP cannot access this route.", KEYS),
     (-1015, "Too many new orders.", LIMITED),
     (-1016, "This service is no longer available.", BUSY),
     (-1021, "Timestamp for this request was 1000ms ahead of the server's time.", CLOCK),
-    (-1022, "Signature for this request is not valid.", OPERATOR),
+    (-1022, "Signature for this request is not valid.", KEYS),
     (-1111, "Precision is over the maximum defined for this asset.", refused(R.PRECISION)),
     (-1121, "Invalid symbol.", refused(R.HALTED)),
     (-2010, "NEW_ORDER_REJECTED", refused(R.INVALID_ORDER)),
     (-2010, "Duplicate order sent.", refused(R.DUPLICATE_ID)),
     (-2011, "CANCEL_REJECTED", refused(R.NOT_FOUND)),
     (-2013, "Order does not exist.", refused(R.NOT_FOUND)),
-    (-2015, "Invalid API-key, IP, or permissions for action.", OPERATOR),
+    (-2015, "Invalid API-key, IP, or permissions for action.", KEYS),
     (-2018, "Balance is insufficient.", refused(R.INSUFFICIENT_BALANCE)),
     (-2019, "Margin is insufficient.", refused(R.INSUFFICIENT_BALANCE)),
     (-2021, "Order would immediately trigger.", refused(R.WOULD_TRIGGER)),
@@ -51,7 +51,7 @@ MEANINGS: list[tuple[int, str, Verdict]] = [
     (-4048, "Margin type cannot be changed if there exists position.", refused(R.LEVERAGE)),
     (-4050, "Cross balance insufficient.", refused(R.INSUFFICIENT_BALANCE)),
     (-4059, "No need to change position side.", NO_CHANGE),
-    (-4061, "Order's position side does not match user's setting.", refused(R.INVALID_ORDER)),
+    (-4061, "Order's position side does not match user's setting.", MODE),
     (-4062, "Invalid or improper reduceOnly value.", refused(R.REDUCE_ONLY)),
     (-4082, "Invalid number of batch place orders.", refused(R.INVALID_ORDER)),
     (-4087, "User can only place reduce only order", refused(R.PERMISSION)),

@@ -14,6 +14,7 @@ from app.domain.order import OrderStatus
 from app.domain.values import Liquidity, OrderSide, OrderType
 from app.exchange.ccxt.known import Known
 from app.exchange.ccxt.poller import FAST_SEC, SLOW_SEC, Poller
+from app.exchange.ccxt.reads import MOST_SYMBOLS_ASKED_SINGLY
 from app.messages.reports import BalanceReport, FillReport, Found, LookUpOutcome, NotFound, OrderReport
 from app.ports.venue import OrderRef
 from tests.support.clock import ManualClock, settle
@@ -59,7 +60,7 @@ class Venue:
 
 
 class Desk:
-    def __init__(self) -> None:
+    def __init__(self, scan_sec: float = SLOW_SEC) -> None:
         self.clock = ManualClock()
         self.known = Known(self.clock)
         self.venue = Venue(self.known)
@@ -67,7 +68,7 @@ class Desk:
         self.is_streaming = True
         self.silences = 0
         self.poller = Poller(
-            self.clock, self.venue, self.known, self.told.append, lambda: self.is_streaming, self._silent  # type: ignore[arg-type]  # a reader by hand
+            self.clock, self.venue, self.known, self.told.append, lambda: self.is_streaming, self._silent, scan_sec,  # type: ignore[arg-type]  # a reader by hand
         )  # fmt: skip
         self.known.learn(RESTING, {})
         self.poller.start()
@@ -101,6 +102,25 @@ async def test_it_looks_slowly_beside_a_stream_and_fast_without_one(desk: Desk) 
     await desk.wait(FAST_SEC)
     assert desk.venue.asked == 3
     assert desk.told == []
+
+
+async def test_few_markets_are_looked_at_as_often_as_protection_is_scanned() -> None:
+    desk = Desk(scan_sec=10.0)
+    await settle()
+    desk.venue.listed = [RESTING]
+    await desk.wait(10)
+    assert desk.venue.asked == 1
+    desk.poller.stop()
+
+
+async def test_many_markets_weigh_more_and_are_looked_at_slowly() -> None:
+    desk = Desk(scan_sec=10.0)
+    for number in range(MOST_SYMBOLS_ASKED_SINGLY):
+        desk.known.learn(replace(RESTING, client_order_id=f"other{number}", symbol=f"M{number}/USDT:USDT"), {})
+    await settle()
+    await desk.wait(SLOW_SEC - 1)
+    assert desk.venue.asked == 0
+    desk.poller.stop()
 
 
 async def test_a_fill_that_no_stream_told_is_told_with_its_executions_and_the_balance(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.base.errors import OperatorActionNeeded, Retryable
-from app.exchange.ccxt.breaker import Breaker
+from app.exchange.breaker import Breaker
 from app.exchange.ccxt.dialects.aster import ASTER_LINEAR
 from app.exchange.ccxt.dialects.base import Operation
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
@@ -150,7 +150,7 @@ async def test_the_reason_of_an_open_breaker_has_no_signature(desk: Desk) -> Non
         with pytest.raises(RequestFailed) as raised:
             await desk.call()
         assert "00ff" not in str(raised.value)
-    assert [report.reason for report in told] == ["binanceusdm GET https://fapi.binance.com/fapi/v2/balance"]
+    assert [report.reason for report in told] == ["the exchange did not answer: GET /fapi/v2/balance"]
 
 
 async def test_refusals_are_answers_and_open_no_breaker(desk: Desk) -> None:

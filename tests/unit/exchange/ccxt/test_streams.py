@@ -114,6 +114,8 @@ async def test_only_the_market_that_is_silent_is_asked_for(desk: Desk) -> None:
     desk.streams.start(follow_own=False)
     desk.streams.watch_prices(frozenset({"A"}))
     desk.streams.watch_prices(frozenset({"A", "B"}))
+    await settle()
+    desk.price("B")
     for _ in range(int(PRICES_SILENT_SEC) + 1):
         desk.price("A")
         await desk.wait(1)
@@ -128,6 +130,30 @@ async def test_a_market_that_moved_while_its_stream_said_nothing_opens_the_strea
     assert not desk.api.connection.errors
     await desk.wait(1)
     assert len(desk.api.connection.errors) == 1
+
+
+async def test_until_a_stream_has_told_of_a_market_its_price_is_asked_for_every_two_seconds(desk: Desk) -> None:
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset({"A"}))
+    for _ in range(4):
+        await desk.wait(PRICES_POLLED_SEC)
+    assert len(desk.asked) == 4
+    desk.price("A")
+    await settle()
+    for _ in range(4):
+        await desk.wait(PRICES_POLLED_SEC)
+    assert len(desk.asked) == 4
+
+
+async def test_a_stream_that_breaks_is_made_up_for_at_once(desk: Desk) -> None:
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset({"A"}))
+    desk.price("A")
+    await settle()
+    desk.api.push("A", ConnectionResetError("gone"))
+    await desk.wait(PRICES_POLLED_SEC)
+    await desk.wait(PRICES_POLLED_SEC)
+    assert desk.asked
 
 
 async def test_a_stream_that_tells_the_move_a_moment_later_is_left_alone(desk: Desk) -> None:

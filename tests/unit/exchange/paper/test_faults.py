@@ -177,11 +177,19 @@ class TestReading:
         await read(shop)
 
     @pytest.mark.parametrize("read", READS)
-    async def test_a_read_may_never_be_answered(self, read: Callable[[Shop], Awaitable[Any]]) -> None:
+    @pytest.mark.parametrize("fault", [{"kind": FaultKind.TIMEOUT_BEFORE}, {"kind": FaultKind.SLOW, "seconds": 30.0}])
+    async def test_a_read_that_is_not_answered_in_time_is_retryable(
+        self, read: Callable[[Shop], Awaitable[Any]], fault: dict[str, Any]
+    ) -> None:
         shop = await Shop().open()
-        shop.arm("fetch_*", FaultKind.TIMEOUT_BEFORE)
+        shop.arm("fetch_*", **fault)
+        asked = asyncio.ensure_future(read(shop))
+        await shop.clock.advance(4.9)
+        assert not asked.done()
+        await shop.clock.advance(0.1)
 
-        assert await is_unanswered(read(shop), shop.clock)
+        with pytest.raises(Retryable, match="no answer within 5 s"):
+            await asked
 
     async def test_a_fault_may_be_meant_for_one_read(self) -> None:
         shop = await Shop().open()
@@ -197,7 +205,7 @@ class TestReading:
         await shop.venue.create_order(order)
         shop.arm("look_up", FaultKind.UNAVAILABLE)
         shop.arm("fetch_*", FaultKind.REJECT, code=RefusalCode.NOT_FOUND)
-        shop.arm("look_up", FaultKind.REJECT)
+        shop.arm("fetch_order", FaultKind.REJECT)
 
         outcomes = [await shop.venue.look_up(ref(order)) for _ in range(4)]
 
@@ -273,6 +281,25 @@ class TestStreams:
         assert [report.connected for report in shop.seen if isinstance(report, ConnectionReport)] == [False, True]
         assert shop.prices == [Decimal(94)]
         assert shop.venue.health().connected
+
+    async def test_a_disconnect_happens_at_once(self) -> None:
+        shop = await self.resting_buy()
+
+        shop.arm("stream", FaultKind.DISCONNECT, times=2)
+
+        assert not shop.venue.health().connected
+        await shop.clock.advance(1)
+        assert shop.venue.health().connected
+        await shop.price("94")
+        assert not shop.venue.health().connected
+
+    async def test_a_disconnect_for_one_market_waits_for_its_message(self) -> None:
+        shop = await self.resting_buy()
+        shop.arm("stream", FaultKind.DISCONNECT, symbol=SOL)
+        assert shop.venue.health().connected
+
+        await shop.price("94")
+        assert not shop.venue.health().connected
 
     async def test_a_client_that_connects_anew_does_not_wait_for_a_cut_stream(self) -> None:
         shop = await self.resting_buy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.exchange.ccxt.breaker import Breaker
+from app.exchange.breaker import Breaker
 from app.messages.reports import BreakerReport
 from tests.support.clock import ManualClock
 

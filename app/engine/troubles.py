@@ -1,0 +1,32 @@
+"""What the trader is told, once, of an exchange that cannot be used."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app.base.clock import iso
+from app.engine.state import AccountState
+from app.engine.turn import Turn
+from app.messages.reports import BreakerReport
+
+TOLD_AGAIN = timedelta(hours=1)
+"""Keys may be refused for orders alone: every look at the account is well then, and every order fails anew."""
+SAME_OUTAGE = timedelta(minutes=5)
+"""A breaker that opens again so soon has not closed for good."""
+
+
+def tell_refusal(turn: Turn, account: AccountState, sentence: str) -> None:
+    """The account needs a person before anything is asked of it again."""
+    was, account.refused = account.refused, sentence
+    told_at = account.refusal_told_at
+    if was is not None or (told_at is not None and turn.now - told_at < TOLD_AGAIN):
+        return
+    account.refusal_told_at = turn.now
+    turn.alert("critical", f"{account.id} cannot trade, its exits neither: {sentence}", account=account.id)
+
+
+def tell_breaker(turn: Turn, account: AccountState, report: BreakerReport) -> None:
+    told_at, account.breaker_told_at = account.breaker_told_at, turn.now
+    if report.is_open and (told_at is None or turn.now - told_at >= SAME_OUTAGE):
+        what = f"the breaker of {account.id} is open since {iso(report.at)}: entries wait, exits are still tried"
+        turn.alert("warning", f"{what}; {report.reason}" if report.reason else what, account=account.id)
