@@ -18,6 +18,7 @@ from app.base.config.tree import deep_merged
 from app.domain import client_order_id
 from app.domain.market import Rounding
 from app.domain.values import MarketType
+from app.exchange.paper.faults import STREAM, Armed, FaultBox
 from app.messages.commands import ApplyConfig
 from app.messages.reports import FillKind
 from app.ports.engine import EngineUnavailable
@@ -190,8 +191,7 @@ class Runner:
 
     async def _do_fault(self, step: Step) -> None:
         if step.fault is not None:
-            for venue in self._world.venues.values():
-                venue.faults.arm(_fault(step.fault))
+            _arm(_fault(step.fault), [venue.faults for venue in self._world.venues.values()])
 
     async def _do_crash(self, step: Step) -> None:
         crash = step.crash
@@ -292,6 +292,16 @@ def _fault(step: FaultStep) -> Fault:
         role=step.role,
         seconds=float(step.seconds) if step.seconds is not None else None,
     )
+
+
+def _arm(fault: Fault, boxes: Sequence[FaultBox]) -> None:
+    """Requests of all accounts share the fault's `times`; each account's stream shows it for itself."""
+    shared = Armed(fault, fault.times)
+    for box in boxes:
+        if fault.op == STREAM:
+            box.arm(fault)
+        else:
+            box.share(shared)
 
 
 async def _at_the_venue(world: World, deed: VenueDeed) -> None:
