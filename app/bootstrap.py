@@ -9,8 +9,8 @@ import os
 import random
 import secrets
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ from app.base.config.tree import deep_merged
 from app.base.errors import AppError, InvalidSignal, OperatorActionNeeded
 from app.base.ids import RandomIds
 from app.base.log import set_up
+from app.base.waiting import within
 from app.domain.placed import read_recorded
 from app.domain.symbol import unify
 from app.domain.values import MarketType
@@ -61,6 +62,8 @@ from app.vault.webhook_keys import WebhookKeyring
 log = structlog.get_logger("system")
 CONFIG_FILE = "config.json"
 EQUITY_EVERY_SEC = 300
+END_SEC = 20.0
+"""How long each part of an instance may take to end, beyond the grace."""
 FEED_VARIABLE = "ZIGGURAT_PAPER_FEED"
 FEED_URL_VARIABLE = "ZIGGURAT_FEED_URL"
 SIGNALS_ASKED = 20
@@ -338,16 +341,18 @@ class Application:
         Without `stay_awake` the computer may fall asleep while positions are open.
         """
         set_up(settings.log_level, settings.data_dir / "logs", settings.config.logging.keep_days)
-        lock = SingleInstance(settings.data_dir)
-        lock.acquire()
-        try:
+        async with AsyncExitStack() as undone:
+            lock = SingleInstance(settings.data_dir)
+            lock.acquire()
+            undone.callback(lock.release)
             database = open_database(settings.data_dir)
+            undone.push_async_callback(database.close)
             vault = await asyncio.to_thread(open_vault, settings.data_dir, settings.environ, _passphrase_asker())
             keys = await _open_keys(vault, system_clock())
-            return cls(settings, lock, database, vault, keys, await _account_keys(vault, settings.config), stay_awake)
-        except BaseException:
-            lock.release()
-            raise
+            account_keys = await _account_keys(vault, settings.config)
+            opened = cls(settings, lock, database, vault, keys, account_keys, stay_awake)
+            undone.pop_all()
+            return opened
 
     async def start(self) -> tuple[int, int]:
         """Listen first, so that signals are recorded at once; then connect and act. (API port, webhook port)."""
@@ -369,16 +374,27 @@ class Application:
         return ports
 
     async def stop(self, grace: float) -> None:
-        """Listeners first, then the engine, the disk last."""
+        """Listeners first, then the engine, the disk last; one that does not end keeps no other open."""
         if self._sampler is not None:
             self._sampler.cancel()
         self._watch.stop()
-        if self._feed is not None:
-            await self._feed.stop()
-        await self._listeners.stop(grace)
-        await self.engine.stop(grace)
-        if self._keeper is not None:
-            await self._keeper.stop()
-        await self._tokens.flush()
-        await self._database.close()
-        self._lock.release()
+        async with AsyncExitStack() as ends:  # what is pushed last ends first
+
+            def then(end: Callable[..., Coroutine[Any, Any, None]], *told: float) -> None:
+                ends.push_async_callback(self._end, 2 * grace + END_SEC, end, *told)
+
+            ends.callback(self._lock.release)
+            then(self._database.close)
+            then(self._tokens.flush)
+            if self._keeper is not None:
+                then(self._keeper.stop)
+            then(self.engine.stop, grace)
+            then(self._listeners.stop, grace)
+            if self._feed is not None:
+                then(self._feed.stop)
+
+    async def _end(self, seconds: float, end: Callable[..., Coroutine[Any, Any, None]], *told: float) -> None:
+        try:
+            await within(self._clock, seconds, end(*told))
+        except Exception as error:
+            log.exception("a part could not be ended", part=end.__qualname__, error=repr(error))

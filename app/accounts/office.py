@@ -12,6 +12,7 @@ from app.accounts.venues import VenueMaker
 from app.base.config import Config, ConfigError, parse_config
 from app.base.config.groups import AccountConfig
 from app.domain.arming import WorstCase, missing, trades_without_stop, worst_case
+from app.domain.symbol import quote_of
 from app.messages.commands import (
     AcceptDifference,
     ApplyConfig,
@@ -233,8 +234,8 @@ def _documents(config: Config) -> list[dict[str, Any]]:
 
 def _currency(account: AccountConfig) -> str:
     """What its markets are paid in, as far as they are named."""
-    pairs = (symbol.partition(":")[0].partition("/") for symbol in account.allowed_symbols or ())
-    return " or ".join(sorted({quote for _, _, quote in pairs if quote})) or "of the quote currency"
+    quotes = {quote_of(symbol) for symbol in account.allowed_symbols or ()}
+    return " or ".join(sorted(quotes - {""})) or "of the quote currency"
 
 
 def _in_money(case: WorstCase | None, config: Config, currency: str) -> str:

@@ -10,9 +10,9 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator
 
+from app.base import timeframe as timeframes
 from app.base.clock import from_microseconds
 from app.domain import symbol as symbols
-from app.domain import timeframe as timeframes
 from app.domain.alert_body import PLACEHOLDER, read_number
 from app.domain.plaintext import is_plain, plain_text, shown
 from app.domain.signal import IntentType, PositionWord

@@ -8,6 +8,9 @@ from decimal import Decimal
 
 from app.domain.values import Liquidity, OrderSide
 
+SUM = "sum:"
+"""How the trade ids begin that no venue gave."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fill:
@@ -29,3 +32,12 @@ class Fill:
     fee_quote: Decimal
     liquidity: Liquidity
     at: datetime
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.account, self.symbol, self.trade_id
+
+    @property
+    def is_sum(self) -> bool:
+        """Booked from the venue's cumulative quantity: it stands for trades that have not been told yet."""
+        return self.trade_id.startswith(SUM)

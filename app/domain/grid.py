@@ -74,19 +74,6 @@ def none_is_sent(legs: Sequence[Leg]) -> Refusal | None:
     return Refusal("stop_sanity", f"every leg lies at or beyond the stop, the first at {legs[0].price:f}")
 
 
-def smallest_capital(
-    settings: GridSettings,
-    rules: MarketRules,
-    side: Side,
-    pyramid: int,
-    entry_price: Decimal,
-    capital: Decimal,
-    signal_stop: Decimal | None,
-) -> Decimal | None:
-    """The least quote capital from `capital` up that no leg of the plan is too small for; None where none would do."""
-    return _raised(_Shape(settings, rules, side, pyramid, entry_price, signal_stop), capital)
-
-
 @dataclass(frozen=True, slots=True)
 class _Short:
     """A plan that fails at `leg`; `needed` is the capital its legs ask for, None where a price is under one tick."""

@@ -1,16 +1,16 @@
-"""Position groups: one running trade with its pyramids and legs, and how fills are booked into it."""
+"""Position groups: one running trade with its pyramids and legs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import StrEnum
 
 from app.base.changing import changed
 from app.base.config.grid import GridSettings
-from app.domain.values import WIDE, ZERO, CloseReason, Identity, OrderRole, OrderType, Side
+from app.domain.values import WIDE, ZERO, CloseReason, Identity, OrderType, Side
 
 _VALUE_UNIT = Decimal("1e-16")
 
@@ -59,6 +59,8 @@ class Leg:
 
     `filled`, `filled_value` (Σ price × quantity) count what the entry executed, `open_quantity`, `open_value` what
     of it, net of fees taken in the base coin, is still open; `exited` and `exit_value` what was sold again.
+    `begun_quantity`, `begun_value` are what was open when the exits that sell it began; 0 where anything else has
+    changed it since.
     """
 
     pyramid: int
@@ -76,6 +78,8 @@ class Leg:
     open_value: Decimal = ZERO
     exited: Decimal = ZERO
     exit_value: Decimal = ZERO
+    begun_quantity: Decimal = ZERO
+    begun_value: Decimal = ZERO
     take_profit_triggered: bool = False
     """The engine watches this leg's exit and its price was reached by all that is open."""
 
@@ -130,7 +134,8 @@ class Group:
     `estimated` marks a close whose exit price is a mark, not a fill. `open_costs` are the fees less the funding of what
     is open, `closed_costs` those of what was closed, `exit_fees` the fees of the exits. `offset_timer_at` is when the
     offset engine's timer was started; `blocked` keeps the group out of that engine, `offset_skipped` out of its next
-    action.
+    action. `oversold`, at `oversold_value` (Σ price × quantity), is what its exits sold beyond what was open: the fills
+    of the entries that it came from have not been told yet.
     """
 
     id: str
@@ -181,6 +186,8 @@ class Group:
     hybrid_active: bool = False
     hybrid_armed: bool = True
     hybrid_tries: int = 0
+    oversold: Decimal = ZERO
+    oversold_value: Decimal = ZERO
 
     @property
     def identity(self) -> Identity:
@@ -273,162 +280,9 @@ def end_entry(leg: Leg) -> Leg:
     return leg if leg.entry is EntryState.ENDED else changed(leg, entry=EntryState.ENDED)
 
 
-def book_entry(
-    group: Group,
-    place: tuple[int, int],
-    price: Decimal,
-    quantity: Decimal,
-    fee_quote: Decimal,
-    base_fee: Decimal,
-    at: datetime,
-) -> Group:
-    """The group with an entry fill booked to leg `place`; `base_fee` is what of the quantity was taken as a fee.
-
-    The best price counts from the newest entry on: a high from before the average fell would set off the trailing stop
-    at once. Where nothing was open, what tightened the stop of the position before is forgotten with it.
-    """
-    leg = group.leg(*place)
-    is_fresh = group.open_quantity < group.step_size
-    acquired = quantity - base_fee
-    leg = changed(
-        leg,
-        filled=leg.filled + quantity,
-        filled_value=leg.filled_value + price * quantity,
-        open_quantity=leg.open_quantity + acquired,
-        open_value=leg.open_value + price * acquired,
-        take_profit_triggered=False,
-    )
-    if leg.is_whole:
-        leg = changed(leg, entry=EntryState.ENDED)
-    return changed(
-        group.with_leg(leg),
-        fees=group.fees + fee_quote,
-        open_costs=group.open_costs + fee_quote,
-        first_fill_at=group.first_fill_at or at,
-        best_price=price,
-        stop_price=None if is_fresh else group.stop_price,
-        manual_stop=None if is_fresh else group.manual_stop,
-        exit_fills=0 if is_fresh else group.exit_fills,
-    )
-
-
-def book_exit(
-    group: Group,
-    pyramid: int | None,
-    leg: int | None,
-    price: Decimal,
-    quantity: Decimal,
-    fee_quote: Decimal,
-    role: OrderRole = OrderRole.TAKE_PROFIT,
-) -> tuple[Group, Decimal]:
-    """The group with an exit fill booked, and the quantity that no leg had open.
-
-    The fill is taken from the legs the order belongs to: one leg, a pyramid's legs or all, in proportion with the last
-    absorbing the rounding (grid.md); what those do not have open is taken from the others. Only a take-profit's fill
-    counts for break-even.
-    """
-    own = [item for item in group.legs if pyramid in (None, item.pyramid) and leg in (None, item.index)]
-    taken = _in_proportion(own, quantity, group.step_size)
-    rest = quantity - sum(taken.values(), ZERO)
-    for other in group.legs:
-        extra = min(rest, other.open_quantity - taken.get(other.key, ZERO))
-        if extra > 0:
-            taken[other.key] = taken.get(other.key, ZERO) + extra
-            rest -= extra
-    realized = ZERO
-    legs: list[Leg] = []
-    for item in group.legs:
-        left, gain = _take(item, taken.get(item.key, ZERO), price, group.side)
-        legs.append(left)
-        realized += gain
-    closed = changed(
-        _with_costs_closed(group, quantity - rest),
-        legs=tuple(legs),
-        realized_gross=group.realized_gross + realized * group.contract_size,
-        fees=group.fees + fee_quote,
-        exit_fees=group.exit_fees + fee_quote,
-        exit_fills=group.exit_fills + (role is OrderRole.TAKE_PROFIT),
-    )
-    return closed, rest
-
-
-def _with_costs_closed(group: Group, quantity: Decimal) -> Group:
-    """The group with the costs of `quantity` moved from what is open to what is closed."""
-    held = group.open_quantity
-    if held <= 0 or quantity <= 0:
-        return group
-    costs = share_of_value(group.open_costs, min(quantity, held), held)
-    return changed(group, open_costs=group.open_costs - costs, closed_costs=group.closed_costs + costs)
-
-
-def book_funding(group: Group, amount: Decimal) -> Group:
-    """The group with a funding payment; a negative `amount` was paid."""
-    paid = changed(group, funding=group.funding + amount)
-    if group.open_quantity == 0:
-        return changed(paid, closed_costs=group.closed_costs - amount)
-    return changed(paid, open_costs=group.open_costs - amount)
-
-
-def shrink(group: Group, quantity: Decimal, price: Decimal) -> Group:
-    """The group after `quantity` was lost at the venue: newest leg first, valued at `price` (orders.md)."""
-    rest = quantity
-    realized = ZERO
-    legs: list[Leg] = []
-    for item in reversed(group.legs):
-        part = min(rest, item.open_quantity)
-        left, gain = _take(item, part, price, group.side)
-        legs.append(left)
-        realized += gain
-        rest -= part
-    return changed(
-        _with_costs_closed(group, quantity - rest),
-        legs=tuple(reversed(legs)),
-        realized_gross=group.realized_gross + realized * group.contract_size,
-    )
-
-
 def share_of_value(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """The value of `part` of a `whole` worth `value`, to 16 digits behind the point.
 
     The rounding leaves room in Decimal's 28 digits, so that the shares of a whole taken bit by bit sum up exactly.
     """
     return value if part == whole else (value * part / whole).quantize(_VALUE_UNIT, context=WIDE)
-
-
-def write_off_dust(group: Group) -> Group:
-    """The group with what is open booked as dust: it stays in the account and no longer belongs to the trade."""
-    dust = group.open_quantity
-    legs = tuple(changed(leg, open_quantity=ZERO, open_value=ZERO) for leg in group.legs)
-    return changed(_with_costs_closed(group, dust), legs=legs, dust=group.dust + dust)
-
-
-def _in_proportion(legs: Iterable[Leg], quantity: Decimal, step: Decimal) -> dict[tuple[int, int], Decimal]:
-    holders = [leg for leg in legs if leg.open_quantity > 0]
-    total = sum((leg.open_quantity for leg in holders), ZERO)
-    if quantity >= total:
-        return {leg.key: leg.open_quantity for leg in holders}
-    taken: dict[tuple[int, int], Decimal] = {}
-    rest = quantity
-    for leg in holders[:-1]:
-        share = (quantity * leg.open_quantity / total / step).to_integral_value(rounding=ROUND_FLOOR) * step
-        taken[leg.key] = min(share, leg.open_quantity)
-        rest -= taken[leg.key]
-    for leg in reversed(holders):
-        room = min(rest, leg.open_quantity - taken.get(leg.key, ZERO))
-        taken[leg.key] = taken.get(leg.key, ZERO) + room
-        rest -= room
-    return taken
-
-
-def _take(leg: Leg, quantity: Decimal, price: Decimal, side: Side) -> tuple[Leg, Decimal]:
-    if quantity <= 0:
-        return leg, ZERO
-    cost = share_of_value(leg.open_value, quantity, leg.open_quantity)
-    left = changed(
-        leg,
-        open_quantity=leg.open_quantity - quantity,
-        open_value=leg.open_value - cost,
-        exited=leg.exited + quantity,
-        exit_value=leg.exit_value + price * quantity,
-    )
-    return left, side.gain(cost, price * quantity)

@@ -165,11 +165,17 @@ class MarketRules:
         """Whether `quantity` is at most so much that a hundred orders hold it."""
         return self.max_qty is None or quantity <= self.max_qty * MOST_PIECES
 
-    def split(self, quantity: Decimal) -> tuple[Decimal, ...]:
-        """`quantity` in pieces of at most `max_qty`, all on the step."""
+    def split(self, quantity: Decimal, price: Decimal) -> tuple[Decimal, ...]:
+        """`quantity` in pieces of at most `max_qty`, all on the step. Where the last would be under a minimum at
+        `price` the last two share evenly, as long as that makes both large enough."""
         if self.max_qty is None or quantity <= self.max_qty:
             return (quantity,)
         most = self.quantize_quantity(self.max_qty)
         whole, rest = divmod(quantity, most)
         pieces = [most] * min(int(whole), MOST_PIECES)
-        return tuple([*pieces, rest] if rest else pieces)
+        if not rest:
+            return tuple(pieces)
+        half = self.quantize_quantity((most + rest) / 2)
+        if self.meets_minimum(price, half) and not self.meets_minimum(price, rest):
+            return (*pieces[:-1], most + rest - half, half)
+        return (*pieces, rest)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from app.base.changing import changed
+from app.base.errors import InvariantBroken
 from app.domain.values import ZERO, OrderRole, OrderSide, OrderType, TimeInForce
 
 
@@ -142,7 +143,9 @@ class Order:
         return self.filled_value / self.filled if self.filled else None
 
     def moved(self, status: OrderStatus, at: datetime, reason: str | None = None) -> Order:
-        """The order in another status; the caller has asked `may_become`."""
+        """The order in another status; a step that the table does not allow is a broken invariant."""
+        if not may_become(self.status, status):
+            raise InvariantBroken(f"order {self.client_order_id} is {self.status} and cannot become {status}")
         return changed(self, status=status, updated_at=at, reason=reason if reason is not None else self.reason)
 
     def without_amendment(self) -> Order:

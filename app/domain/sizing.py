@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Context, Decimal
+from decimal import Decimal
 from enum import StrEnum
 
 from app.base.config.grid import GridSettings
 from app.domain.grid import leg_price
 from app.domain.refusal import Refusal
 from app.domain.stop_loss import asked_stop, stop_level, stop_refusal
-from app.domain.values import HUNDRED, ZERO, Side
-
-_SETTLED = Context(prec=22)
-"""Rounds off what divisions leave in the last of 28 digits, lest it push a quantity under a step."""
+from app.domain.values import HUNDRED, SETTLED, ZERO, Side
 
 
 class SizeType(StrEnum):
@@ -45,7 +42,7 @@ def pyramid_capital(
     if settings.size_from == "equity_percent":
         return amount
     lost = _lost_share(settings, side, pyramid, price, signal_stop)
-    return lost if isinstance(lost, Refusal) else _SETTLED.plus(amount / lost)
+    return lost if isinstance(lost, Refusal) else SETTLED.plus(amount / lost)
 
 
 def _by_signal(size: Decimal | None, size_type: SizeType, price: Decimal) -> Decimal | Refusal:

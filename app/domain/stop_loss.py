@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from decimal import Context, Decimal
+from decimal import Decimal
 
 from app.base.config.grid import GridSettings
+from app.domain.booking import exit_average
 from app.domain.group import Group
 from app.domain.market import MarketRules, Quote, Rounding
 from app.domain.refusal import Refusal
-from app.domain.values import HUNDRED, ONE, Side
+from app.domain.values import HUNDRED, ONE, SETTLED, Side
 
-_SETTLED = Context(prec=22)
-"""Rounds off what divisions leave in the last of 28 digits, lest it push a price over a tick."""
 LEAST_MOVE_PERCENT = Decimal("0.05")
 """Of the price: a stop that trails is moved by no less (hazard 20)."""
 
@@ -38,9 +37,9 @@ def configured_stop(
     level = stop_level(settings, side, reference, signal_stop)
     if level is None:
         return None
-    level = _SETTLED.plus(level)
+    level = SETTLED.plus(level)
     stop = rules.quantize_stop(level, side, reference)
-    nearest = _SETTLED.plus(_at_least_distance(settings, side, reference))
+    nearest = SETTLED.plus(_at_least_distance(settings, side, reference))
     if side.is_better(reference, stop) and not side.is_better(stop, nearest):
         return stop
     away = rules.quantize_price(level, Rounding.DOWN if side is Side.LONG else Rounding.UP)
@@ -67,7 +66,7 @@ def tightened_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Deci
 
 def secured_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
     """`Group.stop_price` with break-even, which follows a fill and is worth its order at once."""
-    if group.average_entry is None:
+    if exit_average(group) is None:
         return None
     break_even = _on_tick(group, rules, lambda group, average: _break_even(group, average, taker_fee))
     return _tightest(group.side, [break_even, group.stop_price])
@@ -86,7 +85,7 @@ def current_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decima
     """The stop wanted now, on the tick: a person's, else the configured, or what is tighter; None without a stop or
     with nothing open. `taker_fee` is a fraction.
     """
-    average = group.average_entry
+    average = exit_average(group)
     if average is None:
         return None
     return _tightest(group.side, [_untightened(group, rules, average), tightened_stop(group, rules, taker_fee)])
@@ -96,7 +95,7 @@ def resting_stop(group: Group, rules: MarketRules) -> Decimal | None:
     """The stop that should rest at the venue: as `current_stop`, tightened only as far as `Group.stop_price` has been
     moved on, so that a price that runs does not move the order with every tick.
     """
-    average = group.average_entry
+    average = exit_average(group)
     if average is None:
         return None
     return _tightest(group.side, [_untightened(group, rules, average), group.stop_price])
@@ -166,11 +165,11 @@ def has_configured_stop(group: Group) -> bool:
 
 
 def _on_tick(group: Group, rules: MarketRules, level_of: Callable[[Group, Decimal], Decimal | None]) -> Decimal | None:
-    average = group.average_entry
+    average = exit_average(group)
     level = None if average is None else level_of(group, average)
     if average is None or level is None:
         return None
-    return rules.quantize_stop(_SETTLED.plus(level), group.side, average)
+    return rules.quantize_stop(SETTLED.plus(level), group.side, average)
 
 
 def _at_least_distance(settings: GridSettings, side: Side, reference: Decimal) -> Decimal:

@@ -13,7 +13,8 @@ _OTHER_QUOTES = (
     "BTC", "ETH", "BNB", "SOL",
 )  # fmt: skip
 _QUOTES_LONGEST_FIRST = sorted((*_DOLLARS, *_OTHER_QUOTES), key=len, reverse=True)
-_SETTLEMENTS = frozenset((*_DOLLARS, "USD"))
+DOLLARS = frozenset((*_DOLLARS, "USD"))
+"""What counts as a dollar each: perpetuals are settled in them, and an account's money is their sum."""
 
 # `DOTUSD` is DOT in dollars, not DO in TUSD: these quotes are believed only of coins that were listed in them
 _LOOKS_LIKE_USD = frozenset({"TUSD", "BUSD"})
@@ -34,6 +35,19 @@ def unify(tv_symbol: str) -> tuple[str, MarketType]:
     if len(text) > _LONGEST:
         raise ValueError(f"is longer than {_LONGEST} characters")
     return _from_unified(text) if "/" in text else _from_ticker(text)
+
+
+def market_type_of(symbol: str) -> MarketType:
+    """Of a unified symbol: `BTC/USDT` is spot, `BTC/USDT:USDT` linear."""
+    return MarketType.LINEAR if ":" in symbol else MarketType.SPOT
+
+
+def base_of(symbol: str) -> str:
+    return symbol.partition("/")[0]
+
+
+def quote_of(symbol: str) -> str:
+    return symbol.partition("/")[2].partition(":")[0]
 
 
 def _from_unified(text: str) -> tuple[str, MarketType]:
@@ -77,7 +91,7 @@ def _perpetual(base: str, quote: str, settlement: str) -> tuple[str, MarketType]
     _differ(base, quote)
     if settlement == base:
         raise ValueError(f"is an inverse contract, margined in {base}; only USD-margined perpetuals are supported")
-    if settlement != quote or settlement not in _SETTLEMENTS:
+    if settlement != quote or settlement not in DOLLARS:
         raise ValueError(f"is settled in {settlement}; only USD-margined perpetuals are supported")
     return f"{base}/{quote}:{settlement}", MarketType.LINEAR
 

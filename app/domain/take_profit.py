@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Context, Decimal
+from decimal import Decimal
 
 from app.base.config.grid import TakeProfitMode
+from app.domain.booking import average_for_exit
 from app.domain.group import Group, Leg
 from app.domain.market import MarketRules
-from app.domain.values import ZERO
-
-_SETTLED = Context(prec=22)
-"""Rounds off what divisions leave in the last of 28 digits, lest it push a price over a tick."""
+from app.domain.values import SETTLED
 
 
 def leg_target(leg: Leg, group: Group, rules: MarketRules) -> Decimal | None:
     """The exit price of what the leg has filled, from its actual average; None where nothing has."""
-    reference = leg.average_open if leg.average_open is not None else leg.average_fill
+    reference = average_for_exit([leg], group.step_size)
+    reference = leg.average_fill if reference is None else reference
     return None if reference is None else _leg_price(leg, group, rules, reference)
 
 
@@ -55,10 +54,9 @@ def _leg_price(leg: Leg, group: Group, rules: MarketRules, reference: Decimal) -
 
 def _aggregate_price(group: Group, legs: Iterable[Leg], percent: Decimal, rules: MarketRules) -> Decimal | None:
     """In hybrid mode the legs' own exits carry a signal's take-profit, the aggregate keeps its percent."""
-    held = [leg for leg in legs if leg.open_quantity > 0]
-    if not held:
+    reference = average_for_exit(legs, group.step_size)
+    if reference is None:
         return None
-    reference = sum((leg.open_value for leg in held), ZERO) / sum((leg.open_quantity for leg in held), ZERO)
     if group.signal_take_profit is not None and group.grid.tp_mode is not TakeProfitMode.HYBRID:
         return _on_tick(group, rules, reference, group.signal_take_profit)
     return _on_tick(group, rules, reference, group.side.shifted(reference, percent))
@@ -68,4 +66,4 @@ def _on_tick(group: Group, rules: MarketRules, reference: Decimal, price: Decima
     """`price`, at least the minimum distance from `reference`, rounded away from it and never under one tick."""
     nearest = group.side.shifted(reference, group.grid.min_distance_percent)
     target = nearest if group.side.is_better(nearest, price) else price
-    return max(rules.quantize_take_profit(_SETTLED.plus(target), group.side), rules.tick_size)
+    return max(rules.quantize_take_profit(SETTLED.plus(target), group.side), rules.tick_size)

@@ -11,6 +11,8 @@ ONE = Decimal(1)
 HUNDRED = Decimal(100)
 WIDE = Context(prec=80)
 """For quantizing: the usual context refuses results of more than 28 digits."""
+SETTLED = Context(prec=22)
+"""Rounds off what divisions leave in the last of 28 digits, lest it push a price over a tick, a size under a step."""
 
 
 class MarketType(StrEnum):

@@ -31,7 +31,7 @@ def wanted_orders(group: Group, live: Sequence[Order], terrain: Terrain) -> list
     if not group.is_open:
         return []
     stop = _stop(group, live, terrain)
-    reduction = _reduction(group, terrain)
+    reduction = _reduction(group, live, terrain)
     if group.closing is not None:
         return [*stop, *_close(group, live, terrain)]
     if group.hybrid_active:
@@ -71,16 +71,26 @@ def _entries(group: Group) -> Iterator[Wanted]:
             )
 
 
-def _take_profits(group: Group, live: Iterable[Order], terrain: Terrain) -> list[Wanted]:
+def _take_profits(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]:
     if stop_locks_coins(group, terrain):
         return [market_exit(group, place, open_quantity_of(legs), terrain) for place, legs in sales(group, terrain)]
     reached = {take_profit_place(group, leg) for leg in group.legs if leg.take_profit_triggered}
-    exits = limit_exits(group, live, terrain)
-    return [_at_market(group, wish, terrain) if wish.place in reached else wish for wish in exits]
+    sold = _sold_at_market(live)
+    return [
+        market_exit(group, wish.place, wish.quantity, terrain)
+        if wish.place in sold or (wish.place in reached and can_sell(wish.quantity, terrain))
+        else wish
+        for wish in limit_exits(group, live, terrain)
+    ]
 
 
-def _at_market(group: Group, wish: Wanted, terrain: Terrain) -> Wanted:
-    return market_exit(group, wish.place, wish.quantity, terrain) if can_sell(wish.quantity, terrain) else wish
+def _sold_at_market(live: Iterable[Order]) -> set[Place]:
+    """Where a take-profit is being sold at market: it stays so, whatever the price does then."""
+    return {
+        place_of(order)
+        for order in live
+        if order.role is OrderRole.TAKE_PROFIT and order.type is OrderType.MARKET and not order.waits_to_be_sent
+    }
 
 
 def reached_though_refused(group: Group, orders: Sequence[Order], terrain: Terrain) -> list[Wanted]:
@@ -114,19 +124,12 @@ def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]
     """The stop at the venue: until the group is flat, also while it closes where reduce-only guards it."""
     if terrain.stop_type is None or (group.closing is not None and not terrain.reduce_only):
         return []
-    price = resting_stop(group, terrain.rules)
+    resting = [order for order in live if order.role is OrderRole.STOP_LOSS]
+    price = _stop_price(group, resting, terrain)
     if price is None:
         return []
-    quantity = group.open_quantity
-    if group.grid.stop_sizing == "planned" and terrain.reduce_only:
-        quantity += sum((order.remaining for order in live if _may_fill_unseen(order)), ZERO)
-    if not terrain.reduce_only:
-        quantity = without_sales(group, terrain).open_quantity - group.reduce_quantity
-    on_step = terrain.rules.quantize_quantity(quantity)
-    resting = [order for order in live if order.role is OrderRole.STOP_LOSS]
-    if on_step <= 0:
-        return []
-    if not resting and not _stop_can_rest(price, on_step, terrain):
+    on_step = terrain.rules.quantize_quantity(_stop_quantity(group, resting, live, terrain))
+    if on_step <= 0 or _is_too_small(group, price, on_step, resting, terrain):
         return []
     limit = price if terrain.stop_type is OrderType.STOP_LIMIT else None
     return [
@@ -141,6 +144,36 @@ def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]
             expected_price=price,
         )
     ]
+
+
+def _stop_quantity(group: Group, resting: Sequence[Order], live: Sequence[Order], terrain: Terrain) -> Decimal:
+    """What the stop is to be over. One that has triggered sells what it was over, and a close what is open besides."""
+    if not terrain.reduce_only:
+        return without_sales(group, terrain).open_quantity - group.reduce_quantity
+    quantity = group.open_quantity
+    if group.grid.stop_sizing == "planned":
+        quantity += sum((order.remaining for order in live if _may_fill_unseen(order)), ZERO) - group.oversold
+    if any(map(_is_triggered_stop, resting)):
+        quantity = min(quantity, sum((order.remaining for order in resting), ZERO))
+    return quantity
+
+
+def _is_too_small(group: Group, price: Decimal, quantity: Decimal, resting: Iterable[Order], terrain: Terrain) -> bool:
+    """Whether no stop is to be over `quantity`. One that rests is kept longer, to the end where it has triggered."""
+    if any(map(_is_triggered_stop, resting)):
+        return False
+    if group.closing is not None:
+        return terrain.quote is not None and not can_sell(quantity, terrain)
+    if resting:
+        return quantity < terrain.rules.min_qty
+    return not _stop_can_rest(price, quantity, terrain)
+
+
+def _stop_price(group: Group, resting: Sequence[Order], terrain: Terrain) -> Decimal | None:
+    """While the group closes, the stop stays where it rests: it may have triggered, and its fills are what closes."""
+    if group.closing is not None and resting:
+        return resting[0].trigger_price
+    return resting_stop(group, terrain.rules)
 
 
 def _may_fill_unseen(order: Order) -> bool:
@@ -158,7 +191,8 @@ def stop_can_rest(group: Group, terrain: Terrain) -> bool:
 
 
 def _stop_can_rest(price: Decimal, quantity: Decimal, terrain: Terrain) -> bool:
-    return terrain.exits_below_minimum or terrain.rules.meets_minimum(price, quantity)
+    rules = terrain.rules
+    return quantity >= rules.min_qty and (terrain.exits_below_minimum or rules.meets_minimum(price, quantity))
 
 
 def _close(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]:
@@ -166,8 +200,15 @@ def _close(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted
     if group.open_quantity <= 0 or not _way_is_clear(group, live, terrain):
         return []
     stopping = sum((order.remaining for order in live if _is_triggered_stop(order)), ZERO)
-    wanted = market_exit(group, Place(OrderRole.CLOSE), group.open_quantity - stopping, terrain)
-    return [wanted] if can_sell(wanted.quantity, terrain) else []
+    return _sale(group, group.open_quantity - stopping, live, terrain)
+
+
+def _sale(group: Group, quantity: Decimal, live: Iterable[Order], terrain: Terrain) -> list[Wanted]:
+    """At market, where the venue takes an order over `quantity` or has one: what that has left may be too little for
+    another."""
+    wanted = market_exit(group, Place(OrderRole.CLOSE), quantity, terrain)
+    is_there = wanted.quantity > 0 and any(order.role is OrderRole.CLOSE for order in live)
+    return [wanted] if is_there or can_sell(wanted.quantity, terrain) else []
 
 
 def _way_is_clear(group: Group, live: Sequence[Order], terrain: Terrain) -> bool:
@@ -184,12 +225,10 @@ def _is_triggered_stop(order: Order) -> bool:
     return order.role is OrderRole.STOP_LOSS and order.filled > 0 and order.status is not OrderStatus.PENDING_CANCEL
 
 
-def _reduction(group: Group, terrain: Terrain) -> list[Wanted]:
+def _reduction(group: Group, live: Iterable[Order], terrain: Terrain) -> list[Wanted]:
     if group.reduce_quantity <= 0:
         return []
-    quantity = min(group.reduce_quantity, group.open_quantity)
-    wanted = market_exit(group, Place(OrderRole.CLOSE), quantity, terrain)
-    return [wanted] if can_sell(wanted.quantity, terrain) else []
+    return _sale(group, min(group.reduce_quantity, group.open_quantity), live, terrain)
 
 
 def _hybrid_close(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]:
@@ -278,12 +317,12 @@ def beyond_last_leg(group: Group) -> Decimal | None:
 
 
 def closed_by(orders: Iterable[Order]) -> CloseReason | None:
-    """The reason of the last exit that filled."""
+    """The reason of the last take-profit or stop that filled; what was reduced besides gives no reason."""
     exits = [order for order in orders if order.role is not OrderRole.ENTRY and order.filled > 0]
-    if not exits:
-        return None
-    last = max(exits, key=lambda order: (order.updated_at, order.number))
-    return {
-        OrderRole.TAKE_PROFIT: CloseReason.TAKE_PROFIT,
-        OrderRole.STOP_LOSS: CloseReason.STOP_LOSS,
-    }.get(last.role, CloseReason.MANUAL)
+    planned = [order for order in exits if order.role in _REASONS]
+    if not planned:
+        return CloseReason.MANUAL if exits else None
+    return _REASONS[max(planned, key=lambda order: (order.updated_at, order.number)).role]
+
+
+_REASONS = {OrderRole.TAKE_PROFIT: CloseReason.TAKE_PROFIT, OrderRole.STOP_LOSS: CloseReason.STOP_LOSS}

@@ -12,7 +12,8 @@ from app.engine.closing import begin_close
 from app.engine.conditional import note_conditional_orders
 from app.engine.differences import judge_unlisted
 from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, OrdersSent, SubmitAnswered
-from app.engine.reports import apply_report, end_leg, end_order, exit_retry_at, tell_failing_exit
+from app.engine.pairs import tell_refused_pair
+from app.engine.reports import apply_report, end_leg, end_order, exit_retry_at, mark_sent, tell_failing_exit
 from app.engine.turn import Turn
 from app.messages.effects import LoadMarket, LookUpOrder, Reconcile
 from app.messages.reports import Accepted, Found, NotFound, NotSent, OrderReport, OutcomeUnknown, RefusalCode, Refused
@@ -26,21 +27,31 @@ _BY_RULES = frozenset({RefusalCode.PRECISION, RefusalCode.MIN_NOTIONAL})
 """Refused by rules of the market that may not be those that are known here."""
 
 
+def in_doubt(order: Order, now: datetime) -> Order:
+    """An order that was being sent or cancelled: only the venue knows. One that was being amended keeps what it may
+    have become, until the account has been read and it is looked up."""
+    if order.status in {OrderStatus.PENDING, OrderStatus.SUBMITTED}:
+        return changed(order, status=OrderStatus.UNKNOWN, unknown_since=now, look_ups=0, retry_at=None)
+    if order.status is OrderStatus.UNKNOWN:
+        return changed(order, unknown_since=now, look_ups=0)
+    if order.status is OrderStatus.PENDING_CANCEL:
+        return changed(order, retry_at=None, unknown_since=None, look_ups=0)
+    return order
+
+
 def sent(turn: Turn, message: OrdersSent) -> None:
     for order_id in message.client_order_ids:
         order = turn.orders.get(order_id)
         if order is not None and order.status is OrderStatus.PENDING:
             turn.put_order(order.moved(OrderStatus.SUBMITTED, turn.now))
-            group = turn.group(order.group_id)
-            if not group.sent:
-                turn.groups.put(group.id, changed(group, sent=True))
+            mark_sent(turn, order)
 
 
 def submit_answered(turn: Turn, message: SubmitAnswered) -> None:
     order = turn.orders.get(message.client_order_id)
     if order is None:
         return
-    _mark_sent(turn, order)
+    mark_sent(turn, order)
     match message.outcome:
         case Accepted(report):
             apply_report(turn, report)
@@ -57,12 +68,6 @@ def submit_answered(turn: Turn, message: SubmitAnswered) -> None:
             _not_sent(turn, order, detail, retry_after)
     if not isinstance(message.outcome, Accepted):
         turn.touch(order.group_id)
-
-
-def _mark_sent(turn: Turn, order: Order) -> None:
-    group = turn.groups.get(order.group_id)
-    if group is not None and not group.sent:
-        turn.groups.put(group.id, changed(group, sent=True))
 
 
 def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
@@ -82,14 +87,16 @@ def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
     if order.paired_with is not None:
         # whichever of the two was at fault: the stop goes alone and at once, and its own answer is plain (ADR 4)
         turn.put_order(changed(rejected, retry_at=turn.now))
+        tell_refused_pair(turn, rejected, detail)
         return
     tell_failing_exit(turn, order, detail)
     if code is RefusalCode.UNSUPPORTED and order.role is OrderRole.STOP_LOSS:
         note_conditional_orders(turn, order.account, detail)
     if code is RefusalCode.WOULD_TRIGGER and order.role is OrderRole.STOP_LOSS:
         begin_close(turn, group, CloseReason.STOP_LOSS)
-    if code is RefusalCode.REDUCE_ONLY:
-        # the position is gone or smaller than thought: read it, do not try again before (exchanges.md)
+    if code is RefusalCode.REDUCE_ONLY and order.attempt < turn.config.protection.max_attempts:
+        # the position is gone or smaller than thought: read it, do not try again before (exchanges.md); a venue that
+        # goes on refusing what is there is asked after every regular reading
         turn.effect(Reconcile(order.account, 0))
     if code is RefusalCode.REDUCE_ONLY or code in _BY_RULES:
         wait = timedelta(seconds=turn.config.protection.monitor_interval_sec)
@@ -142,6 +149,7 @@ def _not_sent(turn: Turn, order: Order, detail: str, retry_after: float | None) 
     if order.paired_with is not None and order.look_ups + 1 >= TRIES_OF_ONE_WAY:
         failed = changed(order.moved(OrderStatus.REJECTED, turn.now, detail), retry_at=turn.now)
         turn.put_order(failed)  # the stop goes alone, as after a refusal
+        tell_refused_pair(turn, failed, detail)
         turn.emit("order.failed", order=failed, role=order.role, detail=detail)
         return
     at = _again_at(turn, order, SEND_BACKOFF_SEC, retry_after)

@@ -32,6 +32,14 @@ def note_entry(state: EngineState, order: Order) -> None:
         bound.drop(order.client_order_id)
 
 
+def forget_entry(state: EngineState, order: Order, quote: str) -> None:
+    """Its group is forgotten."""
+    bound = state.bound.get((order.account, quote))
+    if bound is not None:
+        bound.drop(order.client_order_id)
+    state.on_their_way.pop(order.client_order_id, None)
+
+
 def put_balance(state: EngineState, account: str, asset: str, balance: Balance) -> None:
     """Take a balance, and count anew what it could not know of."""
     balances = state.balances.setdefault(account, {})

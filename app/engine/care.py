@@ -9,17 +9,18 @@ from decimal import Decimal
 from app.base.changing import changed
 from app.base.config.grid import TakeProfitMode
 from app.domain import client_order_id
+from app.domain.booking import write_off_dust
 from app.domain.churn import next_move_at
 from app.domain.client_order_id import OrderAddress
 from app.domain.difference import Amendment, Means, difference
 from app.domain.exits import is_sold_out, take_profit_place
-from app.domain.group import EntryState, Group, Leg, end_entry, write_off_dust
+from app.domain.group import EntryState, Group, Leg, end_entry
 from app.domain.offset import timer_may_start
 from app.domain.order import RESTING, Order, OrderStatus, bound_by_exits, has_stop
 from app.domain.spot_exits import sold_together, stop_locks_coins
 from app.domain.stop_loss import legs_beyond_stop, secured_stop, trailed_stop, with_price
 from app.domain.take_profit import exit_target
-from app.domain.values import ZERO, CloseReason, OrderRole, OrderType, TimeInForce
+from app.domain.values import ZERO, CloseReason, MarketType, OrderRole, OrderType, TimeInForce
 from app.domain.wanted import (
     HYBRID_TRIES,
     beyond_last_leg,
@@ -33,11 +34,13 @@ from app.domain.wanted import (
     watched_stop_is_hit,
 )
 from app.domain.wishes import Place, Terrain, Wanted, place_of
+from app.engine import external_fills
 from app.engine.closing import begin_close
-from app.engine.pairs import make_room, pairs_left, partner_of, tie
+from app.engine.pairs import make_room, pairs_left, tie
 from app.engine.pausing import note_stop
-from app.engine.protecting import guard_protection, last_at
-from app.engine.state import AccountState
+from app.engine.protecting import guard_protection
+from app.engine.retrying import attempt_of, forget_failures
+from app.engine.state import AccountState, external_fact
 from app.engine.terrain import terrain_of
 from app.engine.turn import Turn
 from app.messages.effects import AmendOrder, CancelOrder, LoadMarket, LookUpOrder, SubmitOrders
@@ -49,7 +52,6 @@ CANCEL_RETRY_SEC = 2
 LIMIT_EVERY = 3
 """Of the tries of a close that keeps failing, every third goes as a limit (hazard 15)."""
 TRAIL_EVERY = timedelta(seconds=1)
-_BACKED_OFF = frozenset({OrderStatus.REJECTED, OrderStatus.LOST, OrderStatus.EXPIRED, OrderStatus.CANCELLED})
 
 
 def care_for(turn: Turn, group_id: str) -> None:
@@ -264,14 +266,24 @@ def _settle_leftovers(turn: Turn, group: Group, terrain: Terrain) -> Group:
     """Sell or write off what is open and can wait for nothing any more."""
     live = turn.live_orders(group.id)
     if leftover_cannot_be_sold(group, live, terrain):
+        if external_fills.explained(turn, (group.account, group.symbol, group.side)) > 0:
+            return group  # it was sold there by others, or liquidated: the next reading books that
         turn.emit("position.updated", group=group, detail="dust", quantity=group.open_quantity)
         if group.closing is None:
             reason = closed_by(turn.orders_of(group.id)) or CloseReason.DUST
             group = begin_close(turn, group, reason)
-        return write_off_dust(group)
+        return _written_off(turn, group)
     if leftover_must_be_sold(group, live, terrain):
         return begin_close(turn, group, closed_by(turn.orders_of(group.id)) or CloseReason.DUST)
     return group
+
+
+def _written_off(turn: Turn, group: Group) -> Group:
+    """The group with what is open booked as dust. On a perpetual it stays in the position, and is not ours there."""
+    if turn.state.accounts[group.account].market_type is MarketType.LINEAR:
+        fact = external_fact((group.account, group.symbol, group.side))
+        turn.facts.put(fact, f"{Decimal(turn.fact(fact) or 0) + group.open_quantity:f}")
+    return write_off_dust(group)
 
 
 # ---------------------------------------------------------------------------------------------- ending
@@ -281,7 +293,7 @@ def _is_over(turn: Turn, group: Group) -> bool:
     if group.open_quantity > 0 or (group.wants_entries and group.closing is None):
         return False
     orders = turn.orders_of(group.id)
-    if any(order.is_live or order.is_unsettled for order in orders):
+    if group.oversold > 0 or any(order.is_live or order.is_unsettled for order in orders):
         return False
     return group.closing is not None or bool(orders) or not group.wants_entries
 
@@ -295,7 +307,6 @@ def _close(turn: Turn, group: Group) -> None:
         reason = CloseReason.CANCELLED
     closed = changed(
         group,
-        closing=group.closing,
         closed_at=turn.now,
         close_reason=None if failed else reason,
         failed=failed,
@@ -346,15 +357,16 @@ def _is_alone_in_its_book(turn: Turn, group: Group) -> bool:
 
 def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain, account: AccountState) -> None:
     placed: list[Order] = []
-    attempts = {wish.place: _attempt(turn, group, wish) for wish in wishes}
+    attempts = {wish.place: attempt_of(turn, group, wish) for wish in wishes}
     for wish in wishes:
         attempt = attempts[wish.place]
         if attempt is None or (wish.paired_with is not None and attempts[wish.paired_with] is None):
             continue
         asked = _within_bound(turn, group, wish, terrain) if attempt % LIMIT_EVERY == 0 else wish
-        for quantity in terrain.rules.split(asked.quantity):
+        for quantity in terrain.rules.split(asked.quantity, asked.expected_price or ZERO):
             placed.append(_record(turn, group, asked, quantity, attempt, group.next_number + len(placed)))
     if placed:
+        forget_failures(turn, group, placed)
         tie(turn, wishes, placed)
         make_room(turn, group, placed)
         _note_placed(turn, group, placed)
@@ -381,26 +393,6 @@ def _within_bound(turn: Turn, group: Group, wish: Wanted, terrain: Terrain) -> W
     worst = group.side.shifted(best, -turn.config.risk.max_slippage_percent)
     price = terrain.rules.quantize_stop(worst, group.side, best)
     return changed(wish, type=OrderType.LIMIT, price=price, time_in_force=TimeInForce.IOC)
-
-
-def _attempt(turn: Turn, group: Group, wish: Wanted) -> int | None:
-    """Which try this is, None where it must wait (a timer is set) or the tries are used up."""
-    last = last_at(turn, group, wish.place)
-    if last is None or last.status not in _BACKED_OFF or _is_hybrid_try(last) or last.retry_at is None:
-        return 1
-    partner = partner_of(turn, last)
-    if partner is not None and partner.filled > 0:
-        return 1  # the venue ended it because the other of the pair came first
-    if wish.place.role is OrderRole.TAKE_PROFIT and wish.type is OrderType.MARKET and last.type is not wish.type:
-        return 1  # its price is there: it goes another way
-    if turn.now >= last.retry_at:
-        return last.attempt + 1
-    turn.wake(f"group/{group.id}", last.retry_at)
-    return None
-
-
-def _is_hybrid_try(order: Order) -> bool:
-    return order.role is OrderRole.TAKE_PROFIT and order.time_in_force is TimeInForce.IOC
 
 
 def _record(turn: Turn, group: Group, wish: Wanted, quantity: Decimal, attempt: int, number: int) -> Order:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from app.base.clock import iso
 from app.domain.group import Group
@@ -99,7 +100,9 @@ def _is_held(turn: Turn, read: AccountRead) -> bool:
     )
 
 
+@lru_cache(maxsize=2)
 def _read(text: str | None) -> Progress | None:
+    """Asked for at every turn's end, long after the last *Close all* too."""
     if not text:
         return None
     document = json.loads(text)

@@ -7,10 +7,13 @@ from app.domain.group import Group, end_entry
 from app.domain.values import ZERO, CloseReason
 from app.engine.turn import Turn
 
+_FORCED = frozenset({CloseReason.LIQUIDATED, CloseReason.ADL})
+
 
 def begin_close(turn: Turn, group: Group, reason: CloseReason) -> Group:
-    """The group on its way out: its entries end, nothing else may exit it; the first reason stands."""
-    if group.closing is not None:
+    """The group on its way out: its entries end, nothing else may exit it. The first reason stands, unless the venue
+    took what was to be sold."""
+    if group.closing is not None and reason not in _FORCED:
         return group
     closing = changed(
         group.with_legs(end_entry),

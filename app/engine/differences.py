@@ -23,7 +23,7 @@ def book_missed_fills(turn: Turn, read: AccountRead) -> None:
     for fill in sorted(read.fills, key=lambda item: item.at):
         before = turn.orders.get(fill.client_order_id) if fill.client_order_id else None
         apply_fill(turn, fill)
-        if before is None or turn.orders.get(before.client_order_id) is before:
+        if before is None or (turn.orders.get(before.client_order_id) or before).filled == before.filled:
             continue
         if fill.at < read.started_at - ON_ITS_WAY and not _is_in_doubt(before):
             missed.setdefault(before.client_order_id, before)

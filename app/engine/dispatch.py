@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
-from app.base.changing import changed
-from app.domain.market import MarketRules, Quote
-from app.domain.order import RESTING, Order, OrderStatus
 from app.domain.signal import Signal
-from app.domain.values import HUNDRED, MarketType, OrderRole, OrderType
 from app.engine import (
     answers,
     arming,
@@ -21,21 +16,25 @@ from app.engine import (
     funding,
     groups,
     holds,
+    markets,
     offsetting,
     operator,
     placing,
     queueing,
     reconciling,
     reports,
+    resending,
     signals,
 )
 from app.engine.binding import put_balance
 from app.engine.care import care_for
+from app.engine.defects import Defects
 from app.engine.inbox import (
     AccountLeft,
     AccountRead,
     AccountUnreachable,
     AmendAnswered,
+    Broke,
     CancelAnswered,
     DiskAnswered,
     GroupLoaded,
@@ -48,8 +47,7 @@ from app.engine.inbox import (
     SubmitAnswered,
     TimerDue,
 )
-from app.engine.pairs import partner_of
-from app.engine.state import Balance, Market
+from app.engine.state import Balance
 from app.engine.turn import Turn
 from app.messages.commands import (
     AcceptDifference,
@@ -82,8 +80,7 @@ from app.messages.commands import (
     SettleForeign,
     SkipOffset,
 )
-from app.messages.effects import LookUpOrder, SubmitOrders
-from app.messages.records import QueueReason
+from app.messages.records import SignalRecord
 from app.messages.reports import (
     BalanceReport,
     BreakerReport,
@@ -108,8 +105,9 @@ TOLD_TOGETHER: frozenset[type] = frozenset({OrdersSent, SubmitAnswered, OrderRep
 class Dispatcher:
     """Runs a message's handler; `settle` then cares for every group that was touched, and promotes from the queue."""
 
-    def __init__(self, read_payload: Callable[[str], Signal]) -> None:
+    def __init__(self, read_payload: Callable[[str], Signal], defects: Defects) -> None:
         self._read_payload = read_payload
+        self._defects = defects
         self._handlers: dict[type, Callable[[Turn, Any], Any]] = {
             AcceptSignal: signals.accept,
             PreviewSignal: operator.preview,
@@ -123,7 +121,7 @@ class Dispatcher:
             Promote: self._with_payloads(queueing.promote_by_hand),
             Force: self._with_payloads(queueing.force),
             Remove: queueing.remove,
-            EmergencyStop: _then_drop_entries(emergency.stop),
+            EmergencyStop: resending.then_drop_entries(emergency.stop),
             EmergencyReset: emergency.reset,
             CloseAll: close_all.begin,
             RunOffset: offsetting.run,
@@ -131,11 +129,11 @@ class Dispatcher:
             BlockGroup: offsetting.block,
             AcknowledgeAlert: operator.acknowledge,
             NoteProposal: operator.note_proposal,
-            Pause: _then_drop_entries(operator.pause),
+            Pause: resending.then_drop_entries(operator.pause),
             Resume: operator.resume,
             ApplyConfig: operator.apply_config,
             ArmAccount: arming.arm,
-            DisarmAccount: _then_drop_entries(arming.disarm),
+            DisarmAccount: resending.then_drop_entries(arming.disarm),
             ChangeKeys: arming.change_keys,
             SettleForeign: holds.settle_foreign,
             AcceptDifference: holds.accept_difference,
@@ -157,12 +155,13 @@ class Dispatcher:
             AccountLeft: _account_left,
             AccountRead: _account_read,
             AccountUnreachable: reconciling.account_unreachable,
-            MarketLoaded: self._market_loaded,
+            MarketLoaded: self._with_payloads(markets.loaded),
             GroupLoaded: _group_loaded,
             PriceTouched: _price_touched,
             TimerDue: self._timer,
             Stopping: lambda turn, _: turn.emit("engine.stopping"),
-            DiskAnswered: lambda turn, message: emergency.trip(turn, "disk", message.reason),
+            DiskAnswered: _disk_answered,
+            Broke: _broke,
             Recovered: self._recovered,
         }
 
@@ -172,29 +171,32 @@ class Dispatcher:
         return lambda turn, message: handler(turn, message, self._read_payload)
 
     def __call__(self, turn: Turn, message: Any) -> Any:
-        if turn.state.recovered and turn.state.day != turn.now.date():
-            emergency.begin_days(turn)
-            turn.state.day = turn.now.date()
+        if turn.recovered and turn.day != turn.now.date():
+            self._defects.isolated(turn, "the start of the day", _begin_day)
         answer = self._handlers[type(message)](turn, message)
         if type(message) not in TOLD_TOGETHER:
             self.settle(turn)
         return answer
 
     def settle(self, turn: Turn) -> None:
-        """Bring groups and queue to rest after what was handled; there may be nothing to do."""
+        """Bring groups and queue to rest after what was handled; there may be nothing to do.
+
+        What breaks keeps nothing else back: each group is cared for by itself.
+        """
+        isolated = self._defects.isolated
         if len(turn.ledger.fills) > turn.fills_looked_after:
             turn.fills_looked_after = len(turn.ledger.fills)
-            _look_after_fills(turn)
+            isolated(turn, "looking after fills", _look_after_fills)
         for _ in range(MOST_CARE_ROUNDS):
             while turn.touched:
                 group_id = next(iter(turn.touched))
                 turn.touched.pop(group_id)
-                care_for(turn, group_id)
-            offsetting.advance(turn)
-            close_all.advance(turn)
+                isolated(turn, f"the care of group {group_id}", care_for, group_id)
+            isolated(turn, "the offset", offsetting.advance)
+            isolated(turn, "closing all", close_all.advance)
             if turn.wants_promotion and not turn.touched:
                 turn.wants_promotion = False
-                queueing.promote(turn, self._read_payload)
+                isolated(turn, "promotion from the queue", queueing.promote, self._read_payload)
             if not turn.touched and not turn.wants_promotion:
                 return
         raise RuntimeError("groups and queue did not come to rest")
@@ -206,48 +208,42 @@ class Dispatcher:
                 if turn.groups.get(key) is not None:
                     turn.touch(key)
             case "send":
-                _send_again(turn, key)
+                resending.send_again(turn, key)
             case "amend":
-                _amend_again(turn, key)
+                resending.amend_again(turn, key)
             case "late":
-                _tell_late(turn, key)
+                resending.tell_late(turn, key)
             case "lookup" | "stop":
-                _look_up(turn, key)
+                resending.look_up(turn, key)
             case "queue":
                 emergency.watch(turn)
                 queueing.expire(turn)
+                turn.forgets = True
                 turn.wants_promotion = bool(turn.state.queue)
             case "offset":
                 offsetting.evaluate_now(turn)
 
     def _recovered(self, turn: Turn, _: Recovered) -> None:
         """Act on what was recorded meanwhile: exits first, then entries, then the queue."""
-        turn.state.recovered = True
-        arming.follow_config(turn)
-        emergency.watch(turn)
-        waiting = [(record, self._read_payload(record.payload)) for record in turn.state.pending_signals.values()]
-        for record, signal in sorted(waiting, key=lambda item: not signals.is_exit(item[1])):
-            signals.act_on_recorded(turn, record, signal)
+        if turn.recovered:
+            return
+        turn.recovered = True
+        self._defects.isolated(turn, "following the settings", arming.follow_config)
+        self._defects.isolated(turn, "watching the limits", emergency.watch)
+        for record in sorted(turn.pending_signals(), key=lambda record: not signals.is_exit(record)):
+            self._defects.isolated(turn, f"acting on signal {record.id}", self._act_on_recorded, record)
         for group in turn.open_groups():
             turn.touch(group.id)
         turn.wants_promotion = True
         turn.emit("engine.started")
 
-    def _market_loaded(self, turn: Turn, message: MarketLoaded) -> None:
-        key = (message.account, message.symbol)
-        if message.report is None:
-            _market_missing(turn, message)
-            _ask_again_for_groups(turn, message)
-            return
-        known = turn.state.markets.get(key)
-        quote = message.report.quote if known is None or known.quote is None else known.quote
-        turn.state.markets[key] = Market(message.report.rules, quote, turn.now)
-        if turn.state.recovered:
-            answers.rules_loaded(turn, message.account, message.symbol)
-            queueing.note_profits(turn, message.account, message.symbol, self._read_payload)
-            for group in turn.groups_on(message.account, message.symbol):
-                turn.touch(group.id)
-            turn.wants_promotion = True
+    def _act_on_recorded(self, turn: Turn, record: SignalRecord) -> None:
+        signals.act_on_recorded(turn, record, self._read_payload(record.payload))
+
+
+def _begin_day(turn: Turn) -> None:
+    emergency.begin_days(turn)
+    turn.day = turn.now.date()
 
 
 def _look_after_fills(turn: Turn) -> None:
@@ -272,56 +268,26 @@ def _account_read(turn: Turn, read: AccountRead) -> None:
 
 def _balance(turn: Turn, report: BalanceReport) -> None:
     put_balance(turn.state, report.account, report.asset, Balance(report.total, report.free, report.at))
-    turn.state.accounts[report.account].fills_unsettled = False
+    account = turn.state.accounts.get(report.account)
+    if account is not None:
+        account.fills_unsettled = False
 
 
 def _position(turn: Turn, report: PositionReport) -> None:
     """Positions are compared when the account is read; fills tell the same sooner."""
 
 
-def _market_missing(turn: Turn, message: MarketLoaded) -> None:
-    """Refuse what waited for a market that the venue does not have, or whose rules cannot be fetched."""
-    waiting = [
-        entry
-        for entry in turn.queue.values()
-        if (entry.identity.account, entry.identity.symbol) == (message.account, message.symbol)
-        and entry.reason is QueueReason.MISSING_MARKET_RULES
-    ]
-    if message.failure is not None and waiting and not turn.config.precision.block_on_missing_metadata:
-        _use_fallback_rules(turn, message, waiting[0].entry_price)
-        return
-    code = "missing_market_rules" if message.failure else "unknown_symbol"
-    detail = message.failure or f"{message.account} has no market {message.symbol}"
-    for entry in waiting:
-        signals.refuse_queued(turn, entry, code, detail)
+def _disk_answered(turn: Turn, message: DiskAnswered) -> None:
+    """Go on; answers that came meanwhile were lost with their turns, so of what was on its way only the venue knows."""
+    turn.resumes = True
+    for order in list(turn.orders.values()):
+        turn.put_order(answers.in_doubt(order, turn.now))
+    emergency.trip(turn, "disk", message.reason)
 
 
-def _ask_again_for_groups(turn: Turn, message: MarketLoaded) -> None:
-    """Open groups whose market is not known have no stops: caring for them asks again."""
-    if message.failure is None or turn.state.market(message.account, message.symbol) is not None:
-        return
-    for group in turn.groups_on(message.account, message.symbol):
-        turn.wake(f"group/{group.id}", turn.now + MARKET_RETRY)
-
-
-def _use_fallback_rules(turn: Turn, message: MarketLoaded, price: Decimal) -> None:
-    """By the trader's setting: go on with guessed rules, and say so."""
-    precision = turn.config.precision
-    pair, _, settle = message.symbol.partition(":")
-    base, _, quote = pair.partition("/")
-    rules = MarketRules(
-        symbol=message.symbol,
-        market_type=MarketType.LINEAR if settle else MarketType.SPOT,
-        base=base,
-        quote=quote,
-        tick_size=precision.fallback_tick_size,
-        step_size=precision.fallback_step_size,
-        min_qty=precision.fallback_min_qty,
-        min_notional=precision.fallback_min_notional,
-    )
-    turn.state.markets[message.account, message.symbol] = Market(rules, Quote.flat(price, turn.now), turn.now)
-    turn.alert("warning", f"the rules of {message.symbol} could not be fetched; the fallback rules are used")
-    turn.wants_promotion = True
+def _broke(turn: Turn, message: Broke) -> None:
+    turn.alert("critical", f"trading is halted: {message.reason}")
+    emergency.trip(turn, "invariant", message.reason)
 
 
 def _group_loaded(turn: Turn, message: GroupLoaded) -> None:
@@ -332,7 +298,7 @@ def _group_loaded(turn: Turn, message: GroupLoaded) -> None:
     for order in message.stored.orders:
         turn.put_order(order)
     for fill in message.stored.fills:
-        turn.note_trade((fill.account, fill.symbol, fill.trade_id))
+        turn.note_trade((fill.account, fill.symbol, fill.trade_id), fill.group_id)
     turn.state.fills_of[message.group_id] = list(message.stored.fills)
     operator.read_again(turn, message.stored.group.account)
 
@@ -342,101 +308,3 @@ def _price_touched(turn: Turn, message: PriceTouched) -> None:
         group = turn.groups.get(group_id)
         if group is not None and group.is_open:
             turn.touch(group_id)
-
-
-def _send_again(turn: Turn, order_id: str) -> None:
-    """A request that never left goes again with the same id, if it is still wanted."""
-    order = turn.orders.get(order_id)
-    if order is None or order.status is not OrderStatus.PENDING or order.retry_at is None:
-        return
-    if turn.now < order.retry_at:
-        turn.wake(f"send/{order_id}", order.retry_at)
-        return
-    if _drop_forbidden(turn, order):
-        return
-    worse = _has_run_away(turn, order)
-    if worse is not None:
-        answers.abandon_entry(turn, order, worse)
-        turn.touch(order.group_id)
-        return
-    partner = partner_of(turn, order)
-    going = [order] if partner is None or partner.status is not OrderStatus.PENDING else [order, partner]
-    for each in going:
-        turn.put_order(changed(each, retry_at=None))
-    turn.effect(SubmitOrders(order.account, tuple(each.client_order_id for each in going)))
-
-
-def _then_drop_entries(handler: Callable[[Turn, Any], Any]) -> Callable[[Turn, Any], Any]:
-    """After a command that forbids entries, those that wait to be sent are given up at once."""
-
-    def handle(turn: Turn, command: Any) -> Any:
-        answer = handler(turn, command)
-        for group in turn.open_groups():
-            for order in turn.live_orders(group.id):
-                if order.waits_to_be_sent:
-                    _drop_forbidden(turn, order)
-        return answer
-
-    return handle
-
-
-def _drop_forbidden(turn: Turn, order: Order) -> bool:
-    """Give up an entry that must not be sent any more."""
-    why = _forbidden(turn, order.account) if order.role is OrderRole.ENTRY else None
-    if why is None:
-        return False
-    answers.abandon_entry(turn, order, why, OrderStatus.ABANDONED)
-    turn.touch(order.group_id)
-    return True
-
-
-def _forbidden(turn: Turn, account: str) -> str | None:
-    """Why no entry is sent now, one that was accepted before included."""
-    stop = emergency.critical(turn)
-    if stop is not None:
-        return f"the emergency stop is critical: {stop.reason}"
-    if turn.paused is not None:
-        return f"the engine is paused: {turn.paused}"
-    return None if arming.may_enter(turn, account) else f"{account} is not armed"
-
-
-def _has_run_away(turn: Turn, order: Order) -> str | None:
-    """Why a market entry that waited is not bought any more: the price is beyond the slippage bound."""
-    quote = turn.state.quote(order.account, order.symbol)
-    if order.role is not OrderRole.ENTRY or order.type is not OrderType.MARKET:
-        return None
-    if quote is None or order.pyramid is None or order.leg is None:
-        return None
-    group = turn.group(order.group_id)
-    planned = group.leg(order.pyramid, order.leg).price
-    price, bound = quote.executable(order.side), turn.config.risk.max_slippage_percent
-    worse = group.side.gain(planned, price) * HUNDRED / planned
-    if worse <= bound:
-        return None
-    return f"the price {price:f} is {worse:.2f} % worse than {planned:f}, the bound is {bound} %"
-
-
-def _amend_again(turn: Turn, order_id: str) -> None:
-    """An amendment never left: what is wanted by now is decided anew."""
-    order = turn.orders.get(order_id)
-    if order is None or order.status not in RESTING or not order.is_amending or order.retry_at is None:
-        return
-    if turn.now < order.retry_at:
-        turn.wake(f"amend/{order_id}", order.retry_at)
-        return
-    turn.put_order(changed(order.without_amendment(), retry_at=None))
-    turn.touch(order.group_id)
-
-
-def _tell_late(turn: Turn, order_id: str) -> None:
-    """A close that cannot be sent leaves open what should be closed."""
-    order = turn.orders.get(order_id)
-    if order is not None and order.is_live and not order.is_present:
-        what = f"the close of {order.symbol} cannot be sent and is tried on: {order.reason}"
-        turn.alert("critical", what, group=turn.group(order.group_id))
-
-
-def _look_up(turn: Turn, order_id: str) -> None:
-    order = turn.orders.get(order_id)
-    if order is not None and (order.is_live or order.is_unsettled):
-        turn.effect(LookUpOrder(order.account, order_id))

@@ -26,13 +26,13 @@ from app.engine.figures import (
 from app.engine.state import AccountState
 from app.engine.turn import Turn
 from app.messages.commands import CommandResult, EmergencyReset, EmergencyStop
+from app.messages.reports import NOTABLE_SKEW_MS
 from app.messages.snapshots import LimitSnapshot
 from app.ports.engine import CommandRefused
 
 FACT = "emergency"
 _FAILURES = "protection_failures"
 FAILURE_WINDOW = timedelta(hours=1)
-NOTABLE_SKEW_MS = 1000
 NEAR = Decimal(80)
 """Percent of a limit from which on the state is `warning`."""
 
@@ -59,6 +59,14 @@ def read(text: str | None) -> Emergency | None:
 
 def critical(turn: Turn) -> Emergency | None:
     return read(turn.fact(FACT))
+
+
+def forbidden(turn: Turn) -> Refusal | None:
+    """Why no entry is made now on any account."""
+    if turn.paused is not None:
+        return Refusal("paused", f"the engine is paused: {turn.paused}")
+    stop = critical(turn)
+    return None if stop is None else Refusal("emergency_stop", f"the emergency stop is critical: {stop.reason}")
 
 
 def trip(turn: Turn, code: str, reason: str) -> None:

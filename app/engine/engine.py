@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -13,16 +13,18 @@ import structlog
 
 from app.base.clock import Clock, Timer
 from app.base.config import Config
-from app.base.errors import AppError, InvariantBroken
+from app.base.errors import AppError
 from app.base.ids import IdFactory
 from app.base.waiting import within
 from app.domain.client_order_id import Namespace
 from app.domain.signal import Signal
-from app.domain.values import OrderType
 from app.engine import reports
+from app.engine.defects import Defects
 from app.engine.dispatch import TOLD_TOGETHER, Dispatcher
-from app.engine.inbox import AccountLeft, AccountUnreachable, PriceTouched, Stopping, TimerDue
+from app.engine.forgetting import forget
+from app.engine.inbox import AccountLeft, AccountUnreachable, Broke, PriceTouched, Stopping, TimerDue
 from app.engine.mailbox import LINGER_SEC, Envelope, Mailbox
+from app.engine.measuring import measure, that_waited
 from app.engine.recovery import Recovery
 from app.engine.state import NO_WATCH, AccountState, EngineState
 from app.engine.submitter import Submitter
@@ -51,7 +53,8 @@ from app.ports.venue import Venue
 log = structlog.get_logger("engine")
 _URGENT = (EmergencyStop, CloseAll, Pause, CloseGroup, CancelEntries)
 QUEUE_TICK_SEC = 10.0
-DISK_RETRY_SEC = 5.0
+CLOSE_SEC = 10.0
+"""How long the connections of one venue may take to close."""
 LEAP_SEC = 60.0
 """A gap between two turns that no running machine makes: the queue's tick alone comes every ten seconds."""
 
@@ -91,8 +94,9 @@ class Engine:
         self._turning = False
         self._moved: dict[tuple[str, str], None] = {}
         """Markets whose prices have come during the turn."""
-        self._dispatch = Dispatcher(read_payload)
         self.state = EngineState(config, key_prints=dict(key_prints or {}))
+        self._defects = Defects()
+        self._dispatch = Dispatcher(read_payload, self._defects)
         for account_id, venue in venues.items():
             self.state.accounts[account_id] = AccountState(account_id, venue.capabilities)
         self._recovery = Recovery(self.state, venues, clock, self._mailbox.post)
@@ -103,13 +107,15 @@ class Engine:
         self._listeners: list[Callable[[EventRecord], None]] = []
         self._price_listeners: list[Callable[[str, str], None]] = []
         self._timers: dict[str, tuple[datetime, Timer]] = {}
-        self._tasks: list[asyncio.Task[Any]] = []
+        self._turns: asyncio.Task[None] | None = None
+        self._disk_watch: asyncio.Task[None] | None = None
+        """Waits, after a commit that failed, until the disk takes writes again."""
         self._ticks: list[Timer] = []
         self._turned_at: datetime | None = None
         self._watched = 0
         self._is_open = False
-        self.defects: list[str] = []
-        """Messages whose handler broke: each is a fault of the program, and none must ever be here."""
+        self.defects = self._defects.told
+        """What broke: each is a fault of the program, and none must ever be here."""
 
     # ------------------------------------------------------------------ life
 
@@ -117,13 +123,13 @@ class Engine:
         """Load what is stored and begin to take messages: from now on signals are recorded and answered."""
         self._namespace = await self._recovery.load(self._store, self._ids, self._tag_keeper)
         self._is_open = True
-        self._tasks.append(asyncio.get_running_loop().create_task(self._turn_mailbox()))
+        self._turns = asyncio.get_running_loop().create_task(self._turn_mailbox())
 
     async def start(self) -> None:
         """Connect every account, reconcile, then act on what was recorded meanwhile."""
         await self._recovery.connect(self._deliver)
         self._repeat(self._scan, lambda: self.state.config.protection.monitor_interval_sec)
-        self._repeat(lambda: self._mailbox.post(TimerDue("queue")), lambda: QUEUE_TICK_SEC)
+        self._repeat(self._tick, lambda: QUEUE_TICK_SEC)
         self._repeat(self._evaluate, lambda: self.state.config.offset.evaluate_interval_sec)
 
     async def stop(self, grace: float) -> None:
@@ -134,21 +140,20 @@ class Engine:
                 await within(self._clock, grace, self._mailbox.ask(Stopping()))
         await self._submitter.stop(grace)
         self.kill()
-        for venue in self._venues.values():
-            await venue.close()
+        await asyncio.gather(*(self._close(venue) for venue in self._venues.values()))
 
     async def add_account(self, venue: Venue) -> None:
         """Trade on one more account, or reach one that is there already through `venue` from now on."""
         known = self._venues.get(venue.account)
-        if known is not None:
-            self._recovery.leave(venue.account)
-            await known.close()
-        self._venues[venue.account] = venue
+        self._recovery.leave(venue.account)
         account = self.state.accounts.setdefault(venue.account, AccountState(venue.account, venue.capabilities))
         account.connected = account.reconciled = False
         account.refused = account.refusal_told_at = None
+        self._venues[venue.account] = venue
         self._submitter.forget(venue.account)
         self._watched = 0
+        if known is not None:
+            await self._close(known)
         self._recovery.join(venue.account, self._deliver)
 
     async def remove_account(self, account_id: str) -> None:
@@ -156,8 +161,15 @@ class Engine:
         venue = self._venues.pop(account_id, None)
         if venue is not None:
             self._recovery.leave(account_id)
-            await venue.close()
+            await self._close(venue)
             await self._mailbox.ask(AccountLeft(account_id))
+
+    async def _close(self, venue: Venue) -> None:
+        """Within a bound; what comes of it is only logged."""
+        try:
+            await within(self._clock, CLOSE_SEC, venue.close())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next one is closed too
+            log.warning("a venue could not be closed", account=venue.account, error=repr(error))
 
     def kill(self) -> None:
         """End at once, as a crash would; nothing is written."""
@@ -168,8 +180,9 @@ class Engine:
             timer.cancel()
         for tick in self._ticks:
             tick.cancel()
-        for task in self._tasks:
-            task.cancel()
+        for task in (self._turns, self._disk_watch):
+            if task is not None:
+                task.cancel()
         self._mailbox.fail_all(EngineUnavailable("the engine has stopped"))
 
     def _repeat(self, work: Callable[[], None], seconds: Callable[[], float]) -> None:
@@ -179,6 +192,10 @@ class Engine:
                 self._repeat(work, seconds)
 
         self._ticks = [*self._ticks[-8:], self._clock.call_later(seconds(), fire)]
+
+    def _tick(self) -> None:
+        self._mailbox.post(TimerDue("queue"))
+        self._recovery.act_on_recorded()
 
     def _evaluate(self) -> None:
         if self.state.config.offset.mode != "off":
@@ -225,7 +242,7 @@ class Engine:
         return risk_view(self._new_turn())
 
     def open_groups(self) -> Sequence[GroupSnapshot]:
-        return [group_view(self.state, group) for group in self.state.groups.values() if group.is_open]
+        return [group_view(self.state, group) for group in map(self.state.groups.__getitem__, self.state.open_ids)]
 
     def all_groups(self) -> Sequence[GroupSnapshot]:
         """Those closed recently too, in order of creation."""
@@ -263,10 +280,19 @@ class Engine:
             batch = [*self._after_a_leap(), *batch]
             try:
                 await self._turn(batch)
-            except InvariantBroken as error:
-                self._halt(f"an invariant is broken: {error}")
+            except Exception as error:  # noqa: BLE001 - the mailbox must be turned on, for exits too
+                self._break(error)
+            finally:  # when the engine ends during a commit, too, nobody waits for ever
                 for envelope in batch:
-                    envelope.fail(EngineUnavailable(str(error)))
+                    envelope.fail(EngineUnavailable(self.state.halted or "the engine has stopped"))
+
+    def _break(self, error: Exception) -> None:
+        """A turn was not carried through to its end: what memory holds is in doubt until it is loaded anew."""
+        self._defects.note("the turn", error)
+        if self.state.broken is None:
+            reason = f"a turn broke by a fault of this program: {error!r}; look at the log, then start it anew"
+            self.state.halted = self.state.broken = reason
+            self._mailbox.post(Broke(reason))
 
     def _after_a_leap(self) -> list[Envelope]:
         """Turns come every few seconds: after a longer gap the machine has slept, or its clock was set.
@@ -293,14 +319,12 @@ class Engine:
             writes_at = self._clock.monotonic()
             try:
                 await self._store.commit(changes)
-                self._meter.observe(Stage.COMMIT, self._clock.monotonic() - writes_at)
             except StoreFailed as error:
                 self._halt(str(error))
-                for envelope in batch:
-                    envelope.fail(EngineUnavailable(str(error)))
                 return
+            self._meter.observe(Stage.COMMIT, self._clock.monotonic() - writes_at)
         turn.apply()
-        self._submitter.promoted |= set(_that_waited(turn))
+        self._submitter.promoted.update(that_waited(turn))
         for effect in turn.ledger.effects:
             self._submitter.perform(effect)
         if turn.ledger.effects:
@@ -313,22 +337,10 @@ class Engine:
         if not self.state.stopping and any(envelope.answer is not None for envelope in batch):
             await self._clock.sleep(0)  # who waits for an answer goes on first
         self._after(turn)
-        self._measure(turn, began_at)
-
-    def _measure(self, turn: Turn, began_at: float) -> None:
         self._meter.observe(Stage.TURN, self._clock.monotonic() - began_at)
-        now = self._clock.now()
-        for event in turn.ledger.events:
-            match event.type:
-                case "signal.received":
-                    received_at = self.state.recent_signals[event.signal_id or ""].received_at
-                    self._meter.observe(Stage.SIGNAL_RECORDED, (now - received_at).total_seconds())
-                case "signal.promoted":
-                    self._meter.observe(Stage.QUEUE_WAIT, float(str(event.data.get("waited_sec", 0))))
-                case "order.filled":
-                    order = self.state.orders[event.order_id or ""]
-                    if order.type is OrderType.MARKET:
-                        self._meter.observe(Stage.ORDER_FILLED, (now - order.created_at).total_seconds())
+        self._tell("the measures", measure, turn, self._meter, self._clock.now())
+        if turn.forgets:
+            forget(self.state, turn.now)
 
     def _decide(self, turn: Turn, batch: Sequence[Envelope]) -> list[tuple[Envelope, Any, Exception | None]]:
         answers: list[tuple[Envelope, Any, Exception | None]] = []
@@ -343,12 +355,9 @@ class Engine:
             except AppError as error:
                 turn.rollback(savepoint)
                 answers.append((envelope, None, error))
-            except InvariantBroken:
-                raise
-            except Exception as error:  # one message that breaks its handler must not stop the others
+            except Exception as error:  # noqa: BLE001 - one message that breaks its handler must not stop the others
                 turn.rollback(savepoint)
-                log.exception("a handler broke", message=type(envelope.message).__name__)
-                self.defects.append(f"{type(envelope.message).__name__}: {error!r}")
+                self._defects.broke(turn, type(envelope.message).__name__, error)
                 answers.append((envelope, None, CommandRefused("internal_error", repr(error))))
         self._settle(turn)
         return answers
@@ -358,35 +367,31 @@ class Engine:
         savepoint = turn.savepoint()
         try:
             self._dispatch.settle(turn)
-        except InvariantBroken:
-            raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             turn.rollback(savepoint)
             turn.touched.clear()
-            log.exception("caring for what was reported broke")
-            self.defects.append(f"after reports: {error!r}")
+            self._defects.broke(turn, "what follows from reports", error)
 
     def _after(self, turn: Turn) -> None:
+        for key, at in turn.ledger.wakes:
+            self._wake_at(key, at)
         for group_id in turn.groups.changes:
             group = self.state.groups.get(group_id)
             if group is not None and group.is_open:
                 self.state.watches[group_id] = watch_of(self.state, group)
-        for key, at in turn.ledger.wakes:
-            self._wake_at(key, at)
         for event in turn.ledger.events:
             for listener in list(self._listeners):
-                self._tell(listener, event)
+                self._tell(f"a listener of {event.type}", listener, event)
         moved, self._moved = self._moved, {}
         for account, symbol in moved:
             self._touch_reached(account, symbol)
         self._watch_prices()
 
-    def _tell(self, listener: Callable[[EventRecord], None], event: EventRecord) -> None:
+    def _tell(self, what: str, listener: Callable[..., None], *told: Any) -> None:
         try:
-            listener(event)
-        except Exception as error:
-            log.exception("a listener broke", event_type=event.type)
-            self.defects.append(f"listener of {event.type}: {error!r}")
+            listener(*told)
+        except Exception as error:  # noqa: BLE001 - a listener's fault is its own
+            self._defects.note(what, error)
 
     def _watch_prices(self) -> None:
         """Stream the prices of every market that is known, anew when one has come."""
@@ -415,14 +420,9 @@ class Engine:
         """Trading stops; the disk is tried until it answers, then everything is read again."""
         if self.state.halted is None:
             log.error("trading is halted", reason=reason)
-        self.state.halted = reason
-        self._clock.call_later(DISK_RETRY_SEC, self._try_disk)
-
-    def _try_disk(self) -> None:
-        if self._is_open and self.state.halted is not None:
-            self._tasks.append(
-                asyncio.get_running_loop().create_task(self._recovery.after_halt(self._store, self._halt))
-            )
+        self.state.halted = self.state.broken or reason
+        if self._disk_watch is None or self._disk_watch.done():
+            self._disk_watch = asyncio.get_running_loop().create_task(self._recovery.after_halt(self._store))
 
     # ------------------------------------------------------------------ what streams in
 
@@ -440,11 +440,11 @@ class Engine:
         if market is None:
             return
         market.quote = report.quote
-        for listener in self._price_listeners:
-            listener(report.account, report.symbol)
         if self._turning:  # the watches are of before the turn
             self._moved[report.account, report.symbol] = None
         self._touch_reached(report.account, report.symbol)
+        for listener in list(self._price_listeners):
+            self._tell("a listener of prices", listener, report.account, report.symbol)
 
     def _touch_reached(self, account: str, symbol: str) -> None:
         """Wake the groups that wait for what the market's price is now."""
@@ -453,7 +453,7 @@ class Engine:
             return
         lowest, highest = quote.lowest, quote.highest
         touched = []
-        for group_id in self.state.groups_of_market.get((account, symbol), ()):
+        for group_id in self.state.open_on.get((account, symbol), ()):
             watch = self.state.watches.get(group_id, NO_WATCH)
             is_reached = watch.low is not None and lowest <= watch.low
             is_reached = is_reached or (watch.high is not None and highest >= watch.high)
@@ -462,10 +462,3 @@ class Engine:
         if touched:
             self._touched.update(touched)
             self._mailbox.post(PriceTouched(tuple(touched)))
-
-
-def _that_waited(turn: Turn) -> Iterator[str]:
-    """Signals promoted after longer than the fetching of a market's rules takes."""
-    for event in turn.ledger.events:
-        if event.type == "signal.promoted" and event.signal_id and float(str(event.data.get("waited_sec", 0))) >= 1:
-            yield event.signal_id

@@ -73,11 +73,11 @@ def enter(turn: Turn, entry: Entry) -> QueueReason | None:
             detail = f"{len(group.pyramids)} of {most} entries are in"
             _settle(turn, entry, SignalOutcome.IGNORED, (), reason="max_pyramids_reached", detail=detail)
             return None
-    standing, held, trace = check_standing(_standing(turn, entry, group))
+    standing, trace = check_standing(_standing(turn, entry, group))
     if isinstance(standing, Refusal):
         trace.not_reached(*checks.NAMES)
         return _refused(turn, entry, standing, trace.checked)
-    waiting = _waits_for(turn, entry, group, held)
+    waiting = blocked_by(turn, entry.identity, group, keeps_place=entry.is_reverse, is_forced=entry.is_forced)
     market = turn.state.market(entry.identity.account, entry.identity.symbol)
     if waiting is not None or market is None:
         trace.not_reached(*checks.NAMES)
@@ -135,14 +135,6 @@ def _refused(turn: Turn, entry: Entry, refusal: Refusal, trace: list[Checked]) -
     return None
 
 
-def _waits_for(turn: Turn, entry: Entry, group: Group | None, held: Held | None) -> QueueReason | None:
-    if group is not None and group.closing is not None:
-        return QueueReason.GROUP_CLOSING
-    if held is not None:
-        return QueueReason(held.code)
-    return blocked_by(turn, entry.identity, group, keeps_place=entry.is_reverse, is_forced=entry.is_forced)
-
-
 def blocked_by(
     turn: Turn, identity: Identity, group: Group | None, *, keeps_place: bool = False, is_forced: bool = False
 ) -> QueueReason | None:
@@ -158,10 +150,19 @@ def blocked_by(
     market = turn.state.market(identity.account, identity.symbol)
     if market is None or market.quote is None or _is_outdated(turn, market):
         return QueueReason.MISSING_MARKET_RULES
-    if is_forced or (group is not None and not turn.config.pool.count_pyramids):
+    if is_forced or not needs_slot(turn, group) or has_room(turn, keeps_place=keeps_place):
         return None
-    taken_by_others = turn.slots_used() - keeps_place
-    return QueueReason.POOL_FULL if taken_by_others >= turn.config.pool.max_open_groups else None
+    return QueueReason.POOL_FULL
+
+
+def needs_slot(turn: Turn, group: Group | None) -> bool:
+    """Whether an entry takes one of the pool's slots: a pyramid of an open `group` may not."""
+    return group is None or turn.config.pool.count_pyramids
+
+
+def has_room(turn: Turn, *, keeps_place: bool = False) -> bool:
+    """Whether a slot is free; of those that are taken one may be kept for who asks."""
+    return turn.slots_used() - keeps_place < turn.config.pool.max_open_groups
 
 
 def hold_of(account: AccountState | None) -> Held | None:
@@ -225,17 +226,18 @@ def _standing(turn: Turn, entry: Entry, group: Group | None) -> Standing:
 
 
 def _stops(turn: Turn, identity: Identity) -> Iterable[datetime]:
-    everywhere = turn.config.risk.stop_guard_scope == "all"
-    groups = turn.recent_groups() if everywhere else turn.recent_groups_on(identity.account, identity.symbol)
-    for group in groups:
+    risk = turn.config.risk
+    market = None if risk.stop_guard_scope == "all" else (identity.account, identity.symbol)
+    since = turn.now - timedelta(minutes=risk.stop_guard_window_minutes + risk.stop_guard_pause_minutes)
+    for group in turn.closed_since(since, market):
         if group.closed_at is not None and group.close_reason is CloseReason.STOP_LOSS:
             yield group.closed_at
 
 
 def _results(turn: Turn, identity: Identity) -> Iterable[Decimal]:
     since = turn.now - timedelta(minutes=turn.config.risk.low_profit_window_minutes)
-    for group in turn.recent_groups_on(identity.account, identity.symbol):
-        if group.closed_at is not None and group.closed_at >= since and group.was_filled:
+    for group in turn.closed_since(since, (identity.account, identity.symbol)):
+        if group.was_filled:
             yield group.realized_pnl
 
 
@@ -254,7 +256,7 @@ def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market, st
         entry_price=entry_price,
         size=entry.size,
         size_type=signal.size_type,
-        equity=equity_of(turn.state, turn.open_groups(), identity.account) if by_equity else None,
+        equity=_equity(turn, identity.account, market) if by_equity else None,
         signal_price=_compared_price(entry, market, entry_price if by_market else signal.reference_price),
         signal_stop=(group.signal_stop if group else None) or signal.stop_loss,
         signal_take_profit=(group.signal_take_profit if group else None) or signal.take_profit,
@@ -333,6 +335,10 @@ def asked_price(turn: Turn, signal: Signal, identity: Identity) -> Decimal:
     return quote.executable(identity.side.entry_order_side)
 
 
+def _equity(turn: Turn, account: str, market: Market) -> Decimal | None:
+    return equity_of(turn.state, turn.open_groups(), account, market.rules.quote)
+
+
 def expected_profit(turn: Turn, signal: Signal, identity: Identity, size: Decimal | None) -> Decimal | None:
     """Σ leg quantity × distance to its take-profit at the signal's price, in quote; None where it cannot be sized."""
     market = turn.state.market(identity.account, identity.symbol)
@@ -342,7 +348,7 @@ def expected_profit(turn: Turn, signal: Signal, identity: Identity, size: Decima
     usual = turn.config.grid.resolve(identity.account, identity.symbol, identity.timeframe)
     settings = signal.grid_of(group.grid if group else usual)
     pyramid, side = len(group.pyramids) if group else 0, identity.side
-    equity = equity_of(turn.state, turn.open_groups(), identity.account) if settings.size_from in BY_EQUITY else None
+    equity = _equity(turn, identity.account, market) if settings.size_from in BY_EQUITY else None
     capital = pyramid_capital(settings, size, signal.size_type, price, equity, side, pyramid, signal.stop_loss)
     if isinstance(capital, Refusal):
         return None
@@ -376,8 +382,11 @@ def _book_leverage(turn: Turn, identity: Identity) -> tuple[Decimal, str] | None
 
 
 def _cooling_since(turn: Turn, identity: Identity) -> datetime | None:
+    """The last moment that a cooldown can count from, if it is not over since."""
+    market = (identity.account, identity.symbol)
+    closed = turn.closed_since(turn.now - timedelta(seconds=turn.config.risk.cooldown_sec), market)
     moments: list[datetime] = []
-    for group in turn.recent_groups_on(identity.account, identity.symbol):
+    for group in (*turn.groups_on(*market), *closed):
         moments.append(group.opened_at)
         if group.closed_at is not None and group.was_filled and group.realized_pnl < 0:
             moments.append(group.closed_at)

@@ -13,7 +13,7 @@ from app.domain.group import EntryState, Group
 from app.domain.risk.checks import Exposure
 from app.domain.values import HUNDRED, ZERO, Identity, OrderRole
 from app.engine.binding import is_unknown_to, value_of
-from app.engine.money import equity_of, quote_of, realized_fact, reserved_by, unrealized_of
+from app.engine.money import balances_of, equity_of, realized_fact, reserved_by, unrealized_of
 from app.engine.state import Bound, EngineState
 from app.engine.turn import Turn
 
@@ -203,8 +203,8 @@ def day_result(turn: Turn, environment: str) -> Decimal:
 
 def equity_total(turn: Turn, environment: str) -> Decimal | None:
     """Of all its accounts; None while a balance or a held price is not known, or a balance is older than a fill."""
-    groups = turn.open_groups()
     accounts = accounts_of(turn.state, environment)
+    groups = [group for group in turn.open_groups() if group.account in accounts]
     if any(turn.state.accounts[account].fills_unsettled for account in accounts):
         return None
     if any(group.open_quantity > 0 and turn.state.quote(*group.market_key) is None for group in groups):
@@ -212,7 +212,7 @@ def equity_total(turn: Turn, environment: str) -> Decimal | None:
     equities = [
         equity_of(turn.state, groups, account)
         for account in accounts
-        if quote_of(turn.state, account) is not None or not turn.state.accounts[account].reconciled
+        if balances_of(turn.state, account) or not turn.state.accounts[account].reconciled
     ]
     known = [equity for equity in equities if equity is not None]
     return sum(known, ZERO) if known and len(known) == len(equities) else None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 from app.base.changing import changed
 from app.domain import client_order_id
+from app.domain.booking import book_entry, book_exit, correct_entry, correct_exit
 from app.domain.fill import Fill
-from app.domain.group import Group, book_entry, book_exit
+from app.domain.group import Group, share_of_value
 from app.domain.order import Order, OrderStatus, may_become
 from app.domain.values import HUNDRED, ZERO, CloseReason, OrderRole, OrderType
 from app.engine.holds import is_ours
+from app.engine.sums import is_sum, take_place
 from app.engine.turn import Turn
 from app.messages.effects import LoadGroup, Reconcile
 from app.messages.reports import FillReport
@@ -37,20 +40,77 @@ def apply_fill(turn: Turn, report: FillReport) -> None:
         if report.client_order_id is None or not recall(turn, report.account, report.client_order_id):
             _external(turn, report, key)
         return
-    quantity = min(report.quantity, _most(order) - order.filled)
-    if quantity <= 0:
-        turn.note_trade(key)  # a sum booked before covers it
-        return
-    account = turn.state.accounts.get(order.account)
-    if account is not None:
-        account.activity += 1
-        account.fills_unsettled = True
+    counted = value = ZERO
+    if not is_sum(report):
+        counted, value = take_place(turn, order, report)
+    grown = max(min(report.quantity - counted, _most(order) - order.filled), ZERO)
+    if counted + grown > 0:
+        _put_down(turn, order, report, counted, value, grown)
+    else:
+        turn.note_trade(key, order.group_id)
+
+
+def _put_down(turn: Turn, order: Order, report: FillReport, counted: Decimal, value: Decimal, grown: Decimal) -> None:
+    """Of a fill `counted` was booked before, at `value`, and is put right; `grown` is new."""
     group = turn.group(order.group_id)
     base_fee, fee_quote = _fees(turn, group, report)
     if fee_quote is None:
         group, fee_quote = changed(group, estimated=True), ZERO
-    turn.put_fill(_fill_of(report, order, quantity, fee_quote))
-    _book(turn, order, group, report, quantity, base_fee if order.role is OrderRole.ENTRY else ZERO, fee_quote)
+    whole = _Part(report, counted + grown, fee_quote, base_fee if order.role is OrderRole.ENTRY else ZERO)
+    turn.put_fill(_fill_of(whole, order))
+    known, new = whole.split(counted)
+    if known is not None:
+        order, group = _correct(turn, order, group, known, value)
+    if new is not None:
+        _note_activity(turn, order)
+        _book(turn, order, group, new)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some quantity of what was told, with its fees: in quote, and what of the quantity was taken as one."""
+
+    report: FillReport
+    quantity: Decimal
+    fee_quote: Decimal
+    base_fee: Decimal
+
+    def split(self, quantity: Decimal) -> tuple[_Part | None, _Part | None]:
+        """The part of a quantity, and the rest."""
+        if quantity == 0:
+            return None, self
+        if quantity == self.quantity:
+            return self, None
+        fee, base_fee = (share_of_value(whole, quantity, self.quantity) for whole in (self.fee_quote, self.base_fee))
+        rest = _Part(self.report, self.quantity - quantity, self.fee_quote - fee, self.base_fee - base_fee)
+        return _Part(self.report, quantity, fee, base_fee), rest
+
+
+def _correct(turn: Turn, order: Order, group: Group, part: _Part, value: Decimal) -> tuple[Order, Group]:
+    """Put what a trade was made at and cost in the place of the `value` that its quantity was booked at."""
+    price = part.report.price
+    more = price * part.quantity - value
+    order = changed(order, filled_value=order.filled_value + more, updated_at=turn.now)
+    if order.role is OrderRole.ENTRY:
+        group = correct_entry(group, _place_of(order), more, part.fee_quote, part.base_fee, price)
+    else:
+        group = correct_exit(group, order.pyramid, order.leg, more, part.fee_quote)
+    turn.put_order(order)
+    turn.put_group(group)
+    return order, group
+
+
+def _place_of(entry: Order) -> tuple[int, int]:
+    if entry.pyramid is None or entry.leg is None:
+        raise ValueError(f"the entry {entry.client_order_id} has no leg")
+    return entry.pyramid, entry.leg
+
+
+def _note_activity(turn: Turn, order: Order) -> None:
+    account = turn.state.accounts.get(order.account)
+    if account is not None:
+        account.activity += 1
+        account.fills_unsettled = True
 
 
 def _most(order: Order) -> Decimal:
@@ -78,7 +138,8 @@ def _price_of(turn: Turn, account: str, pair: tuple[str, str]) -> Decimal | None
     return known.get(account) or next(iter(known.values()), None)
 
 
-def _fill_of(report: FillReport, order: Order, quantity: Decimal, fee_quote: Decimal) -> Fill:
+def _fill_of(part: _Part, order: Order) -> Fill:
+    report = part.report
     return Fill(
         account=report.account,
         symbol=report.symbol,
@@ -87,25 +148,18 @@ def _fill_of(report: FillReport, order: Order, quantity: Decimal, fee_quote: Dec
         group_id=order.group_id,
         side=report.side,
         price=report.price,
-        quantity=quantity,
+        quantity=part.quantity,
         fee=report.fee,
         fee_asset=report.fee_asset,
-        fee_quote=fee_quote,
+        fee_quote=part.fee_quote,
         liquidity=report.liquidity,
         at=report.at,
     )
 
 
-def _book(
-    turn: Turn,
-    order: Order,
-    group: Group,
-    report: FillReport,
-    quantity: Decimal,
-    base_fee: Decimal,
-    fee_quote: Decimal,
-) -> None:
-    filled = order.filled + quantity
+def _book(turn: Turn, order: Order, group: Group, part: _Part) -> None:
+    report = part.report
+    filled = order.filled + part.quantity
     status = OrderStatus.FILLED if filled >= _most(order) else OrderStatus.PARTIALLY_FILLED
     if not may_become(order.status, status) or (
         status is OrderStatus.PARTIALLY_FILLED and order.status is OrderStatus.PENDING_CANCEL
@@ -114,7 +168,7 @@ def _book(
     booked = changed(
         order,
         filled=filled,
-        filled_value=order.filled_value + report.price * quantity,
+        filled_value=order.filled_value + report.price * part.quantity,
         seen_filled=max(order.seen_filled, filled),
         status=status,
         updated_at=turn.now,
@@ -125,17 +179,17 @@ def _book(
         booked = changed(booked.without_amendment(), retry_at=None)
     turn.put_order(booked)
     if order.role is OrderRole.ENTRY:
-        group = _book_entry(turn, order, group, report, quantity, base_fee, fee_quote)
+        group = _book_entry(turn, order, group, part)
     else:
-        group = _book_exit(turn, order, group, report, quantity, fee_quote)
+        group = _book_exit(turn, order, group, part)
     turn.put_group(group)
     turn.emit(
         "order.filled" if status is OrderStatus.FILLED else "order.partially_filled",
         order=booked,
         role=order.role,
         price=report.price,
-        quantity=quantity,
-        fee=fee_quote,
+        quantity=part.quantity,
+        fee=part.fee_quote,
         slippage_percent=_slippage(order, group, report.price),
     )
 
@@ -148,20 +202,10 @@ def _slippage(order: Order, group: Group, price: Decimal) -> Decimal | None:
     return (worse if order.role is OrderRole.ENTRY else -worse).quantize(_SHOWN)
 
 
-def _book_entry(
-    turn: Turn,
-    order: Order,
-    group: Group,
-    report: FillReport,
-    quantity: Decimal,
-    base_fee: Decimal,
-    fee_quote: Decimal,
-) -> Group:
-    if order.pyramid is None or order.leg is None:
-        raise ValueError(f"the entry {order.client_order_id} has no leg")
-    first = not group.was_filled
+def _book_entry(turn: Turn, order: Order, group: Group, part: _Part) -> Group:
+    first, report = not group.was_filled, part.report
     _note_price(turn, report)
-    grown = book_entry(group, (order.pyramid, order.leg), report.price, quantity, fee_quote, base_fee, report.at)
+    grown = book_entry(group, _place_of(order), report.price, part.quantity, part.fee_quote, part.base_fee, report.at)
     if not group.is_open:
         # it filled after the group was closed: sold again, in the same group (orders.md)
         turn.alert("error", f"a late fill of {group.symbol} opened a closed group again", group=group)
@@ -179,17 +223,29 @@ def _note_price(turn: Turn, report: FillReport) -> None:
         market.quote = market.quote.after_fill(report.side, report.price, report.at)
 
 
-def _book_exit(
-    turn: Turn, order: Order, group: Group, report: FillReport, quantity: Decimal, fee_quote: Decimal
-) -> Group:
-    shrunk, excess = book_exit(group, order.pyramid, order.leg, report.price, quantity, fee_quote, order.role)
-    if excess > 0:
-        turn.alert("error", f"{excess:f} {group.symbol} more was sold than was open", group=group)
+def _book_exit(turn: Turn, order: Order, group: Group, part: _Part) -> Group:
+    price, quantity = part.report.price, part.quantity
+    shrunk = book_exit(group, order.pyramid, order.leg, price, quantity, part.fee_quote, order.role)
+    if shrunk.oversold > group.oversold:
         turn.effect(Reconcile(order.account, turn.config.reconcile.confirm_after_sec))
     if order.role is OrderRole.CLOSE and shrunk.reduce_quantity > 0:
         shrunk = changed(shrunk, reduce_quantity=max(shrunk.reduce_quantity - quantity, ZERO))
-    _judge_slippage(turn, order, shrunk, report.price)
+    _judge_slippage(turn, order, shrunk, price)
     return shrunk
+
+
+def settle_oversold(turn: Turn, account: str) -> None:
+    """A reading has told all fills: what was sold beyond what was open and no entry explains was somebody else's."""
+    for group in turn.open_groups():
+        if group.account == account and group.oversold > 0 and not _may_tell_fills(turn, group):
+            turn.alert("error", f"{group.oversold:f} {group.symbol} more was sold than was open", group=group)
+            turn.put_group(changed(group, oversold=ZERO, oversold_value=ZERO))
+            turn.touch(group.id)
+
+
+def _may_tell_fills(turn: Turn, group: Group) -> bool:
+    asked = turn.state.unlisted
+    return any(order.is_unsettled or order.client_order_id in asked for order in turn.orders_of(group.id))
 
 
 def _judge_slippage(turn: Turn, order: Order, group: Group, price: Decimal) -> None:
@@ -206,7 +262,7 @@ def _external(turn: Turn, report: FillReport, key: tuple[str, str, str]) -> None
     """A fill that no order of ours made; the next reading of the account explains itself by it."""
     if key in turn.state.external_ids:
         return
-    turn.state.external_ids.add(key)
+    turn.state.external_ids[key] = report.at
     turn.state.external_fills.setdefault((report.account, report.symbol), []).append(report)
     if turn.groups_on(report.account, report.symbol):
         turn.effect(Reconcile(report.account, 0))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 
+from app.domain.booking import book_funding as group_with_funding
 from app.domain.group import Group
-from app.domain.group import book_funding as group_with_funding
 from app.domain.values import ZERO, Side
 from app.engine.turn import Turn
 from app.messages.records import FundingPayment
 from app.messages.reports import FundingReport
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""A payment's moment is the venue's, a close's is ours."""
 
 
 def book_funding(turn: Turn, payment: FundingReport) -> None:
@@ -36,13 +40,13 @@ def book_funding(turn: Turn, payment: FundingReport) -> None:
 
 def _is_booked(turn: Turn, payment: FundingReport) -> bool:
     key = (payment.account, payment.payment_id)
-    told = (item[:2] for item in turn.state.funding_ids)
-    return key in told or any((item.account, item.payment_id) == key for item in turn.ledger.funding)
+    return key in turn.state.funding_ids or any((item.account, item.payment_id) == key for item in turn.ledger.funding)
 
 
 def _held(turn: Turn, payment: FundingReport) -> dict[str, Decimal]:
     """What each group held, by id; those that held nothing are left out."""
-    groups = turn.recent_groups_on(payment.account, payment.symbol)
+    closed = turn.closed_since(payment.at - CLOCKS_DIFFER, (payment.account, payment.symbol))
+    groups = sorted([*turn.groups_on(payment.account, payment.symbol), *closed], key=attrgetter("opened_at"))
     held = {
         group.id: held_at(turn, group, payment.at) for group in groups if payment.position_side in {None, group.side}
     }

@@ -10,7 +10,7 @@ from app.domain.group import Group
 from app.domain.refusal import Refusal
 from app.domain.signal import Signal
 from app.domain.sizing import SizeType
-from app.domain.values import HUNDRED, ONE, CloseReason, Side
+from app.domain.values import HUNDRED, ONE, ZERO, CloseReason, Side
 from app.engine.closing import begin_close, end_entries
 from app.engine.turn import Turn
 from app.messages.commands import CancelEntries, CloseGroup, CommandResult, MoveStop, ReduceGroup, SetTakeProfitMode
@@ -86,19 +86,20 @@ def reduce_by_hand(turn: Turn, command: ReduceGroup) -> CommandResult:
         raise CommandRefused("nothing_to_reduce", f"nothing of {group.symbol} is open")
     if (command.fraction is None) == (command.quantity is None):
         raise CommandRefused("bad_request", "give a fraction or a quantity")
-    quantity = command.quantity if command.quantity is not None else group.open_quantity * (command.fraction or ONE)
+    left = _left(group)
+    quantity = command.quantity if command.quantity is not None else left * (command.fraction or ONE)
     refusal = _reduce(turn, group, quantity, CloseReason.MANUAL)
     if refusal is not None:
         raise CommandRefused(refusal.code, refusal.detail)
-    return CommandResult(f"selling {quantity:f} of {group.open_quantity:f} {group.symbol} at market", (group.id,))
+    return CommandResult(f"selling {quantity:f} of {left:f} {group.symbol} at market", (group.id,))
 
 
 def reduce_group(
     turn: Turn, group: Group, fraction: Decimal | None, size: Decimal | None, signal: Signal
 ) -> Refusal | None:
-    """Sell a fraction of what is open, or `size` in the signal's unit."""
+    """Sell a fraction of what is left, or `size` in the signal's unit."""
     if fraction is not None:
-        quantity = group.open_quantity * fraction
+        quantity = _left(group) * fraction
     elif size is not None:
         in_base = size / signal.reference_price if signal.size_type is SizeType.QUOTE else size
         quantity = in_base / group.contract_size
@@ -107,13 +108,18 @@ def reduce_group(
     return _reduce(turn, group, quantity, CloseReason.EXIT_SIGNAL)
 
 
+def _left(group: Group) -> Decimal:
+    """What stays open once all is sold that is to be sold already."""
+    return max(group.open_quantity - group.reduce_quantity, ZERO)
+
+
 def _reduce(turn: Turn, group: Group, quantity: Decimal, reason: CloseReason) -> Refusal | None:
     if quantity <= 0:
         return Refusal("nothing_to_reduce", "there is nothing to sell in it")
     market = turn.state.market(group.account, group.symbol)
     if market is None or market.quote is None:
         return Refusal("nothing_to_reduce", f"the rules of {group.symbol} are not known yet")
-    wanted = market.rules.quantize_quantity(min(quantity, group.open_quantity) + group.reduce_quantity)
+    wanted = market.rules.quantize_quantity(min(quantity, _left(group)) + group.reduce_quantity)
     rest = group.open_quantity - wanted
     if wanted >= group.open_quantity or not market.rules.meets_minimum(market.quote.last, rest):
         begin_close(turn, group, reason)

@@ -76,7 +76,7 @@ class GroupLoaded:
 
 @dataclass(frozen=True, slots=True)
 class TimerDue:
-    """`key` is group/<id>, scan, queue or market/<account>/<symbol>."""
+    """`key` is queue, offset, or kind/<id> of a group or an order."""
 
     key: str
 
@@ -114,6 +114,13 @@ class AccountUnreachable:
 @dataclass(frozen=True, slots=True)
 class DiskAnswered:
     """The disk takes writes again, after `reason` had halted all."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """The turn of the mailbox broke, and all is halted."""
 
     reason: str
 

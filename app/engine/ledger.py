@@ -1,4 +1,4 @@
-"""What a turn gathers: mappings laid over the state's, and what is only ever appended."""
+"""What a turn gathers: mappings laid over the state's, and what is only ever appended; both can be taken back."""
 
 from __future__ import annotations
 
@@ -15,14 +15,48 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
+class Journal:
+    """What a turn's mappings held before each change, so that changes can be taken back, the last first."""
+
+    def __init__(self) -> None:
+        self._before: list[tuple[dict[Any, Any], Any, tuple[Any, ...]]] = []
+
+    def note(self, mapping: dict[Any, Any], key: Any) -> None:
+        self._before.append((mapping, key, (mapping[key],) if key in mapping else ()))
+
+    def __len__(self) -> int:
+        return len(self._before)
+
+    def rewind(self, length: int) -> None:
+        """Take back every change since there were `length`."""
+        while len(self._before) > length:
+            mapping, key, before = self._before.pop()
+            if before:
+                dict.__setitem__(mapping, key, before[0])
+            else:
+                del mapping[key]
+
+
+class Noted(dict[K, V]):
+    """A mapping that grows and changes by `mapping[key] = value` alone, which the journal takes down."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__()
+        self._journal = journal
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self._journal.note(self, key)
+        super().__setitem__(key, value)
+
+
 class Layer(Generic[K, V]):
     """A mapping with changes over one that stays as it is; a change to None removes."""
 
     __slots__ = ("base", "changes")
 
-    def __init__(self, base: Mapping[K, V]) -> None:
+    def __init__(self, base: Mapping[K, V], journal: Journal) -> None:
         self.base = base
-        self.changes: dict[K, V | None] = {}
+        self.changes: Noted[K, V | None] = Noted(journal)
 
     def get(self, key: K) -> V | None:
         if key in self.changes:
@@ -50,6 +84,8 @@ class Ledger:
     """What is only ever appended in a turn."""
 
     fills: list[Fill] = field(default_factory=list)
+    fills_removed: list[Fill] = field(default_factory=list)
+    """Of this turn or an earlier one."""
     funding: list[FundingPayment] = field(default_factory=list)
     events: list[EventRecord] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -57,16 +93,17 @@ class Ledger:
     wakes: list[tuple[str, datetime]] = field(default_factory=list)
     equity: list[EquitySample] = field(default_factory=list)
 
-    def copy(self) -> Ledger:
-        return Ledger(
-            list(self.fills),
-            list(self.funding),
-            list(self.events),
-            list(self.findings),
-            list(self.effects),
-            list(self.wakes),
-            list(self.equity),
-        )
+    def _lists(self) -> tuple[list[Any], ...]:
+        records = (self.fills, self.fills_removed, self.funding, self.events, self.findings, self.equity)
+        return *records, self.effects, self.wakes
+
+    def lengths(self) -> tuple[int, ...]:
+        return tuple(map(len, self._lists()))
+
+    def rewind(self, lengths: tuple[int, ...]) -> None:
+        """Take back what was appended since the lists had these lengths."""
+        for appended, length in zip(self._lists(), lengths, strict=True):
+            del appended[length:]
 
 
 def to_json(value: Any) -> Json:

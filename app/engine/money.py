@@ -9,12 +9,13 @@ from decimal import Decimal
 
 from app.domain.group import Group
 from app.domain.market import Quote
-from app.domain.values import ZERO
-from app.engine.state import EngineState, Holding
+from app.domain.symbol import DOLLARS, market_type_of
+from app.domain.values import ZERO, MarketType
+from app.engine.state import Balance, EngineState, Stake
 from app.messages.records import EquitySample
 from app.messages.snapshots import MoneySnapshot
 
-QUOTES = ("USDT", "USDC", "USD")
+DOLLAR = "USDT"
 _REALIZED = "realized/"
 
 
@@ -27,30 +28,37 @@ def started_fact(account: str) -> str:
     return f"started_with/{account}"
 
 
-def quote_of(state: EngineState, account: str) -> str | None:
-    """The currency in which the account counts; None before its balances came."""
+def purse_of(quote: str) -> frozenset[str]:
+    """The assets that count together: all dollars as one, any other currency alone."""
+    return DOLLARS if quote in DOLLARS else frozenset({quote})
+
+
+def balances_of(state: EngineState, account: str, quote: str = DOLLAR) -> list[Balance]:
+    """What the account has of a purse, none before its balances came."""
     balances = state.balances.get(account, {})
-    return next((asset for asset in QUOTES if asset in balances), None)
+    return [balances[asset] for asset in purse_of(quote) if asset in balances]
 
 
-def equity_of(state: EngineState, groups: Iterable[Group], account: str) -> Decimal | None:
-    """Quote balance plus what is unrealised on perpetuals, plus what spot groups hold; None before balances came."""
-    quote = quote_of(state, account)
-    if quote is None:
+def equity_of(state: EngineState, groups: Iterable[Group], account: str, quote: str = DOLLAR) -> Decimal | None:
+    """The balances that count with `quote`, plus what groups traded in them hold: on perpetuals what is unrealised, on
+    spot its worth. None before balances came."""
+    balances, purse = balances_of(state, account, quote), purse_of(quote)
+    if not balances:
         return None
-    total = state.balances[account][quote].total
+    total = sum((balance.total for balance in balances), ZERO)
     for group in groups:
-        if group.account == account and group.is_open:
+        if group.account == account and group.is_open and group.quote in purse:
             price = state.quote(account, group.symbol)
-            holding = holding_of(state, group)
-            if price is not None and holding.quantity > 0:
-                total += _worth(group, holding, price)
+            stake = stake_of(state, group)
+            if price is not None and stake.quantity > 0:
+                total += _worth(stake, price, purse)
     return total
 
 
-def _worth(group: Group, holding: Holding, price: Quote) -> Decimal:
-    is_spot = ":" not in group.symbol
-    return holding.quantity * price.last if is_spot else holding.unrealized(price.mark)
+def _worth(stake: Stake, price: Quote, purse: frozenset[str]) -> Decimal:
+    if market_type_of(stake.group.symbol) is MarketType.LINEAR:
+        return stake.unrealized(price.mark)
+    return ZERO if stake.group.base in purse else stake.quantity * price.last  # else it is among the balances
 
 
 def realized_total(state: EngineState, account: str | None = None) -> Decimal:
@@ -77,17 +85,17 @@ def samples(state: EngineState, now: datetime) -> Iterator[EquitySample]:
             yield EquitySample(now, account, equity, realized_total(state, account))
 
 
-def holding_of(state: EngineState, group: Group) -> Holding:
+def stake_of(state: EngineState, group: Group) -> Stake:
     """Made anew only where the group is another: the window asks for all of them again and again."""
-    known = state.holdings.get(group.id)
+    known = state.stakes.get(group.id)
     if known is None or known.group is not group:
-        known = state.holdings[group.id] = Holding.of(group, reserved_by(group))
+        known = state.stakes[group.id] = Stake.of(group, reserved_by(group))
     return known
 
 
 def _forget_closed(state: EngineState) -> None:
-    if len(state.holdings) > 2 * len(state.open_ids):
-        state.holdings = {group_id: state.holdings[group_id] for group_id in state.open_ids}
+    if len(state.stakes) > 2 * len(state.open_ids):
+        state.stakes = {group_id: state.stakes[group_id] for group_id in state.open_ids}
 
 
 @dataclass(slots=True)
@@ -100,12 +108,12 @@ class _Sums:
     reserved: Decimal = ZERO
 
     def add(self, state: EngineState, group: Group) -> None:
-        holding = holding_of(state, group)
-        if holding.quantity > 0:
-            self.unrealized += _unrealized(state, holding) or ZERO
-            self.invested += holding.invested
-            self.deployed += holding.deployed
-        self.reserved += holding.reserved
+        stake = stake_of(state, group)
+        if stake.quantity > 0:
+            self.unrealized += _unrealized(state, stake) or ZERO
+            self.invested += stake.invested
+            self.deployed += stake.deployed
+        self.reserved += stake.reserved
 
 
 def money_view(state: EngineState, now: datetime) -> MoneySnapshot:
@@ -118,15 +126,12 @@ def money_view(state: EngineState, now: datetime) -> MoneySnapshot:
         sums.add(state, group)
     _forget_closed(state)
     return MoneySnapshot(
-        currency=next((quote for quote in (quote_of(state, account) for account in state.accounts) if quote), "USDT"),
+        currency=_currency(state),
         equity=sum(known, ZERO) if known else None,
         started_with=sum(map(Decimal, started), ZERO) if started else None,
         realized_today=sum((_today(state, account, now) for account in state.accounts), ZERO),
         realized_total=realized_total(state),
-        trades_today=sum(
-            group.closed_at is not None and group.closed_at.date() == now.date() and group.was_filled
-            for group in state.groups.values()
-        ),
+        trades_today=_trades_today(state, now),
         unrealized=sums.unrealized,
         invested=sums.invested,
         deployed=sums.deployed,
@@ -135,24 +140,42 @@ def money_view(state: EngineState, now: datetime) -> MoneySnapshot:
     )
 
 
+def _trades_today(state: EngineState, now: datetime) -> int:
+    count = 0
+    for group_id, since in reversed(state.closed.items()):
+        if since.date() != now.date():
+            break
+        group = state.groups[group_id]
+        count += group.was_filled and group.closed_at is not None and group.closed_at.date() == now.date()
+    return count
+
+
 def _today(state: EngineState, account: str, now: datetime) -> Decimal:
     return Decimal(state.facts.get(realized_fact(account, now), "0"))
 
 
 def unrealized_of(state: EngineState, group: Group) -> Decimal | None:
     """None while there is no price."""
-    return _unrealized(state, holding_of(state, group))
+    return _unrealized(state, stake_of(state, group))
 
 
-def _unrealized(state: EngineState, holding: Holding) -> Decimal | None:
-    group = holding.group
+def _unrealized(state: EngineState, stake: Stake) -> Decimal | None:
+    group = stake.group
     quote = state.quote(group.account, group.symbol)
     account = state.accounts.get(group.account)
     if quote is None or account is None:
         return None
-    return holding.unrealized(quote.valuation(account.market_type))
+    return stake.unrealized(quote.valuation(account.market_type))
 
 
 def _free(state: EngineState, account: str) -> Decimal:
-    quote = quote_of(state, account)
-    return state.balances[account][quote].free if quote is not None else ZERO
+    return sum((balance.free for balance in balances_of(state, account)), ZERO)
+
+
+def _currency(state: EngineState) -> str:
+    """The name under which the money is shown: of the dollars the one there is most of."""
+    totals = dict.fromkeys((DOLLAR, *sorted(DOLLARS)), ZERO)
+    for balances in state.balances.values():
+        for asset in DOLLARS & balances.keys():
+            totals[asset] += balances[asset].total
+    return max(totals, key=totals.__getitem__)

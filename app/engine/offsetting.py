@@ -111,7 +111,7 @@ def evaluate_now(turn: Turn) -> None:
     """By the timer and on fills: act (`auto`) or tell (`suggest`) where a plan is due."""
     turn.state.evaluated_at = turn.now
     offset = turn.config.offset
-    if offset.mode == "off" or not turn.state.recovered or held_by(turn) is not None:
+    if offset.mode == "off" or not turn.recovered or held_by(turn) is not None:
         return
     plan = look(turn).plan if _may_be_due(turn) else None
     if plan is None or not plan.due or plan.refusal is not None:
@@ -238,10 +238,17 @@ def _sell(turn: Turn, group: Group, quantity: Decimal) -> None:
         turn.put_group(replace(group, reduce_quantity=quantity))
 
 
+def _give_up(turn: Turn, group: Group, quantity: Decimal) -> None:
+    """Sell up to `quantity` less than is still to be sold: what a signal or a person wants sold besides stays."""
+    dropped = min(max(quantity, ZERO), group.reduce_quantity)
+    if dropped > 0:
+        turn.put_group(replace(group, reduce_quantity=group.reduce_quantity - dropped))
+
+
 def advance(turn: Turn) -> None:
     """Take the action under way as far as what has filled allows; asking again changes nothing."""
     action = active(turn)
-    if action is None or not turn.state.recovered:
+    if action is None or not turn.recovered:
         return
     if action.status is ActionStatus.WINNERS:
         action = _winners_step(turn, action)
@@ -277,9 +284,8 @@ def _payed(turn: Turn, payer: Payer, *, late: bool) -> Payer:
     group = turn.groups.get(payer.group_id)
     if group is None:
         return replace(payer, done=True)
-    if late and group.is_open and group.reduce_quantity > 0:
-        group = replace(group, reduce_quantity=ZERO)
-        turn.put_group(group)
+    if late and group.is_open:
+        _give_up(turn, group, payer.quantity - (_sold(turn, group) - payer.sold_before))
     return replace(
         payer,
         realized=_realized(turn, payer, group),
@@ -302,15 +308,24 @@ def _close_loser(turn: Turn, action: RiskAction, paid: Decimal) -> RiskAction:
     if loser is None or why_not is not None:
         return _finished(turn, action, why_not or "the loser is gone")
     seen = _holding(turn, loser)
+    if not _is_sold(turn, loser):
+        return _put_off(turn, action, "another close of the loser did not end in time")
     if seen is None or seen.price is None or not seen.fresh:
-        late = _is_late(turn, action, 2 * PATIENCE)
-        return _finished(turn, action, "the loser has no live price") if late else action
+        return _put_off(turn, action, "the loser has no live price")
     quantity = affordable(seen, paid, turn.config.offset.max_loss_per_action_quote)
     if seen.profit >= 0 or quantity <= 0:
         said = "the loser is no longer at a loss" if seen.profit >= 0 else "what was realised pays for no close"
         return _finished(turn, action, said)
     _sell(turn, loser, quantity)
     return replace(action, status=ActionStatus.LOSER, loser_quantity=quantity)
+
+
+def _put_off(turn: Turn, action: RiskAction, why: str) -> RiskAction:
+    """Ended for `why`, where it has waited long enough."""
+    if _is_late(turn, action, 2 * PATIENCE):
+        return _finished(turn, action, why)
+    turn.wake("offset", max(action.at, turn.now) + PATIENCE)
+    return action
 
 
 def _why_not_closed(turn: Turn, loser: Group | None) -> str | None:
@@ -329,8 +344,7 @@ def _loser_step(turn: Turn, action: RiskAction) -> RiskAction:
     if not _is_late(turn, action, 2 * PATIENCE):
         turn.wake("offset", max(action.at, turn.now) + PATIENCE)
         return action
-    if loser.reduce_quantity > 0:
-        turn.put_group(replace(loser, reduce_quantity=ZERO))
+    _give_up(turn, loser, action.loser_quantity)
     return _finished(turn, action, "the close of the loser did not end in time")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from app.domain import client_order_id
+from app.domain.symbol import base_of
 from app.domain.values import HUNDRED, ZERO, MarketType, OrderRole, OrderSide, Side
 from app.engine.fills import recall
 from app.engine.holds import is_ours
@@ -83,7 +84,7 @@ def _unexplained(turn: Turn, read: AccountRead, book: BookKey) -> Decimal:
     account, symbol, side = book
     groups = turn.groups_on(account, symbol)
     if turn.state.accounts[account].market_type is MarketType.SPOT:
-        base = symbol.partition("/")[0]
+        base = base_of(symbol)
         held = sum((item.total for item in read.balances if item.asset == base), ZERO)
         groups = [group for group in turn.open_groups() if group.account == account and group.base == base]
     else:

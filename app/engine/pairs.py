@@ -35,12 +35,23 @@ def pairs_left(turn: Turn, group: Group, account: AccountState, rules: MarketRul
 
 def _was_refused(turn: Turn, group: Group) -> bool:
     """Whether a pair of the group was refused of late; it is looked at again when that is no longer so."""
-    refused = [order for order in turn.orders_of(group.id) if order.status is OrderStatus.REJECTED]
-    last = max((order.updated_at for order in refused if order.paired_with is not None), default=None)
+    last = max((order.updated_at for order in _refused(turn, group.id)), default=None)
     if last is None or turn.now >= last + ALONE_AFTER_REFUSAL:
         return False
     turn.wake(f"pairs/{group.id}", last + ALONE_AFTER_REFUSAL)
     return True
+
+
+def _refused(turn: Turn, group_id: str) -> list[Order]:
+    orders = turn.orders_of(group_id)
+    return [order for order in orders if order.status is OrderStatus.REJECTED and order.paired_with is not None]
+
+
+def tell_refused_pair(turn: Turn, refused: Order, detail: str) -> None:
+    """Once a group: what is over its other coins, or placed later, is refused for the same."""
+    if [order.client_order_id for order in _refused(turn, refused.group_id)] == [refused.client_order_id]:
+        what = f"a take-profit of {refused.symbol} could not be placed beside its stop, and is watched: {detail}"
+        turn.alert("warning", what, group=turn.group(refused.group_id))
 
 
 def _conditional(turn: Turn, group: Group) -> int:

@@ -43,7 +43,7 @@ def place(turn: Turn, command: PlaceOrder) -> OrderAnswer:
     record = _record(turn, wish, reading.identity.account)
     turn.signals[record.id] = record
     turn.emit("signal.received", signal=record.id, account=record.account, symbol=record.symbol, intent=record.intent)
-    if turn.state.recovered:
+    if turn.recovered:
         signals.act(turn, record, reading)
     return _answer(turn, record.id)
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from app.domain.queue import RankKey
 from app.domain.signal import Signal, interpret
 from app.engine import emergency
-from app.engine.entries import Entry, asked_price, blocked_by, enter, expected_profit
+from app.engine.entries import Entry, asked_price, blocked_by, enter, expected_profit, has_room, needs_slot
 from app.engine.pausing import waits_until
 from app.engine.ranking import expires_at, key_of, keyed, move_percent
-from app.engine.signals import signal_record, take_out
 from app.engine.turn import Turn
+from app.engine.waiting import leave, signal_record, take_out
 from app.messages.commands import CommandResult, Force, Promote, Remove
 from app.messages.effects import LoadMarket
 from app.messages.records import QueueEntry, QueueReason, SignalOutcome
@@ -37,7 +37,7 @@ _WORDS = {
 
 def promote(turn: Turn, read: ReadPayload) -> None:
     """Open what may be opened now, best first; an entry whose checks refuse it for good leaves the queue."""
-    if not turn.state.recovered or turn.paused is not None or emergency.critical(turn) is not None:
+    if not turn.recovered or emergency.forbidden(turn) is not None:
         return
     waiting = Selection(turn)
     while (entry := waiting.take()) is not None:
@@ -65,7 +65,7 @@ class Selection:
         """With a full pool nothing has changed for those that wait for a slot."""
         full = QueueReason.POOL_FULL
         self._items = [
-            item for item in self._items if item[1].reason is not full or _needs_no_slot(self._turn, item[1])
+            item for item in self._items if item[1].reason is not full or _waits_for_no_slot(self._turn, item[1])
         ]
         self._is_heap = False
 
@@ -94,29 +94,16 @@ def _ranked_now(turn: Turn) -> list[tuple[RankKey, QueueEntry]]:
     return kept + [(key_of(turn.state, entry, changed), entry) for entry in new]
 
 
-def has_room(turn: Turn) -> bool:
-    return turn.slots_used() < turn.config.pool.max_open_groups
-
-
-def _needs_no_slot(turn: Turn, entry: QueueEntry) -> bool:
-    if entry.reserved_group is not None:
-        return True
-    return not turn.config.pool.count_pyramids and turn.group_of(entry.identity) is not None
+def _waits_for_no_slot(turn: Turn, entry: QueueEntry) -> bool:
+    return entry.reserved_group is not None or not needs_slot(turn, turn.group_of(entry.identity))
 
 
 def _consider(turn: Turn, entry: QueueEntry, read: ReadPayload) -> None:
     if turn.queue.get(entry.signal_id) is None or _is_reserved_and_waiting(turn, entry):
         return
-    group = turn.group_of(entry.identity)
-    reason = blocked_by(
-        turn,
-        entry.identity,
-        group,
-        keeps_place=entry.reserved_group is not None,
-        is_forced=_takes_a_forced_place(turn, entry),
-    )
+    reason = _blocked_by(turn, entry)
     if reason is None:
-        reason = _try(turn, entry, _candidate(turn, entry, read))
+        reason = _try(turn, entry, _entry_of(turn, entry, read))
     elif reason is QueueReason.MISSING_MARKET_RULES:
         hint = entry.entry_price if entry.entry_price > 0 else None
         turn.effect(LoadMarket(entry.identity.account, entry.identity.symbol, hint))
@@ -127,12 +114,23 @@ def _consider(turn: Turn, entry: QueueEntry, read: ReadPayload) -> None:
         turn.signals[entry.signal_id] = replace(signal_record(turn, entry), reason=reason.value)
 
 
+def _blocked_by(turn: Turn, entry: QueueEntry) -> QueueReason | None:
+    """What it has to wait for, so that no check judges before that what cannot be opened yet."""
+    return blocked_by(
+        turn,
+        entry.identity,
+        turn.group_of(entry.identity),
+        keeps_place=entry.reserved_group is not None,
+        is_forced=_takes_a_forced_place(turn, entry),
+    )
+
+
 def _is_reserved_and_waiting(turn: Turn, entry: QueueEntry) -> bool:
     group = turn.groups.get(entry.reserved_group) if entry.reserved_group is not None else None
     return group is not None and group.is_open
 
 
-def _candidate(turn: Turn, entry: QueueEntry, read: ReadPayload) -> Entry:
+def _entry_of(turn: Turn, entry: QueueEntry, read: ReadPayload) -> Entry:
     signal = read(entry.payload)
     only_held = entry.reserved_group is not None or entry.reason is QueueReason.MISSING_MARKET_RULES
     return Entry(
@@ -156,21 +154,13 @@ def _takes_a_forced_place(turn: Turn, entry: QueueEntry) -> bool:
     return group is not None and group.forced
 
 
-def _try(turn: Turn, entry: QueueEntry, candidate: Entry) -> QueueReason | None:
+def _try(turn: Turn, entry: QueueEntry, promoted: Entry) -> QueueReason | None:
     """Enter it; what it must wait for longer comes back."""
-    reason = enter(turn, candidate)
+    reason = enter(turn, promoted)
     if reason is not None:
         return reason
-    turn.queue.remove(entry.signal_id)
-    turn.wants_promotion |= entry.reserved_group is not None  # a place that was kept may be free now
     opened = turn.signals[entry.signal_id].outcome is SignalOutcome.EXECUTED
-    turn.emit(
-        "queue.removed",
-        signal=entry.signal_id,
-        account=entry.identity.account,
-        symbol=entry.identity.symbol,
-        reason="promoted" if opened else "refused",
-    )
+    leave(turn, entry, "promoted" if opened else "refused")
     return None
 
 
@@ -179,12 +169,12 @@ def expire(turn: Turn) -> None:
     drift = turn.config.queue.max_drift_percent
     for entry in list(turn.queue.values()):
         if turn.now >= expires_at(turn.config, entry):
-            take_out(turn, entry, "expired", SignalOutcome.IGNORED, event="queue.expired")
+            take_out(turn, entry, "expired", event="queue.expired")
             continue
         moved = move_percent(turn.state, entry) if drift is not None and entry.reserved_group is None else None
         if drift is not None and moved is not None and abs(moved) >= drift:
             detail = f"the price moved {moved:.2f} % from {entry.entry_price:f}, at most {drift:f} % is waited for"
-            take_out(turn, entry, "drifted", SignalOutcome.IGNORED, event="queue.expired", detail=detail)
+            take_out(turn, entry, "drifted", event="queue.expired", detail=detail)
 
 
 def note_profits(turn: Turn, account: str, symbol: str, read: ReadPayload) -> None:
@@ -204,27 +194,26 @@ def note_profits(turn: Turn, account: str, symbol: str, read: ReadPayload) -> No
 
 def promote_by_hand(turn: Turn, command: Promote, read: ReadPayload) -> CommandResult:
     """Out of its turn, but only into a free slot and past every check. A refusal leaves it where it is."""
-    entry = _entry(turn, command.signal_id)
-    group = turn.group_of(entry.identity)
-    reason = blocked_by(turn, entry.identity, group, keeps_place=entry.reserved_group is not None)
+    entry = _waiting(turn, command.signal_id)
+    reason = _blocked_by(turn, entry)
     if reason is not None:
         raise CommandRefused(reason.value, _WORDS[reason])
-    return _open_by_hand(turn, entry, _candidate(turn, entry, read))
+    return _open_by_hand(turn, entry, _entry_of(turn, entry, read))
 
 
 def force(turn: Turn, command: Force, read: ReadPayload) -> CommandResult:
     """Despite the limits on open groups; every other check holds. The group is marked."""
-    entry = _entry(turn, command.signal_id)
+    entry = _waiting(turn, command.signal_id)
     reason = blocked_by(turn, entry.identity, turn.group_of(entry.identity), is_forced=True)
     if reason is not None:
         raise CommandRefused(reason.value, _WORDS[reason])
-    return _open_by_hand(turn, entry, replace(_candidate(turn, entry, read), is_forced=True))
+    return _open_by_hand(turn, entry, replace(_entry_of(turn, entry, read), is_forced=True))
 
 
-def _open_by_hand(turn: Turn, entry: QueueEntry, candidate: Entry) -> CommandResult:
+def _open_by_hand(turn: Turn, entry: QueueEntry, promoted: Entry) -> CommandResult:
     if _is_reserved_and_waiting(turn, entry):
         raise CommandRefused("group_closing", "the group that it reverses is still closing")
-    reason = _try(turn, entry, replace(candidate, by_hand=True))
+    reason = _try(turn, entry, replace(promoted, by_hand=True))
     if reason is not None:
         raise CommandRefused(reason.value, _WORDS[reason])
     record = turn.signals[entry.signal_id]
@@ -235,12 +224,12 @@ def _open_by_hand(turn: Turn, entry: QueueEntry, candidate: Entry) -> CommandRes
 
 
 def remove(turn: Turn, command: Remove) -> CommandResult:
-    entry = _entry(turn, command.signal_id)
-    take_out(turn, entry, "removed", SignalOutcome.IGNORED)
+    entry = _waiting(turn, command.signal_id)
+    take_out(turn, entry, "removed")
     return CommandResult(f"{entry.identity.symbol} {entry.identity.timeframe} was taken out of the queue")
 
 
-def _entry(turn: Turn, signal_id: str) -> QueueEntry:
+def _waiting(turn: Turn, signal_id: str) -> QueueEntry:
     entry = turn.queue.get(signal_id)
     if entry is None:
         raise CommandRefused("unknown_signal", f"no signal {signal_id} waits in the queue")

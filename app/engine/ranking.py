@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import itemgetter
 
+from app.base import timeframe
 from app.base.config import Config
-from app.domain import timeframe
 from app.domain.group import Group
 from app.domain.queue import RankKey, loss_percent
 from app.engine.ranks import Place
@@ -29,7 +29,7 @@ def keyed(state: EngineState, changed: dict[str, Group] | None = None) -> list[t
     for at, places in ranks.markets():
         market = state.markets.get(at)
         quote = market.quote if market else None
-        grouped = looks_at_groups and (at in state.groups_of_market or bool(changed))
+        grouped = looks_at_groups and (at in state.open_on or bool(changed))
         if ranks.is_fresh(at, quote) and not grouped:
             continue
         last = quote.last if quote else None
@@ -49,7 +49,7 @@ def key_of(state: EngineState, entry: QueueEntry, changed: dict[str, Group] | No
 
 def continues(state: EngineState, entry: QueueEntry, changed: dict[str, Group] | None = None) -> bool:
     """Whether a group of the entry's identity is open."""
-    ids = state.groups_of_market.get((entry.identity.account, entry.identity.symbol), ())
+    ids = state.open_on.get((entry.identity.account, entry.identity.symbol), ())
     changes = changed or {}
     for group_id in (*ids, *changes):
         group = changes.get(group_id) or state.groups.get(group_id)

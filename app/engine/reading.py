@@ -8,6 +8,7 @@ from app.domain.alert_body import FieldError
 from app.domain.refusal import Refusal
 from app.domain.signal import Intent, Signal, WhatIsWanted, interpret, venue_of
 from app.domain.sizing import pyramid_capital
+from app.domain.symbol import quote_of
 from app.domain.values import Identity
 from app.engine.arming import is_live
 from app.engine.money import equity_of
@@ -98,7 +99,7 @@ def _above_grant(
         return None
     settings = turn.config.grid.resolve(account, signal.symbol, signal.timeframe)
     price = signal.reference_price
-    equity = equity_of(turn.state, turn.open_groups(), account)
+    equity = equity_of(turn.state, turn.open_groups(), account, quote_of(signal.symbol))
     capital = pyramid_capital(settings, wanted.size, signal.size_type, price, equity, wanted.side, 0, signal.stop_loss)
     if isinstance(capital, Refusal) or capital <= grant.max_quote:
         return None

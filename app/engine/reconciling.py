@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from app.base.clock import iso
 from app.domain import client_order_id
-from app.domain.group import Group, shrink
+from app.domain.booking import shrink
+from app.domain.group import Group
 from app.domain.order import Order, OrderStatus
 from app.domain.reconciliation import BookReading, Comparison, Verdict, compare, share
 from app.domain.values import ZERO, CloseReason, MarketType, Side, TimeInForce
@@ -16,6 +17,8 @@ from app.engine import external_fills
 from app.engine.binding import put_balance
 from app.engine.closing import begin_close
 from app.engine.differences import ask_for_unlisted, book_missed_fills
+from app.engine.fills import settle_oversold
+from app.engine.forgetting import watermark_fact
 from app.engine.funding import book_funding
 from app.engine.holds import end_difference, holds_for_difference, is_ours, note_others_orders
 from app.engine.inbox import AccountRead, AccountUnreachable
@@ -28,12 +31,7 @@ from app.messages.effects import LookUpOrder, Reconcile
 from app.messages.records import Finding
 from app.messages.reports import FillKind, FillReport, OrderReport
 
-OVERLAP = timedelta(minutes=5)
 _FORCED = {FillKind.LIQUIDATION: CloseReason.LIQUIDATED, FillKind.ADL: CloseReason.ADL}
-
-
-def watermark_fact(account: str) -> str:
-    return f"watermark/{account}"
 
 
 def _take_balances(turn: Turn, read: AccountRead) -> None:
@@ -111,7 +109,7 @@ def _resolve_orders(turn: Turn, read: AccountRead) -> None:
         elif order is None or order.status is OrderStatus.LOST or order.updated_at < read.started_at:
             orphans += _unexpected(turn, report, order)
     settle_orphans(turn, read, orphans)
-    for order in list(turn.orders.values()):
+    for order in turn.orders_that_live():
         if order.account != read.account or order.client_order_id in listed or not _should_be_listed(order, read):
             continue
         ask_for_unlisted(turn, order)
@@ -179,11 +177,12 @@ def _compare_books(turn: Turn, read: AccountRead, account: AccountState) -> bool
     """False where something could not be told yet and the account must be read again."""
     if read.activity != account.activity:
         return False  # fills or orders came after the reading began: its quantities may be older than them
+    settle_oversold(turn, account.id)
     unsettled: set[str] = set()
     verdicts: list[tuple[BookKey, list[Group], Comparison]] = []
     for book in _books(turn, read, account):
         groups = [group for group in turn.groups_on(book[0], book[1]) if group.side is book[2]]
-        if any(_is_unsettled(turn, group) for group in groups):
+        if any(_is_unsettled(turn, group) for group in groups) and not _is_explained(turn, read, account, book, groups):
             unsettled.add(book[1])
             continue
         verdicts.append((book, groups, _judge(turn, read, account, book, groups)))
@@ -224,6 +223,13 @@ def _books(turn: Turn, read: AccountRead, account: AccountState) -> list[BookKey
 
 def _is_unsettled(turn: Turn, group: Group) -> bool:
     return any(order.is_unsettled for order in turn.orders_of(group.id))
+
+
+def _is_explained(turn: Turn, read: AccountRead, account: AccountState, book: BookKey, groups: list[Group]) -> bool:
+    """Whether fills that are not ours make up all that is gone: what is in doubt has not filled then."""
+    explained = external_fills.explained(turn, book)
+    ours = sum((group.open_quantity for group in groups), ZERO)
+    return explained > 0 and _venue_quantity(read, account, book, groups) == ours - explained
 
 
 def _judge(turn: Turn, read: AccountRead, account: AccountState, book: BookKey, groups: list[Group]) -> Comparison:

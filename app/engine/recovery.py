@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -19,28 +18,35 @@ from app.base.errors import AppError, OperatorActionNeeded
 from app.base.ids import IdFactory
 from app.base.waiting import together, within
 from app.domain.client_order_id import Namespace
-from app.domain.order import Order, OrderStatus
-from app.engine.binding import note_entry
+from app.engine.answers import in_doubt
+from app.engine.forgetting import load_since, since_usually, watermark_fact
 from app.engine.inbox import AccountRead, AccountUnreachable, DiskAnswered, MarketLoaded, Recovered
-from app.engine.indexing import ENTRIES_REMEMBERED, note_plans, remember_signal
+from app.engine.indexing import (
+    ENTRIES_REMEMBERED,
+    index_group,
+    index_order,
+    index_queued,
+    note_closed,
+    note_seen,
+    note_trade,
+    remember_signal,
+)
 from app.engine.naming import settle_namespace
-from app.engine.reconciling import OVERLAP, watermark_fact
-from app.engine.state import REMEMBERED, EngineState
+from app.engine.state import EngineState
 from app.engine.submitter import MARKET_TIMEOUT_SEC
 from app.messages.records import Changes, EventRecord, Finding, StoredGroup
 from app.messages.reports import ConnectionReport, VenueReport
 from app.messages.snapshots import ReconcileReport
 from app.ports.store import Store, StoreFailed
 from app.ports.tag import TagKeeper
-from app.ports.venue import Venue
+from app.ports.venue import OVERLAP, REFUSED_RETRY_SEC, Venue
 
 log = structlog.get_logger("system")
 READ_TIMEOUT_SEC = 30.0
 HISTORY_TIMEOUT_SEC = 300.0
 """After a long absence many pages are read, within the venue's limits; each request has a bound of its own."""
+DISK_RETRY_SEC = 5.0
 UNREACHABLE_RETRY_SEC = 5.0
-REFUSED_RETRY_SEC = 60.0
-"""After a refusal that a person must mend: a wrong key stays wrong."""
 FIRST_READ_SEC = 10.0
 """How long the start waits for its accounts before recorded signals of the others are acted on."""
 FIRST_WINDOW = timedelta(days=1)
@@ -62,62 +68,64 @@ class Recovery:
         self._coming: set[str] = set()
         """Accounts that are being connected."""
         self._due: dict[str, float] = {}
+        self._is_up = False
         self._stopped = False
 
     # ------------------------------------------------------------------ loading
 
     async def load(self, store: Store, ids: IdFactory, tag_keeper: TagKeeper | None = None) -> Namespace:
         """Fill the state from the database; what was on its way when the process ended is of unknown outcome now."""
-        now = self._clock.now()
-        stored = await store.load(now - REMEMBERED)
-        state = self._state
+        now, state = self._clock.now(), self._state
+        stored = await store.load(since_usually(state, now))
         state.facts.update(stored.facts)
+        since = load_since(state, now)
+        if since < since_usually(state, now):
+            stored = await store.load(since)  # an account has not been read for long
         state.sequence = stored.last_sequence
         for item in stored.groups:
             self._restore_group(item, now)
-        state.entry_times.extend(_entries_since(stored.groups, now - ENTRIES_REMEMBERED))
+        for item in sorted(stored.groups, key=lambda item: item.group.closed_at or now):
+            if item.group.closed_at is not None:
+                note_closed(state, item.group, item.group.closed_at)
+        state.entry_times = deque(_entries_since(stored.groups, now - ENTRIES_REMEMBERED))
         for entry in stored.queue:
-            state.queue[entry.signal_id] = entry
-            state.ranks.put(entry)
-            state.queued_of[entry.identity] = entry.signal_id
-            if entry.reserved_group is not None:
-                state.reserving.add(entry.signal_id)
+            index_queued(state, entry.signal_id, entry)
         state.actions = {action.id: action for action in stored.actions}
         for record in stored.pending_signals:
             remember_signal(state, record)
         for seen in stored.seen_signals:
-            state.seen_content[seen.content_key] = seen
-            if seen.bar_key is not None:
-                state.seen_bars[seen.bar_key] = seen
+            note_seen(state, seen)
         state.last_exits.update(stored.last_exits)
-        state.funding_ids |= stored.funding_ids
+        state.funding_ids.update(stored.funding_ids)
         return await settle_namespace(state, store, ids, tag_keeper)
 
     def _restore_group(self, item: StoredGroup, now: datetime) -> None:
         state, group = self._state, item.group
-        state.groups[group.id] = group
-        if group.is_open:
-            state.open_ids[group.id] = None
-        state.groups_of_market.setdefault(group.market_key, []).append(group.id)
-        note_plans(state, group)
-        state.trade_ids |= {(group.account, group.symbol, fill.trade_id) for fill in item.fills}
+        index_group(state, group, now)
+        for fill in item.fills:
+            note_trade(state, (group.account, group.symbol, fill.trade_id), group.id)
         state.fills_of[group.id] = list(item.fills)
         for order in item.orders:
-            state.orders[order.client_order_id] = _in_doubt(order, now)
-            note_entry(state, state.orders[order.client_order_id])
+            index_order(state, in_doubt(order, now))
             state.orders_of.setdefault(group.id, []).append(order.client_order_id)
 
     # ------------------------------------------------------------------ connecting
 
     async def connect(self, deliver: Callable[[VenueReport], None]) -> None:
         """Connect and read every account once, side by side; then recorded signals are acted on."""
-        coming = [self._spawn(self._bring_up(account, deliver), account) for account in self._venues]
+        coming = [self._spawn(self._bring_up(account, deliver), account) for account in list(self._venues)]
         with suppress(TimeoutError):  # one that cannot be reached must not keep the others waiting
             known = (asyncio.shield(task) for task in coming if task is not None)
             await within(self._clock, FIRST_READ_SEC, asyncio.gather(*known))
-        self._post(Recovered())
-        for account in self._venues:
+        self._is_up = True
+        self.act_on_recorded()
+        for account in list(self._venues):
             self._spawn(self._read_regularly(account), account)
+
+    def act_on_recorded(self) -> None:
+        """Have recorded signals acted on, unless they have been: a turn may fail."""
+        if self._is_up and not self._state.recovered:
+            self._post(Recovered())
 
     def join(self, account: str, deliver: Callable[[VenueReport], None]) -> None:
         """Connect and read an account that came later, or that is reached another way from now on."""
@@ -165,8 +173,8 @@ class Recovery:
         """Rules of every market with an open group or a waiting signal, before anything is decided about them."""
         wanted = {
             group.symbol: group.average_entry or group.legs[0].price
-            for group in self._state.groups.values()
-            if group.account == account and group.is_open
+            for group in map(self._state.groups.__getitem__, self._state.open_ids)
+            if group.account == account
         }
         for entry in self._state.queue.values():
             if entry.identity.account == account:
@@ -283,21 +291,18 @@ class Recovery:
 
     # ------------------------------------------------------------------ after a failed disk
 
-    async def after_halt(self, store: Store, halt: Callable[[str], None]) -> None:
-        """Go on once the disk takes a write again: what was missed meanwhile is read from the venues."""
-        try:
-            await store.commit(Changes(facts={"disk": self._clock.now().isoformat()}))
-        except StoreFailed as error:
-            halt(str(error))
-            return
-        reason, self._state.halted = self._state.halted, None
-        self._state.in_flight.clear()
-        for order_id, order in list(self._state.orders.items()):
-            self._state.orders[order_id] = _in_doubt(order, self._clock.now())
-            note_entry(self._state, self._state.orders[order_id])
-        self._post(DiskAnswered(reason or "the disk could not be written"))
-        for account in self._venues:
-            await self._read(account)
+    async def after_halt(self, store: Store) -> None:
+        """Try the disk until it takes a write again; what was missed meanwhile is read from the venues."""
+        is_written = False
+        while not is_written:
+            await self._clock.sleep(DISK_RETRY_SEC)
+            with suppress(StoreFailed):
+                await store.commit(Changes(facts={"disk": self._clock.now().isoformat()}))
+                is_written = True
+        self._post(DiskAnswered(self._state.halted or "the disk could not be written"))
+        self.act_on_recorded()
+        for account in list(self._venues):
+            self._spawn(self._read(account), account)
 
     def _spawn(self, work: Any, account: str) -> asyncio.Task[None] | None:
         if self._stopped:
@@ -318,18 +323,6 @@ class Recovery:
 def _entries_since(groups: Iterable[StoredGroup], moment: datetime) -> list[datetime]:
     added = (pyramid.created_at for item in groups for pyramid in item.group.pyramids)
     return sorted(at for at in added if at > moment)
-
-
-def _in_doubt(order: Order, now: datetime) -> Order:
-    """An order that was being sent or cancelled: only the venue knows. One that was being amended keeps what it may
-    have become, until the account has been read and it is looked up."""
-    if order.status in {OrderStatus.PENDING, OrderStatus.SUBMITTED}:
-        return replace(order, status=OrderStatus.UNKNOWN, unknown_since=now, look_ups=0, retry_at=None)
-    if order.status is OrderStatus.UNKNOWN:
-        return replace(order, unknown_since=now, look_ups=0)
-    if order.status is OrderStatus.PENDING_CANCEL:
-        return replace(order, retry_at=None, unknown_since=None, look_ups=0)
-    return order
 
 
 def _finding(event: EventRecord) -> Finding:

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from app.base.changing import changed
 from app.domain.group import EntryState, end_entry
 from app.domain.order import RESTING, Order, OrderStatus, may_become
-from app.domain.values import ZERO, Liquidity, OrderRole
+from app.domain.values import OrderRole
+from app.domain.wishes import place_of
 from app.engine.fills import apply_fill, recall
 from app.engine.pairs import partner_of
 from app.engine.state import EngineState
+from app.engine.sums import missing_part
 from app.engine.turn import Turn
-from app.messages.reports import FillReport, OrderReport
+from app.messages.reports import OrderReport
 
 EXIT_BACKOFF_SEC = 0.5
 
@@ -48,6 +50,13 @@ def is_awaited(state: EngineState, report: OrderReport) -> bool:
     return is_on_its_way and report.status is OrderStatus.OPEN and not report.filled and not report.fills
 
 
+def mark_sent(turn: Turn, order: Order) -> None:
+    """A request for an order of its group has left, or must have: the venue knows of it."""
+    group = turn.groups.get(order.group_id)
+    if group is not None and not group.sent:
+        turn.groups.put(group.id, changed(group, sent=True))
+
+
 def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) -> None:
     """Bring an order to what the venue tells, booking the fills it carries first."""
     if report.client_order_id is None:
@@ -56,6 +65,7 @@ def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) ->
     if order is None:
         recall(turn, report.account, report.client_order_id)
         return
+    mark_sent(turn, order)
     for fill in report.fills:
         apply_fill(turn, fill)
     before, order = order, turn.orders.get(report.client_order_id) or order
@@ -71,29 +81,11 @@ def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) ->
 def _owed(turn: Turn, order: Order, report: OrderReport, *, looked_up: bool) -> Order:
     """The venue counts more than was booked: ask for the fills, or book the difference where it gives none."""
     order = changed(order, seen_filled=max(order.seen_filled, report.filled))
+    turn.put_order(order)
     if not looked_up:
-        turn.put_order(order)
         turn.wake(f"lookup/{order.client_order_id}", turn.now + timedelta(milliseconds=500))
         return order
-    missing = report.filled - order.filled
-    value = (report.average or order.price or order.expected_price or ZERO) * report.filled - order.filled_value
-    turn.put_order(order)
-    apply_fill(
-        turn,
-        FillReport(
-            account=order.account,
-            symbol=order.symbol,
-            trade_id=f"sum:{order.client_order_id}:{report.filled:f}",
-            client_order_id=order.client_order_id,
-            side=order.side,
-            price=value / missing,
-            quantity=missing,
-            fee=ZERO,
-            fee_asset="",
-            liquidity=Liquidity.UNKNOWN,
-            at=report.at,
-        ),
-    )
+    apply_fill(turn, missing_part(order, report))
     return turn.orders.get(order.client_order_id) or order
 
 
@@ -163,24 +155,23 @@ def _next_exit_at(turn: Turn, order: Order, was: OrderStatus) -> datetime | None
 
 
 def end_leg(turn: Turn, order: Order) -> None:
-    """End a leg's entry with its order; a lost one is tried again while tries are left."""
+    """End a leg's entry with its order, or do without what one of several had left; a lost one is tried again while
+    tries are left."""
     group = turn.group(order.group_id)
     if order.pyramid is None or order.leg is None or not group.is_open:
         return
     leg = group.leg(order.pyramid, order.leg)
-    siblings = [
-        other
-        for other in turn.orders_of(group.id)
-        if other.role is OrderRole.ENTRY
-        and (other.pyramid, other.leg) == leg.key
-        and other.is_live
-        and other.client_order_id != order.client_order_id
-    ]
-    if siblings or not leg.wants_entry:
+    if not leg.wants_entry:
         return
+    others = [other for other in turn.live_orders(group.id) if place_of(other) == place_of(order)]
     if order.status is OrderStatus.LOST and order.attempt < turn.config.order.max_attempts and group.closing is None:
         turn.put_order(changed(order, retry_at=turn.now))
-        turn.put_group(group.with_leg(changed(leg, entry=EntryState.PLANNED)))
+        again = leg if others else changed(leg, entry=EntryState.PLANNED)
+    elif others:
+        never = order.quantity - max(order.filled, order.seen_filled)
+        again = changed(leg, quantity=leg.quantity - never)
+    elif order.status is not OrderStatus.FILLED or leg.is_whole:
+        again = end_entry(leg)
+    else:
         return
-    if order.status is not OrderStatus.FILLED or leg.is_whole:
-        turn.put_group(group.with_leg(end_entry(leg)))
+    turn.put_group(group.with_leg(again))

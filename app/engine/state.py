@@ -26,6 +26,10 @@ SIGNALS_REMEMBERED = 500
 
 MarketKey = tuple[str, str]
 BookKey = tuple[str, str, Side]
+TradeKey = tuple[str, str, str]
+"""Account, symbol, trade id."""
+PaymentKey = tuple[str, str]
+"""Account, payment id."""
 
 
 @dataclass(slots=True)
@@ -144,7 +148,7 @@ NO_WATCH = Watch()
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class Stake:
     """What of a group does not move with the price; `deployed` and `reserved` are by leverage."""
 
     group: Group
@@ -155,7 +159,7 @@ class Holding:
     reserved: Decimal
 
     @classmethod
-    def of(cls, group: Group, reserved: Decimal) -> Holding:
+    def of(cls, group: Group, reserved: Decimal) -> Stake:
         invested, leverage = group.invested, group.leverage
         return cls(group, group.open_quantity, group.open_value, invested, invested / leverage, reserved / leverage)
 
@@ -174,7 +178,9 @@ class EngineState:
     """Ids of the open groups, in order of creation."""
     orders: dict[str, Order] = field(default_factory=dict)
     orders_of: dict[str, list[str]] = field(default_factory=dict)
-    trade_ids: set[tuple[str, str, str]] = field(default_factory=set)
+    trade_ids: set[TradeKey] = field(default_factory=set)
+    trades_of: dict[str, list[TradeKey]] = field(default_factory=dict)
+    """The trade ids by the group they came for."""
     fills_of: dict[str, list[Fill]] = field(default_factory=dict)
     queue: dict[str, QueueEntry] = field(default_factory=dict)
     pending_signals: dict[str, SignalRecord] = field(default_factory=dict)
@@ -184,7 +190,8 @@ class EngineState:
     seen_content: dict[str, SeenSignal] = field(default_factory=dict)
     seen_bars: dict[str, SeenSignal] = field(default_factory=dict)
     last_exits: dict[Identity, datetime] = field(default_factory=dict)
-    funding_ids: set[tuple[str, str, str]] = field(default_factory=set)
+    funding_ids: dict[PaymentKey, datetime] = field(default_factory=dict)
+    """When each payment that is booked was made."""
     facts: dict[str, str] = field(default_factory=dict)
     actions: dict[str, RiskAction] = field(default_factory=dict)
     """The last offset actions, oldest first."""
@@ -194,20 +201,27 @@ class EngineState:
     """Fingerprints of the keys in use, by account; an account on the paper exchange has none."""
     accounts: dict[str, AccountState] = field(default_factory=dict)
     markets: dict[MarketKey, Market] = field(default_factory=dict)
-    markets_missing: dict[MarketKey, str] = field(default_factory=dict)
     balances: dict[str, dict[str, Balance]] = field(default_factory=dict)
     """Account → asset → balance."""
     bound: dict[tuple[str, str], Bound] = field(default_factory=dict)
     """By account and currency."""
-    groups_of_market: dict[MarketKey, list[str]] = field(default_factory=dict)
+    open_on: dict[MarketKey, dict[str, None]] = field(default_factory=dict)
+    """Ids of the open groups by market, in order of creation; no market without one."""
+    closed: dict[str, datetime] = field(default_factory=dict)
+    """Groups that are over, and since when that is known here, in this order."""
+    closed_on: dict[MarketKey, dict[str, None]] = field(default_factory=dict)
+    """Their ids by market, in the same order."""
+    live: dict[str, None] = field(default_factory=dict)
+    """Client ids of the live orders."""
     watches: dict[str, Watch] = field(default_factory=dict)
-    holdings: dict[str, Holding] = field(default_factory=dict)
+    stakes: dict[str, Stake] = field(default_factory=dict)
     """By group; those of groups that have changed since are made anew when they are asked for."""
     suspicions: dict[BookKey, Suspicion] = field(default_factory=dict)
     unlisted: set[str] = field(default_factory=set)
     """Client ids of resting orders that a reading did not list, until a look-up has told what became of them."""
     external_fills: dict[MarketKey, list[FillReport]] = field(default_factory=dict)
-    external_ids: set[tuple[str, str, str]] = field(default_factory=set)
+    external_ids: dict[TradeKey, datetime] = field(default_factory=dict)
+    """When each of them was made that has been told."""
     queued_of: dict[Identity, str] = field(default_factory=dict)
     """Which entry waits for an identity."""
     reserving: set[str] = field(default_factory=set)
@@ -230,6 +244,9 @@ class EngineState:
     in_flight: set[tuple[str, str]] = field(default_factory=set)
     """(kind, client order id) of cancels, amends and look-ups that have not been answered."""
     halted: str | None = None
+    """Why no signal is taken: the disk takes no writes, or what is in `broken`."""
+    broken: str | None = None
+    """How what memory holds came to be in doubt: trading stays halted until the process has been started anew."""
     recovered: bool = False
     stopping: bool = False
     last_signal_at: datetime | None = None

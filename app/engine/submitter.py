@@ -36,7 +36,16 @@ from app.messages.effects import (
     Reconcile,
     SubmitOrders,
 )
-from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused, SubmitOutcome
+from app.messages.reports import (
+    AmendOutcome,
+    CancelOutcome,
+    LookUpOutcome,
+    NotSent,
+    OutcomeUnknown,
+    RefusalCode,
+    Refused,
+    SubmitOutcome,
+)
 from app.ports.meter import Meter, Stage
 from app.ports.store import Store
 from app.ports.venue import OrderRef, OrderRequest, Venue
@@ -140,12 +149,22 @@ class Submitter:
     # ------------------------------------------------------------------ submitting
 
     async def _submit(self, effect: SubmitOrders) -> None:
-        venue = self._venues[effect.account]
-        orders = [self._state.orders[order_id] for order_id in effect.client_order_ids]
-        orders = [order for order in orders if order.status is OrderStatus.PENDING]
+        found = (self._state.orders.get(order_id) for order_id in effect.client_order_ids)
+        orders = [order for order in found if order is not None and order.status is OrderStatus.PENDING]
         if not orders:
             return
+        venue = self._venues.get(effect.account)
+        if venue is None:
+            self._answer(orders, [NotSent(f"{effect.account} is not connected")] * len(orders))
+            return
         self._post(OrdersSent(tuple(order.client_order_id for order in orders)), lazy=True)
+        try:
+            await self._carry_out(venue, orders)
+        except Exception as error:
+            log.exception("sending orders broke")
+            self._answer(orders, [OutcomeUnknown(f"the sending broke: {error!r}")] * len(orders))
+
+    async def _carry_out(self, venue: Venue, orders: list[Order]) -> None:
         entries = [order for order in orders if order.role is OrderRole.ENTRY]
         if not entries or self._is_leverage_known(venue, self._state.groups[entries[0].group_id]):
             await self._send(venue, orders)
@@ -288,20 +307,25 @@ class Submitter:
         return OrderRef(order_id, order.venue_order_id, order.symbol, order.type)
 
     async def _cancel(self, account: str, order_id: str) -> None:
-        outcome = await self._asked(self._venues[account].cancel_order(self._ref(order_id)))
-        self._post(CancelAnswered(order_id, outcome))
+        self._post(CancelAnswered(order_id, await self._asked(self._cancelled(account, order_id))))
+
+    async def _cancelled(self, account: str, order_id: str) -> CancelOutcome:
+        return await self._venues[account].cancel_order(self._ref(order_id))
 
     async def _amend(self, account: str, order_id: str) -> None:
+        self._post(AmendAnswered(order_id, await self._asked(self._amended(account, order_id))))
+
+    async def _amended(self, account: str, order_id: str) -> AmendOutcome:
         order = self._state.orders[order_id]
         if order.amend_quantity is None:
-            self._state.in_flight.discard(("amend", order_id))
-            return
-        request = self._venues[account].amend_order(self._ref(order_id), order.amend_quantity, order.amend_price)
-        self._post(AmendAnswered(order_id, await self._asked(request)))
+            return NotSent("the amendment is no longer wanted")
+        return await self._venues[account].amend_order(self._ref(order_id), order.amend_quantity, order.amend_price)
 
     async def _look_up(self, account: str, order_id: str) -> None:
-        outcome = await self._asked(self._venues[account].look_up(self._ref(order_id)))
-        self._post(LookUpAnswered(order_id, outcome))
+        self._post(LookUpAnswered(order_id, await self._asked(self._looked_up(account, order_id))))
+
+    async def _looked_up(self, account: str, order_id: str) -> LookUpOutcome:
+        return await self._venues[account].look_up(self._ref(order_id))
 
     async def _cancel_foreign(self, effect: CancelForeign) -> None:
         ref = OrderRef(effect.client_order_id, effect.venue_order_id, effect.symbol, effect.type)
@@ -320,7 +344,9 @@ class Submitter:
         try:
             asked = self._venues[effect.account].load_market(effect.symbol, effect.hint, fresh=effect.fresh)
             report = await within(self._clock, MARKET_TIMEOUT_SEC, asked)
-        except (AppError, TimeoutError) as error:
+        except Exception as error:
+            if not isinstance(error, AppError | TimeoutError):
+                log.exception("fetching a market broke")
             why = str(error) or f"no answer within {MARKET_TIMEOUT_SEC:g} s"
             self._post(MarketLoaded(effect.account, effect.symbol, None, failure=why))
         else:

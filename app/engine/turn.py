@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,11 +15,10 @@ from app.domain.fill import Fill
 from app.domain.group import Group
 from app.domain.order import Order
 from app.domain.values import ZERO, Identity
-from app.engine.binding import note_entry
-from app.engine.indexing import index_group, remember_signal
-from app.engine.ledger import Layer, Ledger, to_json
+from app.engine.indexing import index_group, index_order, index_queued, note_trade, remember_signal
+from app.engine.ledger import Journal, Layer, Ledger, Noted, to_json
 from app.engine.money import realized_fact
-from app.engine.state import EngineState
+from app.engine.state import EngineState, MarketKey, TradeKey
 from app.messages.effects import Effect
 from app.messages.records import (
     Changes,
@@ -28,12 +28,26 @@ from app.messages.records import (
     QueueEntry,
     RiskAction,
     SeenSignal,
+    SignalOutcome,
     SignalRecord,
 )
 
 
+@dataclass(slots=True)
+class Savepoint:
+    """What `Turn.rollback` needs to undo everything since."""
+
+    changes: int
+    appended: tuple[int, ...]
+    touched: dict[str, None]
+    plain: tuple[Any, ...]
+
+
 class Turn:
-    """Reads see the turn's own writes; nothing reaches the state before `commit` has succeeded.
+    """Reads see the turn's own writes; of what is written to disk nothing reaches the state before the disk has it.
+
+    What is known only while the process runs (accounts, markets, balances, what was seen once) handlers write into the
+    state at once: it is so whether or not the turn succeeds.
 
     `jitter` draws from [0, 1) to spread retries. `namespace` marks our client order ids.
     """
@@ -46,22 +60,30 @@ class Turn:
         self.ids = ids
         self.jitter = jitter
         self.namespace = namespace
-        self.groups: Layer[str, Group] = Layer(state.groups)
-        self.orders: Layer[str, Order] = Layer(state.orders)
-        self.queue: Layer[str, QueueEntry] = Layer(state.queue)
-        self.signals: dict[str, SignalRecord] = {}
-        self.last_exits: Layer[Identity, datetime] = Layer(state.last_exits)
-        self.facts: Layer[str, str] = Layer(state.facts)
-        self.actions: Layer[str, RiskAction] = Layer(state.actions)
-        self.new_orders_of: dict[str, list[str]] = {}
-        self.trade_ids: set[tuple[str, str, str]] = set()
-        self.loaded: dict[str, Group] = {}
+        self._journal = journal = Journal()
+        self.groups: Layer[str, Group] = Layer(state.groups, journal)
+        self.orders: Layer[str, Order] = Layer(state.orders, journal)
+        self.queue: Layer[str, QueueEntry] = Layer(state.queue, journal)
+        self.signals: Noted[str, SignalRecord] = Noted(journal)
+        self.last_exits: Layer[Identity, datetime] = Layer(state.last_exits, journal)
+        self.facts: Layer[str, str] = Layer(state.facts, journal)
+        self.actions: Layer[str, RiskAction] = Layer(state.actions, journal)
+        self.new_orders_of: Noted[str, tuple[str, ...]] = Noted(journal)
+        self.trade_ids: Noted[TradeKey, str] = Noted(journal)
+        """The trades that are known from this turn on, with their groups."""
+        self.loaded: Noted[str, Group] = Noted(journal)
         """Groups that came back into memory in this turn, as the disk has them."""
         self.ledger = Ledger()
         self.touched: dict[str, None] = {}
         self.wants_promotion = False
         self.fills_looked_after = 0
         self.new_config: Config | None = None
+        self.recovered = state.recovered
+        self.day: date | None = state.day
+        self.resumes = False
+        """Whether the disk, which had halted all, takes writes again."""
+        self.forgets = False
+        """Whether it is time to forget what is long over, once the turn is."""
 
     @property
     def config(self) -> Config:
@@ -113,29 +135,38 @@ class Turn:
 
     def group_of(self, identity: Identity) -> Group | None:
         """The open group of this identity."""
-        for group_id in self._groups_on((identity.account, identity.symbol)):
-            group = self.groups.get(group_id)
-            if group is not None and group.is_open and group.identity == identity:
+        for group in self.groups_on(identity.account, identity.symbol):
+            if group.identity == identity:
                 return group
         return None
 
     def groups_on(self, account: str, symbol: str) -> list[Group]:
         """Open groups on one market, in order of creation."""
-        return [group for group in self.recent_groups_on(account, symbol) if group.is_open]
-
-    def recent_groups_on(self, account: str, symbol: str) -> list[Group]:
-        """As `groups_on`, with those closed in the last 24 hours."""
-        found = (self.groups.get(group_id) for group_id in self._groups_on((account, symbol)))
-        return [group for group in found if group is not None]
-
-    def recent_groups(self) -> list[Group]:
-        """All that are open or closed in the last 24 hours."""
-        return list(self.groups.values())
-
-    def _groups_on(self, key: tuple[str, str]) -> list[str]:
-        known = self.state.groups_of_market.get(key, [])
+        key = (account, symbol)
+        known = self.state.open_on.get(key, {})
         new = [item.id for item in self.groups.changes.values() if item is not None and item.market_key == key]
-        return [*known, *(group_id for group_id in new if group_id not in known)]
+        found = map(self.groups.get, [*known, *(group_id for group_id in new if group_id not in known)])
+        return [group for group in found if group is not None and group.is_open]
+
+    def closed_since(self, moment: datetime, market: MarketKey | None = None) -> Iterator[Group]:
+        """Groups closed at `moment` or later, of one market or of all, at most as long ago as is remembered."""
+        changed, state = self.groups.changes, self.state
+        for group in changed.values():
+            is_there = group is not None and market in {None, group.market_key}
+            if is_there and group is not None and group.closed_at is not None and group.closed_at >= moment:
+                yield group
+        for group_id in reversed(state.closed if market is None else state.closed_on.get(market, {})):
+            if state.closed[group_id] < moment:
+                return
+            closed_at = state.groups[group_id].closed_at
+            if group_id not in changed and closed_at is not None and closed_at >= moment:
+                yield state.groups[group_id]
+
+    def orders_that_live(self) -> list[Order]:
+        """All live orders, of whatever group and account."""
+        new = (key for key in self.orders.changes if key not in self.state.live)
+        found = map(self.orders.get, [*self.state.live, *new])
+        return [order for order in found if order is not None and order.is_live]
 
     def orders_of(self, group_id: str) -> list[Order]:
         """All orders of a group, in order of creation."""
@@ -146,10 +177,19 @@ class Turn:
     def fills_of(self, group_id: str) -> list[Fill]:
         """All fills of a group, in the order of their booking."""
         new = (fill for fill in self.ledger.fills if fill.group_id == group_id)
-        return [*self.state.fills_of.get(group_id, ()), *new]
+        return self._kept([*self.state.fills_of.get(group_id, ()), *new])
+
+    def _kept(self, fills: list[Fill]) -> list[Fill]:
+        removed = self.ledger.fills_removed
+        return [fill for fill in fills if fill not in removed] if removed else fills
 
     def live_orders(self, group_id: str) -> list[Order]:
         return [order for order in self.orders_of(group_id) if order.is_live]
+
+    def pending_signals(self) -> list[SignalRecord]:
+        """Recorded and not acted on yet, in order of arrival."""
+        known = {**self.state.pending_signals, **self.signals}
+        return [record for record in known.values() if record.outcome is SignalOutcome.PENDING]
 
     def seen(self, content_key: str, bar_key: str | None) -> SeenSignal | None:
         """The signal of the last 24 hours that this one repeats."""
@@ -176,7 +216,7 @@ class Turn:
         changed = [(key in known, entry is not None) for key, entry in self.queue.changes.items()]
         return len(known) + sum(waits - waited for waited, waits in changed)
 
-    def has_trade(self, key: tuple[str, str, str]) -> bool:
+    def has_trade(self, key: TradeKey) -> bool:
         return key in self.trade_ids or key in self.state.trade_ids
 
     def fact(self, name: str) -> str | None:
@@ -202,15 +242,22 @@ class Turn:
         if known == order:
             return
         if known is None:
-            self.new_orders_of.setdefault(order.group_id, []).append(order.client_order_id)
+            ids = self.new_orders_of.get(order.group_id, ())
+            self.new_orders_of[order.group_id] = (*ids, order.client_order_id)
         self.orders.put(order.client_order_id, order)
 
     def put_fill(self, fill: Fill) -> None:
         self.ledger.fills.append(fill)
-        self.trade_ids.add((fill.account, fill.symbol, fill.trade_id))
+        self.note_trade((fill.account, fill.symbol, fill.trade_id), fill.group_id)
 
-    def note_trade(self, key: tuple[str, str, str]) -> None:
-        self.trade_ids.add(key)
+    def replace_fill(self, old: Fill, new: Fill | None) -> None:
+        """Put what is left of a fill that was booked from a sum in its place."""
+        self.ledger.fills_removed.append(old)
+        if new is not None:
+            self.put_fill(new)
+
+    def note_trade(self, key: TradeKey, group_id: str) -> None:
+        self.trade_ids[key] = group_id
 
     def touch(self, group_id: str) -> None:
         """Have the group cared for before the turn ends."""
@@ -269,42 +316,30 @@ class Turn:
 
     # ------------------------------------------------------------------ the unit of work
 
-    def savepoint(self) -> tuple[Any, ...]:
-        """What `rollback` needs to undo everything since."""
-        return (
-            dict(self.groups.changes),
-            dict(self.orders.changes),
-            dict(self.queue.changes),
-            dict(self.signals),
-            dict(self.last_exits.changes),
-            dict(self.facts.changes),
-            dict(self.actions.changes),
-            {key: list(value) for key, value in self.new_orders_of.items()},
-            set(self.trade_ids),
-            self.ledger.copy(),
+    def savepoint(self) -> Savepoint:
+        """Cheap, however much the turn has gathered: one is taken for every message and every group."""
+        plain = (
             self.wants_promotion,
             self.fills_looked_after,
             self.new_config,
-            dict(self.touched),
+            self.recovered,
+            self.day,
+            self.resumes,
         )
+        return Savepoint(len(self._journal), self.ledger.lengths(), dict(self.touched), plain)
 
-    def rollback(self, savepoint: tuple[Any, ...]) -> None:
+    def rollback(self, savepoint: Savepoint) -> None:
+        self._journal.rewind(savepoint.changes)
+        self.ledger.rewind(savepoint.appended)
+        self.touched = dict(savepoint.touched)
         (
-            self.groups.changes,
-            self.orders.changes,
-            self.queue.changes,
-            self.signals,
-            self.last_exits.changes,
-            self.facts.changes,
-            self.actions.changes,
-            self.new_orders_of,
-            self.trade_ids,
-            self.ledger,
             self.wants_promotion,
             self.fills_looked_after,
             self.new_config,
-            self.touched,
-        ) = savepoint
+            self.recovered,
+            self.day,
+            self.resumes,
+        ) = savepoint.plain
 
     def changes(self) -> Changes:
         """Everything to be written."""
@@ -314,7 +349,8 @@ class Turn:
             signals=tuple(self.signals.values()),
             groups=tuple(self._group_changes()),
             orders=tuple(order for order in self.orders.changes.values() if order is not None),
-            fills=tuple(ledger.fills),
+            fills=tuple(self._kept(ledger.fills)),
+            fills_removed=tuple(fill.key for fill in ledger.fills_removed),
             funding=tuple(ledger.funding),
             queue_put=tuple(entry for entry in self.queue.changes.values() if entry is not None),
             queue_removed=tuple(key for key, entry in self.queue.changes.items() if entry is None),
@@ -369,41 +405,35 @@ class Turn:
     def apply(self) -> None:
         """Lay the changes into the state; the disk has them."""
         state = self.state
-        state.config = self.config
+        self._apply_standing()
         for group in self.groups.changes.values():
             if group is not None:
-                index_group(state, group)
-        for key, order in self.orders.changes.items():
+                index_group(state, group, self.now)
+        for order in self.orders.changes.values():
             if order is not None:
-                state.orders[key] = order
-                note_entry(state, order)
+                index_order(state, order)
         for group_id, new in self.new_orders_of.items():
             state.orders_of.setdefault(group_id, []).extend(new)
-        self._apply_queue()
+        for signal_id, entry in self.queue.changes.items():
+            index_queued(state, signal_id, entry)
         for record in self.signals.values():
             remember_signal(state, record)
         state.last_exits.update({key: at for key, at in self.last_exits.changes.items() if at is not None})
         state.facts.update({key: value or "" for key, value in self.facts.changes.items()})
         state.actions.update({key: action for key, action in self.actions.changes.items() if action is not None})
-        state.trade_ids |= self.trade_ids
-        for fill in self.ledger.fills:
-            state.fills_of.setdefault(fill.group_id, []).append(fill)
-        state.funding_ids |= {(item.account, item.payment_id, item.group_id) for item in self.ledger.funding}
-        state.sequence += len(self.ledger.events)
-        state.revision += 1
+        for key, group_id in self.trade_ids.items():
+            note_trade(state, key, group_id)
+        for group_id in {fill.group_id for fill in self.ledger.fills}:
+            state.fills_of[group_id] = self.fills_of(group_id)
+        state.funding_ids.update({(item.account, item.payment_id): item.at for item in self.ledger.funding})
 
-    def _apply_queue(self) -> None:
+    def _apply_standing(self) -> None:
         state = self.state
-        for signal_id, entry in self.queue.changes.items():
-            if entry is None:
-                gone = state.queue.pop(signal_id, None)
-                state.ranks.drop(signal_id)
-                state.reserving.discard(signal_id)
-                if gone is not None and state.queued_of.get(gone.identity) == signal_id:
-                    del state.queued_of[gone.identity]
-            else:
-                state.queue[signal_id] = entry
-                state.ranks.put(entry)
-                state.queued_of[entry.identity] = signal_id
-                if entry.reserved_group is not None:
-                    state.reserving.add(signal_id)
+        state.sequence += len(
+            self.ledger.events
+        )  # first: the next turn must be able to write whatever comes of this one
+        state.revision += 1
+        state.config, state.recovered, state.day = self.config, self.recovered, self.day
+        if self.resumes:
+            state.halted = state.broken
+            state.in_flight.clear()

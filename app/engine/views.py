@@ -272,7 +272,7 @@ def engine_view(turn: Turn) -> EngineSnapshot:
         queued=len(state.queue),
         last_signal_at=state.last_signal_at,
         last_reconciled_at=max(reconciled, default=None),
-        unknown_orders=sum(order.status is OrderStatus.UNKNOWN for order in state.orders.values()),
+        unknown_orders=sum(state.orders[order_id].status is OrderStatus.UNKNOWN for order_id in state.live),
         last_sequence=state.sequence,
         emergency=emergency_view(turn),
         slots_used=turn.slots_used(),

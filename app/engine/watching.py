@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from app.base.config.grid import TakeProfitMode
+from app.domain.booking import exit_average
 from app.domain.exits import take_profit_place
 from app.domain.group import Group
 from app.domain.market import MarketRules
@@ -70,7 +71,7 @@ def _waits_for_target(group: Group) -> bool:
 
 
 def _trailing_from(group: Group) -> Decimal | None:
-    stop_loss, average = group.grid.stop_loss, group.average_entry
+    stop_loss, average = group.grid.stop_loss, exit_average(group)
     if stop_loss is None or stop_loss.trailing is None or average is None or group.best_price is None:
         return None
     activation = average * (HUNDRED + stop_loss.trailing.activation_percent * group.side.sign) / HUNDRED

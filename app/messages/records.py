@@ -228,6 +228,8 @@ class Changes:
     groups: tuple[GroupChange, ...] = ()
     orders: tuple[Order, ...] = ()
     fills: tuple[Fill, ...] = ()
+    fills_removed: tuple[tuple[str, str, str], ...] = ()
+    """(account, symbol, trade_id) of sums, or of parts of them, in whose place trades are among `fills`."""
     funding: tuple[FundingPayment, ...] = ()
     queue_put: tuple[QueueEntry, ...] = ()
     queue_removed: tuple[str, ...] = ()
@@ -277,8 +279,8 @@ class StoredState:
     """Those whose outcome is pending or queued, in order of arrival."""
     seen_signals: tuple[SeenSignal, ...]
     last_exits: Mapping[Identity, datetime]
-    funding_ids: frozenset[tuple[str, str, str]]
-    """(account, payment_id, group_id) of the payments booked in the last 24 hours."""
+    funding_ids: Mapping[tuple[str, str], datetime]
+    """When the payments booked in the last 24 hours were made, by account and payment id."""
     facts: Mapping[str, str]
     last_sequence: int
     actions: tuple[RiskAction, ...] = ()

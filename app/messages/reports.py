@@ -155,6 +155,10 @@ class BreakerReport:
     reason: str | None = None
 
 
+NOTABLE_SKEW_MS = 1000
+"""So far off the venue's a clock is told of: requests are about to be refused for their time stamp."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClockReport:
     """By how many milliseconds this machine's clock is ahead of the venue's."""

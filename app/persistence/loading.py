@@ -19,7 +19,10 @@ from app.persistence.codec import Row
 from app.persistence.statements import select_sql
 from app.persistence.tables import trading
 
-_RECENT = "id IN (SELECT id FROM groups WHERE closed_at IS NULL OR closed_at >= ?)"
+_RECENT = (
+    "id IN (SELECT id FROM groups WHERE closed_at IS NULL OR closed_at >= ?"
+    " OR id IN (SELECT reserved_group FROM queue))"
+)
 _ONE = "id = ?"
 ACTIONS_LOADED = 1_000
 """More than a day can hold."""
@@ -34,9 +37,7 @@ def load_state(connection: sqlite3.Connection, recent_since: datetime) -> Stored
         pending_signals=_pending(connection),
         seen_signals=_seen(connection, since),
         last_exits=_last_exits(connection),
-        funding_ids=frozenset(
-            connection.execute("SELECT account, payment_id, group_id FROM funding_payments WHERE at >= ?", (since,))
-        ),
+        funding_ids=_payments(connection, since),
         facts=dict(connection.execute("SELECT name, value FROM facts").fetchall()),
         last_sequence=connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0],
         actions=_actions(connection),
@@ -96,6 +97,13 @@ def _seen(connection: sqlite3.Connection, since: int) -> tuple[SeenSignal, ...]:
         "SELECT id, received_at, content_key, bar_key FROM signals WHERE received_at >= ? ORDER BY rowid", (since,)
     )
     return tuple(SeenSignal(row[0], from_microseconds(row[1]), row[2], row[3]) for row in found)
+
+
+def _payments(connection: sqlite3.Connection, since: int) -> Mapping[tuple[str, str], datetime]:
+    found = connection.execute(
+        "SELECT account, payment_id, at FROM funding_payments WHERE at >= ? ORDER BY at", (since,)
+    )
+    return {(row[0], row[1]): from_microseconds(row[2]) for row in found}
 
 
 def _actions(connection: sqlite3.Connection) -> tuple[RiskAction, ...]:

@@ -62,6 +62,7 @@ ADD_FUNDING = insert_sql(trading.funding_payments)
 ADD_EVENT = insert_sql(keeping.events)
 PUT_EQUITY = upsert_sql(keeping.equity_samples)
 ADD_FINDING = insert_sql(keeping.findings)
+DROP_FILL = "DELETE FROM fills WHERE account = ? AND symbol = ? AND trade_id = ?"
 DROP_QUEUE = "DELETE FROM queue WHERE signal_id = ?"
 
 

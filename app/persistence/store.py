@@ -44,6 +44,8 @@ def write(connection: sqlite3.Connection, changes: Changes) -> None:
         connection.executemany(rows.PUT_SIGNAL, rows.SIGNAL.encode_all(changes.signals))
     if changes.orders:
         connection.executemany(rows.PUT_ORDER, rows.ORDER.encode_all(changes.orders))
+    if changes.fills_removed:
+        connection.executemany(rows.DROP_FILL, changes.fills_removed)
     if changes.fills:
         connection.executemany(rows.ADD_FILL, rows.FILL.encode_all(changes.fills))
     if changes.funding:

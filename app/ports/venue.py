@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -23,6 +23,11 @@ from app.messages.reports import (
     SubmitOutcome,
     VenueReport,
 )
+
+OVERLAP = timedelta(minutes=5)
+"""So much from before the last reading is read again."""
+REFUSED_RETRY_SEC = 60.0
+"""When what a person must mend is tried again."""
 
 
 @dataclass(frozen=True, slots=True)

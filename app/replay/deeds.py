@@ -8,13 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, model_validator
 
-from app.domain.timeframe import canonical
+from app.base.timeframe import of_group
 from app.domain.values import OrderRole, OrderSide, OrderType
 from app.replay.parts import NotNegative, OneOf, OrNothing, Part, Positive, Text
-
-
-def _spelled(timeframe: str) -> str:
-    return timeframe if timeframe in {"manual", "decision"} else canonical(timeframe)
 
 
 class Empty(Part):
@@ -29,7 +25,7 @@ class Selection(Part):
     """Which groups, or which waiting entries: all that have what is given."""
 
     symbol: str | None = None
-    timeframe: Annotated[Text, AfterValidator(_spelled)] | None = None
+    timeframe: Annotated[Text, AfterValidator(of_group)] | None = None
     side: Literal["long", "short"] | None = None
     account: Text | None = None
 

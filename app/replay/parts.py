@@ -20,7 +20,8 @@ from pydantic import (
 
 from app.base.errors import OperatorActionNeeded
 from app.domain.market import MarketRules, PriceBand
-from app.domain.values import MarketType, OrderRole
+from app.domain.symbol import base_of, market_type_of, quote_of
+from app.domain.values import OrderRole
 from app.messages.reports import RefusalCode
 from app.ports.faults import FaultKind
 
@@ -212,13 +213,11 @@ class MarketModel(Part):
     price: Positive
 
     def rules(self, symbol: str) -> MarketRules:
-        pair, _, settle = symbol.partition(":")
-        base, _, quote = pair.partition("/")
         return MarketRules(
             symbol=symbol,
-            market_type=MarketType.LINEAR if settle else MarketType.SPOT,
-            base=base,
-            quote=quote,
+            market_type=market_type_of(symbol),
+            base=base_of(symbol),
+            quote=quote_of(symbol),
             tick_size=self.tick_size,
             step_size=self.step_size,
             min_qty=self.min_qty if self.min_qty is not None else self.step_size,

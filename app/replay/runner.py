@@ -17,7 +17,7 @@ from app.base.config import parse_config
 from app.base.config.tree import deep_merged
 from app.domain import client_order_id
 from app.domain.market import Rounding
-from app.domain.values import MarketType
+from app.domain.symbol import market_type_of
 from app.exchange.paper.faults import STREAM, Armed, FaultBox
 from app.messages.commands import ApplyConfig
 from app.messages.reports import FillKind
@@ -134,7 +134,7 @@ class Runner:
         self._started: list[asyncio.Task[Any]] = []
 
     async def run(self, moments: list[Moment]) -> Replay:
-        await self._world.boot()
+        self._start(self._world.boot())
         await self._loop.settle()
         for moment in moments:
             moved_at = self._world.clock.now()
@@ -307,7 +307,7 @@ def _arm(fault: Fault, boxes: Sequence[FaultBox]) -> None:
 async def _at_the_venue(world: World, deed: VenueDeed) -> None:
     given = deed.what
     symbol = given.symbol
-    market_type = MarketType.LINEAR if ":" in symbol else MarketType.SPOT
+    market_type = market_type_of(symbol)
     for account, venue in world.venues.items():
         if venue.capabilities.market_type is not market_type or given.account not in {None, account}:
             continue

@@ -17,6 +17,7 @@ from app.domain.alert_keys import content_key, stored_payload
 from app.domain.market import Quote
 from app.domain.placed import read_recorded
 from app.domain.signal import Signal
+from app.domain.symbol import market_type_of
 from app.engine.engine import Engine
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.memory_store import MemoryPaperStore
@@ -35,6 +36,9 @@ from app.replay.trap import Trap, TrappedStore, TrappedVenue
 from app.replay.virtual_loop import VirtualLoop, virtual_clock
 from app.replay.webhooks import body_of
 
+REMEMBER_SEC = 3600.0
+"""How often the groups are looked at that the engine will have forgotten at the end."""
+
 
 class World:
     """Everything of one replay. What the engine commits is collected for the output, across crashes."""
@@ -49,7 +53,7 @@ class World:
         self.findings: list[Finding] = []
         self.events: list[EventRecord] = []
         self._remembered: dict[str, GroupSnapshot] = {}
-        """Groups as an engine knew them when it crashed: its successor does not load those long closed."""
+        """Groups as an engine knew them: those that closed a day ago it forgets, and its successor does not load."""
         self.trap = Trap(self.crash)
         self._store = TrappedStore(store, self.trap, self._collect)
         self._ids = CountedIds()
@@ -73,6 +77,7 @@ class World:
             for account in self.config.accounts
         }
         self.engine = self._new_engine()
+        self.clock.call_later(REMEMBER_SEC, self._remember)
         self._booting: asyncio.Task[None] | None = None
 
     def _new_engine(self) -> Engine:
@@ -91,10 +96,15 @@ class World:
         await engine.open()
         for account in self.config.accounts:
             for symbol, market in self.scenario.markets.items():
-                if (":" in symbol) == (account.market_type == "linear"):
+                if market_type_of(symbol) == account.market_type:
                     await self.venues[account.id].open()
                     engine.load_market(LoadMarket(account.id, symbol, market.price))
         await engine.start()
+
+    def _remember(self) -> None:
+        """Keep what the engine forgets a day after it closed."""
+        self._remembered = self._known_groups()
+        self.clock.call_later(REMEMBER_SEC, self._remember)
 
     def crash(self) -> None:
         """Drop the engine at once, and start another from the database."""

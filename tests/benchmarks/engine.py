@@ -9,13 +9,15 @@ from decimal import Decimal
 
 from app.base.config import parse_config
 from app.base.ids import CountedIds
+from app.domain.booking import book_entry
 from app.domain.client_order_id import Namespace
 from app.domain.grid import plan_legs
-from app.domain.group import Group, Pyramid, book_entry
+from app.domain.group import Group, Pyramid
 from app.domain.market import MarketRules, Quote
 from app.domain.values import Identity, MarketType, OrderType, PositionMode, Side
 from app.engine import emergency, offsetting
 from app.engine.entries import blocked_by
+from app.engine.indexing import index_group
 from app.engine.queueing import Selection
 from app.engine.state import AccountState, EngineState, Market
 from app.engine.turn import Turn
@@ -133,9 +135,7 @@ def evaluate(rounds: int = 200) -> list[float]:
         )
         for leg in legs[:4]:
             group = book_entry(group, leg.key, leg.price, leg.quantity, Decimal("0.1"), Decimal(0), NOW)
-        state.groups[group.id] = group
-        state.open_ids[group.id] = None
-        state.groups_of_market.setdefault(group.market_key, []).append(group.id)
+        index_group(state, group, NOW)
     _rest()
     taken: list[float] = []
     for step in range(rounds):

@@ -32,7 +32,7 @@ class MemoryStore:
         self.signals: dict[str, SignalRecord] = {}
         self.queue: dict[str, QueueEntry] = {}
         self.last_exits: dict[Identity, datetime] = {}
-        self.funding: set[tuple[str, str, str]] = set()
+        self.funding: dict[tuple[str, str], datetime] = {}
         self.facts: dict[str, str] = {}
         self.actions: dict[str, RiskAction] = {}
         self.events: list[EventRecord] = []
@@ -45,13 +45,15 @@ class MemoryStore:
         self.commits.append(changes)
         self.groups.update({item.group.id: item.group for item in changes.groups})
         self.orders.update({order.client_order_id: order for order in changes.orders})
+        for key in changes.fills_removed:
+            self.fills.pop(key[2], None)
         self.fills.update({fill.trade_id: fill for fill in changes.fills})
         self.signals.update({record.id: record for record in changes.signals})
         for signal_id in changes.queue_removed:
             self.queue.pop(signal_id, None)
         self.queue.update({entry.signal_id: entry for entry in changes.queue_put})
         self.last_exits.update(changes.last_exits)
-        self.funding |= {(item.account, item.payment_id, item.group_id) for item in changes.funding}
+        self.funding |= {(item.account, item.payment_id): item.at for item in changes.funding}
         self.facts.update(changes.facts)
         self.actions.update({action.id: action for action in changes.actions})
         self.events.extend(changes.events)
@@ -68,7 +70,7 @@ class MemoryStore:
                 for record in self.signals.values()
             ),
             last_exits=dict(self.last_exits),
-            funding_ids=frozenset(self.funding),
+            funding_ids=dict(self.funding),
             facts=dict(self.facts),
             actions=tuple(self.actions.values()),
             last_sequence=self.events[-1].sequence if self.events else 0,

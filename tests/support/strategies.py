@@ -11,7 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from app.base.config.grid import GridSettings, Level
-from app.domain.group import Group, Leg, Pyramid, book_entry
+from app.domain.booking import book_entry
+from app.domain.group import Group, Leg, Pyramid
 from app.domain.market import MarketRules
 from app.domain.values import MarketType, OrderType, Side
 

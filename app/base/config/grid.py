@@ -9,9 +9,10 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from app.base.config.model import Settings
+from app.base.timeframe import of_group
 
 Percent = Annotated[Decimal, Field(ge=0, le=1000)]
 PositivePercent = Annotated[Decimal, Field(gt=0, le=1000)]
@@ -135,7 +136,7 @@ class GridOverride(Settings):
 
     account: str | None = None
     symbol: str | None = None
-    timeframe: str | None = None
+    timeframe: Annotated[str, AfterValidator(of_group)] | None = None
     settings: dict[str, Any]
 
     def matches(self, key: tuple[str, str, str]) -> bool:

@@ -47,10 +47,9 @@ class Standing:
     """Whether the account may trade; only a live one has to be armed for it."""
 
 
-def check_standing(standing: Standing) -> tuple[Standing | Refusal, Held | None, Trace]:
-    """The entry with its leverage or the first refusal, what it would have to wait for, and every result."""
+def check_standing(standing: Standing) -> tuple[Standing | Refusal, Trace]:
+    """The entry with its leverage or the first refusal, and every result; what it would have to wait for passes."""
     trace: Trace = Trace()
-    held: Held | None = None
     verdict: Standing | Refusal = standing
     for name, check in CHECKS:
         if isinstance(verdict, Refusal):
@@ -61,11 +60,11 @@ def check_standing(standing: Standing) -> tuple[Standing | Refusal, Held | None,
         match answer:
             case Refusal():
                 verdict = answer
-            case Held():
-                held = answer
             case Passed(changed):
                 verdict = changed
-    return verdict, held, trace
+            case Held():
+                pass
+    return verdict, trace
 
 
 Answer = Passed[Standing] | Refusal | Held

@@ -11,9 +11,9 @@ from app.exchange.ccxt.dialects.aster_wire import refuse_main_wallet
 from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.errors import said
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
+from app.messages.reports import NOTABLE_SKEW_MS
 from app.ports.accounts import KeyReport, Told
 
-LARGEST_SKEW_MS = 1000
 _UNTOLD = "the exchange does not tell"
 _NOT_REACHED = "it could not be asked"
 
@@ -66,7 +66,7 @@ async def _skew(exchange: Any) -> Told[int]:
     skew = int((before + exchange.milliseconds()) / 2 - int(told))
     exchange.options["timeDifference"] = skew
     where = "ahead of" if skew > 0 else "behind"
-    if abs(skew) > LARGEST_SKEW_MS:
+    if abs(skew) > NOTABLE_SKEW_MS:
         return Told(skew, f"the clock is {abs(skew) / 1000:.1f} s {where} the exchange's; set it right")
     return Told(skew, f"the clock is {abs(skew)} ms {where} the exchange's")
 

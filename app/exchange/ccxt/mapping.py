@@ -12,6 +12,7 @@ from app.base.clock import EPOCH
 from app.base.errors import Retryable
 from app.base.masking import masked
 from app.domain.order import OrderStatus
+from app.domain.symbol import quote_of
 from app.domain.values import ONE, ZERO, Liquidity, OrderSide, OrderType, Side
 from app.messages.reports import BalanceReport, FillKind, FillReport, FundingReport, OrderReport, PositionReport
 from app.ports.venue import OrderRef, OrderRequest
@@ -310,7 +311,7 @@ def _fee(trade: Raw, symbol: str) -> tuple[Decimal, str]:
         cost, asset = number(fee.get("cost")), text(fee.get("currency"))
         if cost is not None and asset is not None:
             return cost, asset
-    return ZERO, symbol.partition(":")[0].partition("/")[2]
+    return ZERO, quote_of(symbol)
 
 
 # ----------------------------------------------------------------------------------------- positions, balances, funding

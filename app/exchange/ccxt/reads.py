@@ -38,13 +38,11 @@ from app.messages.reports import (
     RefusalCode,
     Refused,
 )
-from app.ports.venue import OrderRef
+from app.ports.venue import OVERLAP, OrderRef
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 FUNDING_PAGE = 1000
-OVERLAP = timedelta(minutes=5)
-"""How far back to read where the moment to read from is to come: a clock that was wrong has noted it."""
 MARKETS_KEPT_SEC = 3600.0
 MOST_SYMBOLS_ASKED_SINGLY = 8
 """Up to so many markets it is cheaper to ask for each one's orders than for all the account's."""
@@ -295,7 +293,7 @@ class Reader:
         """Every row since then, each once, window by window and page by page."""
         found: dict[str, Raw] = {}
         now = self._clock.now()
-        start = since if since <= now else now - OVERLAP
+        start = since if since <= now else now - OVERLAP  # a clock that was wrong has noted a moment to come
         while start <= now:
             end = start + self._dialect.trade_window
             first, last_ms = mapping.milliseconds(start), mapping.milliseconds(end)

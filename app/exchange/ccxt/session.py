@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from app.base.clock import Clock
-from app.base.errors import OperatorActionNeeded
+from app.base.errors import OperatorActionNeeded, Retryable
 from app.exchange.breaker import Breaker
 from app.exchange.ccxt.dialects.base import Dialect, Operation
 from app.exchange.ccxt.errors import (
@@ -36,11 +36,13 @@ READ_PATIENCE_SEC = 25.0
 
 REFUSED_PAUSE_SEC = 10.0
 """How often who wants to change something comes back while the keys are refused; the venue does not hear of it."""
+CLOSED = "the connection to the exchange is closed"
+CLOSED_PAUSE_SEC = 1.0
 _PUBLIC = frozenset({Operation.TIME, Operation.MARKETS, Operation.TICKER, Operation.CANDLES})
 
 
-class Held(Exception):
-    """The request was kept back: the breaker is open, or the limits leave no room in time."""
+class Held(Retryable):
+    """The request was kept back: the breaker is open, the limits leave no room in time, or the session is closed."""
 
 
 class RequestFailed(Exception):
@@ -86,19 +88,27 @@ class Session:
         self.refused: str | None = None
         """In a sentence how the venue refused the keys: of what is private nothing is asked any more."""
         self._exchange: Any = None
+        self._is_closed = False
         self._synced_at: float | None = None
         self._sent_at = 0.0
         self.skew_ms = 0
 
     @property
     def exchange(self) -> Any:
-        """ccxt's object, made when it is first asked for."""
+        """ccxt's object, made when it is first asked for. Held where the session is closed."""
+        if self._is_closed:
+            raise Held(CLOSED)
         if self._exchange is None:
             self._exchange = self._make(self.dialect, self._access, self._hooks)
         return self._exchange
 
+    def open(self) -> None:
+        """Send requests again after `close`."""
+        self._is_closed = False
+
     async def close(self) -> None:
-        """Close every connection; the next request opens new ones."""
+        """Close every connection; nothing is sent any more."""
+        self._is_closed = True
         exchange, self._exchange, self._synced_at = self._exchange, None, None
         if exchange is not None:
             await exchange.close()
@@ -185,6 +195,8 @@ class Session:
         return answer
 
     async def _admit(self, operation: Operation, priority: Priority, orders: int) -> None:
+        if self._is_closed:
+            raise RequestFailed(self._held(CLOSED, CLOSED_PAUSE_SEC))
         if self.refused is not None and operation not in _PUBLIC:
             raise RequestFailed(self._held(self.refused, REFUSED_PAUSE_SEC))
         if not self._breaker.allows(priority is Priority.EXIT):

@@ -39,6 +39,7 @@ from app.exchange.ccxt.streams import Streams, Takers
 from app.exchange.ccxt.verdicts import Kind
 from app.exchange.ccxt.wire import Access, Environment, StreamHooks, make_exchange
 from app.messages.reports import (
+    NOTABLE_SKEW_MS,
     Accepted,
     AmendOutcome,
     BalanceReport,
@@ -61,12 +62,9 @@ from app.messages.reports import (
     SubmitOutcome,
     VenueReport,
 )
-from app.ports.venue import Capabilities, Health, OrderRef, OrderRequest
+from app.ports.venue import REFUSED_RETRY_SEC, Capabilities, Health, OrderRef, OrderRequest
 
-LARGEST_SKEW_MS = 1000
 UP_WITHIN_SEC = 15.0
-REFUSED_RETRY_SEC = 60.0
-"""How long keys that the venue refuses are let rest: they stay wrong, mostly."""
 
 
 class CcxtVenue:
@@ -129,6 +127,7 @@ class CcxtVenue:
     async def connect(self, deliver: Callable[[VenueReport], None]) -> None:
         """Raises Retryable where the venue cannot be reached or its private stream does not come up."""
         await self.close()
+        self._session.open()
         self._deliver = deliver
         self._session.refused = None
         try:
@@ -188,7 +187,7 @@ class CcxtVenue:
 
     def health(self) -> Health:
         skew = self._session.skew_ms
-        detail = f"the clock is {skew / 1000:.1f} s off the exchange's" if abs(skew) > LARGEST_SKEW_MS else None
+        detail = f"the clock is {skew / 1000:.1f} s off the exchange's" if abs(skew) > NOTABLE_SKEW_MS else None
         return Health(self._up_since is not None, self._up_since, detail)
 
     def _tell(self, report: VenueReport) -> None:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.base.clock import EPOCH, from_microseconds, to_microseconds
+from app.base.timeframe import canonical, seconds
 from app.domain.market import Quote
-from app.domain.timeframe import canonical, seconds
 from app.domain.values import ZERO
 from app.messages.reports import Candle
 

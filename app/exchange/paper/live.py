@@ -12,6 +12,7 @@ from app.base.clock import Clock
 from app.base.errors import AppError
 from app.domain.market import Quote
 from app.domain.signal import venue_of
+from app.domain.symbol import market_type_of
 from app.domain.values import MarketType
 from app.exchange.paper.kept import KeptMarket, KeptMarkets
 from app.messages.reports import MarketReport
@@ -236,7 +237,7 @@ class LiveFeed:
 
     async def _find(self, symbol: str, settled: asyncio.Event, exchange: str | None) -> None:
         name = self._venue or await self._named(symbol, exchange)
-        line = None if name is None else self._line(name, _market_type(symbol))
+        line = None if name is None else self._line(name, market_type_of(symbol))
         if line is None:
             settled.set()
         else:
@@ -292,7 +293,3 @@ class LiveFeed:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _market_type(symbol: str) -> MarketType:
-    return MarketType.LINEAR if ":" in symbol else MarketType.SPOT

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.gui import formats
+from app.messages.reports import NOTABLE_SKEW_MS
 from app.messages.snapshots import AccountSnapshot, ExternalOrderSnapshot
 from app.ports.accounts import KeyReport, Told, Wire
 
@@ -16,7 +17,6 @@ NO_KEYS = "none"
 """How a masked key is written where the vault has none."""
 NO_STOP = "none"
 """What is typed where nothing cuts a loss short."""
-NOTABLE_SKEW_MS = 1000
 NEARLY_USED = 0.8
 ENVIRONMENTS = {"paper": "PAPER", "testnet": "TESTNET", "live": "LIVE"}
 VENUES = {

@@ -1,7 +1,8 @@
 """Trading truth: signals, groups with their pyramids and legs, orders, fills, funding, the queue.
 
 Columns carry the names of the dataclasses' fields (`app.domain`, `app.messages.records`). Nothing here is ever deleted
-but queue entries, so a group with orders, fills or payments RESTRICTs its own removal.
+but queue entries and fills booked from a sum once their trades are known, so a group with orders, fills or payments
+RESTRICTs its own removal.
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ groups = Table(
     flag("hybrid_active"),
     flag("hybrid_armed"),
     integer("hybrid_tries"),
+    decimal("oversold"),
+    decimal("oversold_value"),
     Index(None, "opened_at", "id"),
     Index(None, "symbol", "opened_at"),
     Index(None, "closed_at"),
@@ -132,6 +135,8 @@ legs = Table(
     decimal("open_value"),
     decimal("exited"),
     decimal("exit_value"),
+    decimal("begun_quantity"),
+    decimal("begun_value"),
     flag("take_profit_triggered"),
 )
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from app.domain.values import OrderRole
-from app.engine import engine as engine_module
+from app.engine import recovery as recovery_module
 from app.messages.records import Changes, SignalOutcome, StoredGroup, StoredState
 from app.persistence.database import open_database
 from app.ports.engine import EngineUnavailable
@@ -117,7 +117,7 @@ async def test_h40_what_cannot_be_written_down_is_not_sent() -> None:
 
 @pytest.mark.expects_log_warnings
 async def test_h40_an_order_sent_before_the_disk_was_full_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "DISK_RETRY_SEC", 0.2)
+    monkeypatch.setattr(recovery_module, "DISK_RETRY_SEC", 0.2)
     disk = FullDisk()
     async with Trading(grid() | {"risk": {"emergency_cancels_entries": False}}, store=disk) as trading:
         trading.fake.faults.arm(FaultKind.SLOW_BODY, ORDER, method="POST", seconds=0.3)

@@ -115,6 +115,26 @@ async def test_h35_partial_fills_are_booked_once_each_however_they_are_told(kind
         assert [event.data["quantity"] for event in fills(trading)] == ["2", "2", "1"]
 
 
+async def test_h35_a_trade_told_after_its_order_was_looked_up_without_it_is_booked_once() -> None:
+    async with Trading(grid(entry_order_type="limit", stop="20")) as trading:
+        trading.fake.faults.is_silent = True
+        trading.fake.faults.arm(FaultKind.ERROR_BEFORE, "/userTrades", method="GET", times=None)
+        trading.fake.faults.arm(FaultKind.LOST_AFTER, "/order", method="POST")
+        trading.fake.book.core.matcher.fill_sizes[SOL] = D(2)
+        await trading.signal()
+        await trading.until(lambda: bool(trading.groups()) and trading.group.open_quantity > 0)
+        assert (trading.group.open_quantity, trading.held(), trading.group.fees) == (D(2), D(2), D(0))
+        trading.fake.faults.clear()
+        trading.fake.faults.is_silent = False
+        await trading.reconcile()
+        await trading.until(lambda: trading.group.fees > 0)
+        await trading.restart()
+        await trading.reconcile()
+        assert trading.group.open_quantity == trading.held() == 2
+        trading.price("199.98")
+        await trading.until(lambda: trading.group.open_quantity == trading.held() == 4)
+
+
 def fills(trading: Trading) -> list[EventRecord]:
     """What was booked of the entry."""
     told = trading.seen("order.partially_filled", role="entry") + trading.seen("order.filled", role="entry")

@@ -138,7 +138,7 @@ def expected(changes: Changes) -> StoredState:
             SeenSignal(item.id, item.received_at, item.content_key, item.bar_key) for item in changes.signals
         ),
         last_exits=dict(changes.last_exits),
-        funding_ids=frozenset(map(_payment_key, changes.funding)),
+        funding_ids={(item.account, item.payment_id): item.at for item in changes.funding},
         facts=changes.facts,
         last_sequence=max((event.sequence for event in changes.events), default=0),
     )
@@ -191,6 +191,18 @@ async def test_an_upsert_replaces_and_keeps_children_and_order(database: Databas
     assert state.groups[0].orders == (order, orders[1])
 
 
+async def test_trades_take_the_place_of_the_sum_that_stood_for_them(database: Database) -> None:
+    group = a_group()
+    counted = replace(a_fill(group), trade_id="sum:o1:3", quantity=Decimal(3))
+    await database.store.commit(Changes(groups=(a_change(group),), fills=(counted,)))
+    trade, rest = a_fill(group), replace(counted, quantity=Decimal(2))
+    await database.store.commit(Changes(fills=(rest, trade), fills_removed=(counted.key,)))
+    assert (await database.store.load(T0)).groups[0].fills == (rest, trade)
+    last = replace(trade, trade_id="t2", quantity=Decimal(2))
+    await database.store.commit(Changes(fills=(last,), fills_removed=(counted.key,)))
+    assert (await database.store.load(T0)).groups[0].fills == (trade, last)
+
+
 async def test_signals_queue_facts_and_last_exits_are_replaced(database: Database) -> None:
     identity = Identity("main", "BTC/USDT", "15", Side.LONG)
     waiting = a_signal(1, outcome=SignalOutcome.PENDING)
@@ -235,6 +247,14 @@ async def test_closed_groups_and_signals_before_the_bound_are_not_loaded_but_a_g
     assert [item.signal_id for item in state.seen_signals] == [signals[1].id]
     assert await database.store.load_group(old.id) == StoredGroup(old, (an_order(old),), ())
     assert await database.store.load_group("g9999999") is None
+
+
+async def test_a_group_whose_place_is_kept_is_loaded_however_old(database: Database) -> None:
+    bound = T0 + timedelta(hours=5)
+    old = a_group(1, closed_at=bound - timedelta(hours=1))
+    entry = replace(_entry(1), reserved_group=old.id)
+    await database.store.commit(Changes(groups=(a_change(old),), signals=(a_signal(1),), queue_put=(entry,)))
+    assert [item.group.id for item in (await database.store.load(bound)).groups] == [old.id]
 
 
 async def test_signals_that_wait_are_loaded_however_old(database: Database) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from app.base.clock import Clock
-from app.domain.timeframe import seconds
+from app.base.timeframe import seconds
 from app.domain.values import ZERO
 from app.messages.reports import FillKind
 from app.ports.paper_store import PaperOrder

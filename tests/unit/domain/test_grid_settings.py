@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from app.base.config import ConfigError, parse_config
 from app.base.config.grid import GridConfig, GridSettings, TakeProfitMode
 from tests.support.strategies import levels_of
 
 NAMES = ("account", "symbol", "timeframe")
-KEY = {"account": "paper", "symbol": "BTC/USDT:USDT", "timeframe": "60"}
+KEY = {"account": "paper", "symbol": "BTC/USDT:USDT", "timeframe": "1h"}
 
 
 def refusal_of(**settings: Any) -> str:
@@ -128,9 +129,19 @@ def test_the_more_specific_override_wins_wherever_it_stands(
     assert resolved(*(reversed(rows) if reverse else rows)).leverage == 3
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_override_of_another_place_does_not_hold(name: str) -> None:
-    assert resolved({name: "other", "settings": {"leverage": 3}}).leverage == 1
+@pytest.mark.parametrize(("name", "other"), [("account", "second"), ("symbol", "ETH/USDT:USDT"), ("timeframe", "4h")])
+def test_override_of_another_place_does_not_hold(name: str, other: str) -> None:
+    assert resolved({name: other, "settings": {"leverage": 3}}).leverage == 1
+
+
+@pytest.mark.parametrize("spelled", ["60", "1h", "1H", "60m"])
+def test_an_override_finds_its_timeframe_in_any_spelling(spelled: str) -> None:
+    assert resolved({"timeframe": spelled, "settings": {"leverage": 3}}).leverage == 3
+
+
+def test_an_override_of_no_timeframe_is_refused() -> None:
+    with pytest.raises(ValidationError, match="timeframe"):
+        resolved({"timeframe": "soon", "settings": {"leverage": 3}})
 
 
 @given(keys=st.lists(st.sets(st.sampled_from(NAMES)), min_size=1, max_size=8, unique_by=frozenset), data=st.data())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.market import PriceBand, Quote
+from app.domain.market import MarketRules, PriceBand, Quote
 from app.domain.values import OrderSide
+from tests.support.strategies import market_rules, rules_of
 
 D = Decimal
 AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -67,3 +69,34 @@ def test_a_side_without_a_bound_may_rest_anywhere() -> None:
 def test_what_may_rest_is_within_the_venues_own_band(side: OrderSide, price: Decimal) -> None:
     if BAND.admits(side, price, Quote.flat(D(200), AT)):
         assert price >= 40 if side is OrderSide.BUY else price <= 1000
+
+
+LARGEST_IS_ONE = rules_of("0.01", "0.01", min_notional=D(5), max_qty=D(1))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "pieces"),
+    [
+        ("1", "100", ["1"]),
+        ("2", "100", ["1", "1"]),
+        ("2.05", "100", ["1", "1", "0.05"]),
+        ("2.03", "100", ["1", "0.52", "0.51"]),
+        ("1.03", "9.8", ["1", "0.03"]),
+    ],
+    ids=["one order", "whole ones", "the rest is enough", "the rest is too little", "half of it would be so too"],
+)
+def test_the_last_two_pieces_are_equal_where_that_makes_both_large_enough(
+    quantity: str, price: str, pieces: list[str]
+) -> None:
+    assert LARGEST_IS_ONE.split(D(quantity), D(price)) == tuple(map(D, pieces))
+
+
+@given(rules=market_rules(), steps=st.integers(1, 5000), most=st.integers(1, 100), price=st.integers(1, 1000))
+def test_pieces_make_up_the_whole_and_none_is_too_large_or_off_the_step(
+    rules: MarketRules, steps: int, most: int, price: int
+) -> None:
+    rules = replace(rules, max_qty=rules.step_size * most)
+    quantity = rules.step_size * min(steps, most * 100)
+    pieces = rules.split(quantity, D(price))
+    assert sum(pieces) == quantity
+    assert all(0 < piece <= rules.step_size * most and piece % rules.step_size == 0 for piece in pieces)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from app.base.errors import InvariantBroken
 from app.domain.order import TERMINAL, TRANSITIONS, UNSETTLED, Order, OrderStatus, may_become
 from app.domain.values import OrderRole, OrderSide, OrderType, TimeInForce
 from tests.support.strategies import MOMENT
@@ -127,6 +128,12 @@ def test_average_is_of_what_filled() -> None:
 
 
 def test_move_keeps_the_last_reason() -> None:
-    moved = order_of().moved(S.REJECTED, MOMENT, "too small")
-    assert (moved.status, moved.reason) == (S.REJECTED, "too small")
+    moved = order_of().moved(S.CANCELLED, MOMENT, "too small")
+    assert (moved.status, moved.reason) == (S.CANCELLED, "too small")
     assert moved.moved(S.FILLED, MOMENT).reason == "too small"
+
+
+def test_a_step_that_the_table_does_not_allow_is_a_broken_invariant() -> None:
+    filled = order_of().moved(S.FILLED, MOMENT)
+    with pytest.raises(InvariantBroken, match="is filled and cannot become open"):
+        filled.moved(S.OPEN, MOMENT)

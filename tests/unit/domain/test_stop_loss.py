@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.group import Group, book_exit
+from app.domain.booking import book_exit
+from app.domain.group import Group
 from app.domain.market import MarketRules, Quote
 from app.domain.stop_loss import (
     current_stop,
@@ -55,7 +56,7 @@ def percent_stop(percent: str = "3", **others: Any) -> dict[str, Any]:
 
 def after_exits(group: Group, count: int, quantity: str = "0.1") -> Group:
     for _ in range(count):
-        group, _unbooked = book_exit(group, None, None, D(110), D(quantity), ZERO)
+        group = book_exit(group, None, None, D(110), D(quantity), ZERO)
     return group
 
 
@@ -329,7 +330,7 @@ def test_stop_only_ever_moves_in_favour_while_prices_come_and_exits_fill(
     for price in prices:
         if data.draw(st.booleans()) and group.open_quantity > 1:
             leg = data.draw(st.sampled_from([0, 1]))
-            group, _ = book_exit(group, 0, leg, price, D("0.4"), ZERO)
+            group = book_exit(group, 0, leg, price, D("0.4"), ZERO)
         group = with_price(group, price)
         group = replace(group, stop_price=tightened_stop(group, CENT, FEE))
         now = tightened_stop(group, CENT, FEE)
@@ -383,6 +384,6 @@ def test_a_leg_beyond_the_stop_does_not_hold_a_deeper_one_within_it() -> None:
 @pytest.mark.parametrize("role", [OrderRole.CLOSE, OrderRole.STOP_LOSS])
 def test_only_fills_of_take_profits_count_for_break_even(role: OrderRole) -> None:
     group = stopped(Side.LONG, ("100", "2"), stop=percent_stop(breakeven_after_tp=1))
-    reduced, _ = book_exit(group, None, None, D(99), D("0.5"), ZERO, role)
+    reduced = book_exit(group, None, None, D(99), D("0.5"), ZERO, role)
     assert secured_stop(reduced, CENT, FEE) is None
     assert secured_stop(after_exits(reduced, 1), CENT, FEE) is not None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.domain.group import book_exit
+from app.domain.booking import book_exit
 from app.domain.market import MarketRules
 from app.domain.take_profit import group_target, leg_plan_target, leg_target, pyramid_target
 from app.domain.values import ZERO, Side
@@ -61,8 +61,10 @@ def test_aggregate_exit_follows_the_average_of_the_scenario() -> None:
     assert group.average_entry is not None
     assert round(group.average_entry, 5) == D("19.79868")
     assert group_target(group, rules) == D("20.789")
-    closed, unbooked = book_exit(group, None, None, D("20.789"), D("7.57"), ZERO)
-    assert unbooked == 0
+    for part in ("0.01", "2.5", "3"):
+        assert group_target(book_exit(group, None, None, D("20.789"), D(part), ZERO), rules) == D("20.789")
+    closed = book_exit(group, None, None, D("20.789"), D("7.57"), ZERO)
+    assert closed.oversold == 0
     assert round(closed.realized_pnl, 5) == D("7.49673")
 
 
@@ -122,9 +124,9 @@ def test_every_pyramid_has_its_own_average_and_percentage() -> None:
 
 def test_exits_leave_the_aggregate_of_what_is_still_open() -> None:
     group = filled_group(Side.LONG, ("100", "1"), ("80", "1"), grid=grid_of(tp_mode="aggregate"))
-    group, _ = book_exit(group, 0, 0, D(101), D(1), ZERO)
+    group = book_exit(group, 0, 0, D(101), D(1), ZERO)
     assert group_target(group, rules_of("0.01", "1")) == D("80.8")
-    group, _ = book_exit(group, 0, 1, D(101), D(1), ZERO)
+    group = book_exit(group, 0, 1, D(101), D(1), ZERO)
     assert group_target(group, rules_of("0.01", "1")) is None
     assert pyramid_target(group, 0, rules_of("0.01", "1")) is None
 

@@ -14,8 +14,10 @@ from app.domain.group import Group
 from app.domain.market import MarketRules, Quote
 from app.domain.order import Order, OrderStatus
 from app.domain.values import Liquidity, OrderRole, OrderType
+from app.engine.defects import Defects
 from app.engine.dispatch import TOLD_TOGETHER, Dispatcher
 from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, MarketLoaded, SubmitAnswered, TimerDue
+from app.engine.indexing import index_group
 from app.engine.state import AccountState, EngineState, Market
 from app.engine.turn import Turn
 from app.messages.effects import AmendOrder, CancelOrder, Effect, LookUpOrder, SubmitOrders
@@ -45,9 +47,9 @@ class Bench:
         self.events: list[EventRecord] = []
         self.answers: dict[type[Effect], Any] = {}
         self._wakes: dict[str, datetime] = {}
-        self._dispatcher = Dispatcher(_no_payloads)
-        self.state.groups_of_market[group.market_key] = [group.id]
-        self.state.groups[group.id], self.state.open_ids[group.id] = group, None
+        self._defects = Defects()
+        self._dispatcher = Dispatcher(_no_payloads, self._defects)
+        index_group(self.state, group, NOON)
         self._group_id = group.id
         self.quote("100")
 
@@ -61,13 +63,16 @@ class Bench:
 
     # ------------------------------------------------------------------ what happens
 
-    def fill(self, order: Order, price: str, fee: str = "0", fee_asset: str = "USDT") -> None:
-        """The whole order, at a price."""
+    def fill(
+        self, order: Order, price: str, fee: str = "0", fee_asset: str = "USDT", quantity: str | None = None
+    ) -> None:
+        """The whole order, or a quantity of it, at a price."""
         self.tell(
             FillReport(
                 account=order.account, symbol=order.symbol, trade_id=f"t{order.number}",
-                client_order_id=order.client_order_id, side=order.side, price=D(price), quantity=order.quantity,
-                fee=D(fee), fee_asset=fee_asset, liquidity=Liquidity.TAKER, at=self.now,
+                client_order_id=order.client_order_id, side=order.side, price=D(price),
+                quantity=order.quantity if quantity is None else D(quantity), fee=D(fee), fee_asset=fee_asset,
+                liquidity=Liquidity.TAKER, at=self.now,
             )
         )  # fmt: skip
 
@@ -95,6 +100,7 @@ class Bench:
         self._dispatcher(turn, message)
         if type(message) in TOLD_TOGETHER:
             self._dispatcher.settle(turn)
+        assert self._defects.told == []
         turn.changes()
         turn.apply()
         for key, at in turn.ledger.wakes:

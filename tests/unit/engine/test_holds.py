@@ -16,6 +16,7 @@ from app.domain.order import OrderStatus
 from app.domain.values import CloseReason, OrderRole, OrderSide, OrderType, Side
 from app.engine.holds import accept_difference, settle_foreign
 from app.engine.inbox import AccountRead
+from app.engine.indexing import index_group
 from app.engine.reconciling import account_read
 from app.engine.reports import apply_report
 from app.engine.state import AccountState, EngineState
@@ -74,9 +75,7 @@ class Desk:
 
     def open(self, number: int, symbol: str) -> Group:
         one = replace(filled_group(Side.LONG, ("100", "1")), id=f"g{number:07d}", symbol=symbol)
-        self.state.groups[one.id] = one
-        self.state.open_ids[one.id] = None
-        self.state.groups_of_market[one.market_key] = [one.id]
+        index_group(self.state, one, NOON)
         return one
 
     def read(self, *orders: OrderReport, holding: tuple[str, ...] = ()) -> None:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
+from app.messages.commands import Pause
+from app.ports.engine import EngineUnavailable
 from tests.unit.engine.worlds import Stage, scenario
 
 
@@ -13,5 +19,15 @@ def test_an_end_on_purpose_is_the_last_event_on_disk() -> None:
 
 def test_a_crash_says_nothing() -> None:
     with Stage(scenario("SOL")) as stage:
-        stage.world.engine.kill()
-        assert "engine.stopping" not in {event.type for event in stage.world.events}
+        written = len(stage.world.events)
+
+        async def dies() -> None:
+            asked = asyncio.ensure_future(stage.world.engine.ask(Pause("what waited dies too")))
+            await stage.world.clock.sleep(0)
+            stage.world.engine.kill()
+            with pytest.raises(EngineUnavailable):
+                await asked
+
+        stage.run(dies())
+        stage.wait(60)
+        assert len(stage.world.events) == written

@@ -8,6 +8,7 @@ from decimal import Decimal
 from app.domain.group import Group
 from app.domain.market import Quote
 from app.domain.values import OrderRole, Side
+from app.engine.indexing import index_group
 from app.engine.state import Market
 from app.messages.reports import FundingReport
 from tests.support.examples import NOON
@@ -21,8 +22,7 @@ PAYMENT = FundingReport("paper", "BTC/USDT:USDT", "f1", D(-3), D("0.0001"), NOON
 def add(bench: Bench, group_id: str) -> None:
     """Another open group of the same book."""
     group = replace(filled_group(Side.LONG, ("100", "1")), id=group_id)
-    bench.state.groups[group_id], bench.state.open_ids[group_id] = group, None
-    bench.state.groups_of_market[group.market_key].append(group_id)
+    index_group(bench.state, group, NOON)
 
 
 def funding(bench: Bench) -> list[Decimal]:
@@ -40,8 +40,7 @@ def test_a_payment_told_again_is_not_booked_to_a_group_that_opened_since() -> No
     bench = Bench(filled_group(Side.LONG, ("100", "1")))
     bench.tell(PAYMENT)
     add(bench, "g0000002")
-    del bench.state.open_ids[bench.group.id]
-    bench.state.groups[bench.group.id] = replace(bench.group, closed_at=NOON)
+    index_group(bench.state, replace(bench.group, closed_at=NOON), NOON)
     bench.tell(PAYMENT)
     assert funding(bench) == [D(-3), D(0)]
 

@@ -6,9 +6,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from app.domain.group import Group, book_entry
+from app.domain.booking import book_entry
+from app.domain.group import Group
 from app.domain.order import Order, OrderStatus
 from app.domain.values import CloseReason, MarketType, OrderRole, OrderType, Side
+from app.engine.indexing import index_group
 from app.engine.views import group_view
 from app.messages.effects import CancelOrder, LookUpOrder, SubmitOrders
 from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
@@ -77,6 +79,16 @@ def test_a_refused_pair_becomes_a_lone_stop_at_once_and_its_take_profit_is_watch
     bench.quote("101")
     bench.care()
     assert [order.type for order in bench.orders(PROFIT)] == [OrderType.LIMIT, OrderType.MARKET]
+
+
+def test_that_a_pair_was_refused_is_told_once() -> None:
+    bench = bench_of(held(("100", "2"), ("99", "2")))
+    refuse_pairs(bench, RefusalCode.INVALID_ORDER)
+    bench.care()
+    bench.wait(8000)
+    assert len([order for order in bench.orders(PROFIT) if order.status is OrderStatus.REJECTED]) > 2
+    (told,) = bench.alerts("warning")
+    assert "could not be placed beside its stop" in told
 
 
 def test_an_hour_after_a_refusal_pairs_are_tried_again() -> None:
@@ -236,8 +248,7 @@ def test_a_group_gives_up_its_pairs_where_another_ones_stop_needs_the_room() -> 
     bench.care()
     assert len(live(bench, STOP)) == 5
     other = replace(held(), id="g0000002")
-    bench.state.groups_of_market[other.market_key].append(other.id)
-    bench.state.groups[other.id], bench.state.open_ids[other.id] = other, None
+    index_group(bench.state, other, bench.now)
     bench.care()
     stops = [order for order in live(bench, STOP) if order.group_id == bench.group.id]
     assert [(order.leg, order.quantity) for order in stops] == [(None, D(5))]

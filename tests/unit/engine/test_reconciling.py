@@ -11,6 +11,7 @@ from app.domain.client_order_id import Namespace
 from app.domain.group import Group
 from app.domain.values import Liquidity, MarketType, OrderSide, PositionMode, Side
 from app.engine.inbox import AccountRead
+from app.engine.indexing import index_group
 from app.engine.reconciling import account_read
 from app.engine.state import AccountState, EngineState, external_fact
 from app.engine.turn import Turn
@@ -81,9 +82,7 @@ def holding(*groups: Group) -> EngineState:
     state = EngineState(parse_config({}))
     state.accounts["paper"] = AccountState("paper", CAN, connected=True)
     for one in groups:
-        state.groups[one.id] = one
-        state.open_ids[one.id] = None
-        state.groups_of_market.setdefault(one.market_key, []).append(one.id)
+        index_group(state, one, NOON)
     return state
 
 

@@ -14,7 +14,7 @@ import pytest
 from app.base.config import parse_config
 from app.domain.order import Order, OrderStatus
 from app.domain.values import MarketType, OrderRole, OrderSide, OrderType, Side, TimeInForce
-from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, SubmitAnswered
+from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, MarketLoaded, SubmitAnswered
 from app.engine.state import AccountState, EngineState, external_fact
 from app.engine.submitter import MARKET_TIMEOUT_SEC, Submitter
 from app.messages.effects import AmendOrder, CancelOrder, Effect, LoadMarket, LookUpOrder, SubmitOrders
@@ -82,6 +82,38 @@ async def test_a_call_that_breaks_is_an_outcome_that_is_not_known(effect: Effect
     assert {type(message) for message in told} == {answer}
     assert {type(message.outcome) for message in told} == {OutcomeUnknown}
     assert len(told) == len(getattr(effect, "client_order_ids", ("one",)))
+
+
+@pytest.mark.expects_log_warnings
+@pytest.mark.parametrize(
+    ("effect", "answer", "outcome"),
+    [
+        (SubmitOrders("gone", ("zg1",)), SubmitAnswered, NotSent),
+        (CancelOrder("gone", "zg1"), CancelAnswered, OutcomeUnknown),
+        (AmendOrder("gone", "zg1"), AmendAnswered, OutcomeUnknown),
+        (LookUpOrder("gone", "zg1"), LookUpAnswered, OutcomeUnknown),
+        (CancelOrder("paper", "forgotten"), CancelAnswered, OutcomeUnknown),
+        (AmendOrder("paper", "forgotten"), AmendAnswered, OutcomeUnknown),
+        (LookUpOrder("paper", "forgotten"), LookUpAnswered, OutcomeUnknown),
+        (LoadMarket("gone", "BTC/USDT:USDT", None), MarketLoaded, None),
+    ],
+)
+async def test_a_request_that_cannot_even_be_formed_has_an_answer(effect: Effect, answer: type, outcome: Any) -> None:
+    desk = Desk(Side.LONG)
+    desk.state.orders["zg1"] = replace(order(1, desk.group.id), amend_quantity=D(2))
+    desk.submitter.perform(effect)
+    await until(lambda: bool(desk.told))
+    assert [type(told) for told in desk.told] == [answer]
+    assert outcome is None or [type(told.outcome) for told in desk.told] == [outcome]
+
+
+@pytest.mark.expects_log_warnings
+async def test_an_order_whose_group_is_not_known_is_in_doubt_and_not_forgotten() -> None:
+    desk = Desk(Side.LONG)
+    desk.state.orders["zg1"] = order(1, "g0009999")
+    desk.submitter.perform(SubmitOrders("paper", ("zg1",)))
+    await until(lambda: bool(desk.told))
+    assert (type(desk.told[0].outcome), desk.venue.asked) == (OutcomeUnknown, [])
 
 
 # ---------------------------------------------------------------------------------------------- leverage and markets

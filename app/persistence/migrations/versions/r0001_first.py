@@ -88,6 +88,7 @@ def _create_trading() -> None:
         *_integers("estimated forced unprotected_since?"),
         *_texts("manual_stop? open_costs closed_costs exit_fees"),
         *_integers("offset_timer_at? offset_skipped blocked hybrid_active hybrid_armed hybrid_tries"),
+        *_texts("oversold oversold_value"),
         _key("groups", "id"),
         _words("groups", "side", "long short"),
         _words(
@@ -144,7 +145,7 @@ def _create_trading() -> None:
         *_integers("pyramid index"),
         *_texts(
             "gap_percent weight_percent tp_percent order_type price quantity entry filled filled_value "
-            "open_quantity open_value exited exit_value"
+            "open_quantity open_value exited exit_value begun_quantity begun_value"
         ),
         *_integers("take_profit_triggered"),
         _key("legs", "group_id pyramid index"),

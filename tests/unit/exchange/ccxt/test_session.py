@@ -213,3 +213,38 @@ async def test_a_question_waits_for_the_limits_when_an_order_has_been_given_up(d
     assert not asking.done()
     await desk.clock.advance(60)
     assert await asking == "answer"
+
+
+async def test_a_closed_session_sends_nothing_and_makes_no_new_connection_until_it_is_opened() -> None:
+    made: list[Exchange] = []
+
+    def make(*_: Any) -> Exchange:
+        made.append(Exchange())
+        made[-1].script = ["done"]
+        return made[-1]
+
+    desk = Desk()
+    desk.exchange.close = closed = Closing()  # type: ignore[attr-defined]  # ccxt's has it
+    desk.exchange.script = ["done"]
+    assert await desk.call() == "done"
+    await desk.session.close()
+    assert closed.times == 1
+    desk.session._make = make
+    with pytest.raises(RequestFailed) as raised:
+        await desk.call(Priority.EXIT)
+    assert not raised.value.failure.has_left
+    with pytest.raises(Retryable):
+        await desk.session.read(Operation.TIME, lambda api: api.fetch_time())
+    with pytest.raises(Retryable):
+        _ = desk.session.exchange
+    assert made == []
+    desk.session.open()
+    assert await desk.call() == "done"
+
+
+class Closing:
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def __call__(self) -> None:
+        self.times += 1

@@ -39,6 +39,11 @@ def canonical(text: str) -> str:
     return next(f"{length // size}{letter}" for letter, size in _DIVISIBLE if length % size == 0)
 
 
+def of_group(text: str) -> str:
+    """As groups carry it: canonical, or `manual` for what a person ordered and `decision` for what an agent did."""
+    return text if text in {"manual", "decision"} else canonical(text)
+
+
 def seconds(timeframe: str) -> int:
     """The length of a bar; a month counts 30 days."""
     count, unit = _count_and_unit(timeframe)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.timeframe import canonical, seconds
+from app.base.timeframe import canonical, seconds
 
 
 @pytest.mark.parametrize(

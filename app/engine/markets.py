@@ -1,0 +1,98 @@
+"""Rules and prices of markets, as they come or fail to come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from app.domain.market import MarketRules, Quote
+from app.domain.signal import Signal
+from app.domain.values import MarketType
+from app.engine import answers, queueing
+from app.engine.inbox import MarketLoaded
+from app.engine.state import Market
+from app.engine.turn import Turn
+from app.engine.waiting import refuse
+from app.messages.records import QueueEntry, QueueReason
+
+MARKET_RETRY = timedelta(seconds=5)
+
+
+def loaded(turn: Turn, message: MarketLoaded, read_payload: Callable[[str], Signal]) -> None:
+    if message.report is None:
+        _not_loaded(turn, message)
+        _ask_again_for_groups(turn, message)
+        return
+    known = turn.state.market(message.account, message.symbol)
+    quote = message.report.quote if known is None or known.quote is None else known.quote
+    turn.state.markets[message.account, message.symbol] = Market(message.report.rules, quote, turn.now)
+    if turn.recovered:
+        answers.rules_loaded(turn, message.account, message.symbol)
+        queueing.note_profits(turn, message.account, message.symbol, read_payload)
+        for group in turn.groups_on(message.account, message.symbol):
+            turn.touch(group.id)
+        turn.wants_promotion = True
+
+
+def _not_loaded(turn: Turn, message: MarketLoaded) -> None:
+    """Refuse what waited for a market that the venue does not have, or whose rules cannot be fetched.
+
+    By the trader's setting the rules that are known, though old, go on instead; guessed ones only where nothing is
+    known and nothing is open, for a guessed price must not stop a group out.
+    """
+    waiting = _waiting_for(turn, message)
+    if message.failure is not None and waiting and not turn.config.precision.block_on_missing_metadata:
+        known = turn.state.market(message.account, message.symbol)
+        if known is not None and known.quote is not None:
+            _go_on_with(turn, message, replace(known, loaded_at=turn.now), "those known before are used")
+            return
+        if known is None and not turn.groups_on(message.account, message.symbol):
+            guessed = _guessed(turn, message.symbol, waiting[0].entry_price)
+            _go_on_with(turn, message, guessed, "the fallback rules are used")
+            return
+    code = "missing_market_rules" if message.failure else "unknown_symbol"
+    detail = message.failure or f"{message.account} has no market {message.symbol}"
+    for entry in waiting:
+        refuse(turn, entry, code, detail)
+
+
+def _waiting_for(turn: Turn, message: MarketLoaded) -> list[QueueEntry]:
+    return [
+        entry
+        for entry in turn.queue.values()
+        if (entry.identity.account, entry.identity.symbol) == (message.account, message.symbol)
+        and entry.reason is QueueReason.MISSING_MARKET_RULES
+    ]
+
+
+def _go_on_with(turn: Turn, message: MarketLoaded, market: Market, told: str) -> None:
+    turn.state.markets[message.account, message.symbol] = market
+    turn.alert("warning", f"the rules of {message.symbol} could not be fetched; {told}")
+    turn.wants_promotion = True
+
+
+def _guessed(turn: Turn, symbol: str, price: Decimal) -> Market:
+    precision = turn.config.precision
+    pair, _, settle = symbol.partition(":")
+    base, _, quote = pair.partition("/")
+    rules = MarketRules(
+        symbol=symbol,
+        market_type=MarketType.LINEAR if settle else MarketType.SPOT,
+        base=base,
+        quote=quote,
+        tick_size=precision.fallback_tick_size,
+        step_size=precision.fallback_step_size,
+        min_qty=precision.fallback_min_qty,
+        min_notional=precision.fallback_min_notional,
+    )
+    return Market(rules, Quote.flat(price, turn.now), turn.now)
+
+
+def _ask_again_for_groups(turn: Turn, message: MarketLoaded) -> None:
+    """Open groups whose market is not known have no stops: caring for them asks again."""
+    if message.failure is None or turn.state.market(message.account, message.symbol) is not None:
+        return
+    for group in turn.groups_on(message.account, message.symbol):
+        turn.wake(f"group/{group.id}", turn.now + MARKET_RETRY)

@@ -1,0 +1,71 @@
+"""Venues that are replaced, removed or closed while they hang, break or are being asked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.engine.engine import CLOSE_SEC
+from tests.unit.engine.worlds import Stage, scenario
+
+
+class Stubborn:
+    """Stands for another venue, which it asks for all but its end."""
+
+    def __init__(self, venue: Any, ending: Any) -> None:
+        self._venue = venue
+        self._ending = ending
+        self.is_closing = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+    async def close(self) -> None:
+        self.is_closing = True
+        await self._ending()
+        await self._venue.close()
+
+
+async def at_once() -> None:
+    return None
+
+
+async def hangs() -> None:
+    await asyncio.Event().wait()
+
+
+async def breaks() -> None:
+    raise OSError("the socket is gone")
+
+
+@pytest.mark.expects_log_warnings
+@pytest.mark.parametrize("ending", [hangs, breaks])
+def test_a_venue_that_does_not_close_keeps_no_other_open(ending: Any) -> None:
+    with Stage(scenario("SOL")) as stage:
+        engine = stage.world.engine
+        paper = engine._venues.pop("paper")
+        last = Stubborn(paper, at_once)
+        engine._venues.update({"stubborn": Stubborn(paper, ending), "last": last})
+        stopping = stage.loop.create_task(engine.stop(0))
+        stage.wait(int(CLOSE_SEC) + 1)
+        assert stopping.done()
+        assert last.is_closing
+        engine._venues.clear()
+
+
+@pytest.mark.expects_log_warnings
+def test_an_account_that_is_reached_another_way_is_asked_thereat_once() -> None:
+    with Stage(scenario("SOL")) as stage:
+        engine = stage.world.engine
+        old, new = Stubborn(engine._venues["paper"], hangs), engine._venues["paper"]
+        engine._venues["paper"] = old
+        coming = stage.loop.create_task(engine.add_account(new))
+        stage.wait(1)
+        assert old.is_closing
+        assert engine._venues["paper"] is new
+        assert not engine.state.accounts["paper"].ready
+        stage.wait(int(CLOSE_SEC) + 5)
+        assert coming.done()
+        assert engine.state.accounts["paper"].ready
