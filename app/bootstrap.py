@@ -31,7 +31,7 @@ from app.base.config.file import ConfigFile
 from app.base.config.tree import deep_merged
 from app.base.errors import AppError, InvalidSignal, OperatorActionNeeded
 from app.base.ids import RandomIds
-from app.base.log import set_up
+from app.base.log import set_level, set_up
 from app.base.waiting import within
 from app.domain.placed import read_recorded
 from app.domain.symbol import unify
@@ -44,6 +44,7 @@ from app.exchange.paper.kept import KeptMarkets
 from app.exchange.paper.live import PublicVenue, RealMarket, TakeQuote
 from app.exchange.paper.rules import RuleBook
 from app.messages.commands import SampleEquity
+from app.messages.records import EventRecord
 from app.metrics.metrics import Metrics
 from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
@@ -61,7 +62,7 @@ from app.vault.webhook_keys import WebhookKeyring
 
 log = structlog.get_logger("system")
 CONFIG_FILE = "config.json"
-EQUITY_EVERY_SEC = 300
+EQUITY_EVERY_SEC = 60
 END_SEC = 20.0
 """How long each part of an instance may take to end, beyond the grace."""
 FEED_VARIABLE = "ZIGGURAT_PAPER_FEED"
@@ -137,7 +138,9 @@ class Administration:
         ]
 
     async def revoke_token(self, name: str) -> str:
-        return f"{name} was revoked" if await self._tokens.revoke(name) else f"there was no token {name}"
+        if not await self._tokens.revoke(name):
+            raise CommandRefused("unknown_token", f"there is no token {name}")
+        return f"{name} was revoked"
 
     async def show_secret(self, name: str | None, *, path_token: bool) -> str:
         key, token = await asyncio.to_thread(self._keys.ensure_first)
@@ -182,7 +185,7 @@ async def administer(settings: Settings) -> AsyncIterator[Administration]:
             engine = await RestingEngine.load(settings.config, database.store, clock, RandomIds(), prints, tag_file)
             board = PriceBoard(clock, RuleBook())
             maker = VenueMaker(clock, board, database.paper, exchange_urls(settings.environ), settings.data_dir)
-            office = AccountOffice(engine, AccountVault(vault), maker, settings.file.keep)
+            office = AccountOffice(engine, AccountVault(vault), maker, settings.file)
             yield Administration(tokens, await _open_keys(vault, clock), office, None)
             await tokens.flush()
         finally:
@@ -282,7 +285,7 @@ class Application:
             tag_keeper=TagFile(settings.data_dir),
         )
         self._keeper = None if stay_awake is None else SleepKeeper(stay_awake, self._must_stay_awake, self._clock)
-        self.accounts = AccountOffice(RunningEngine(self.engine), AccountVault(vault), self._maker, settings.file.keep)
+        self.accounts = AccountOffice(RunningEngine(self.engine), AccountVault(vault), self._maker, settings.file)
         self._listeners = build_listeners(
             engine=self.engine,
             accounts=self.accounts,
@@ -295,10 +298,11 @@ class Application:
             version=__version__,
             loop_lag_ms=self._watch.lag_ms,
             metrics=metrics,
-            keep_config=settings.file.keep,
+            config_file=settings.file,
             sleep_held=lambda: self._keeper is not None and self._keeper.held,
         )
         self.engine.subscribe(metrics.on_event)
+        self.engine.subscribe(self._follow_level)
         self.administration = Administration(self._tokens, keys, self.accounts, self._listeners)
         self.queries: Queries = database.queries
         self.store = database.store
@@ -325,8 +329,14 @@ class Application:
     def _must_stay_awake(self) -> bool:
         return self.config.app.hold_off_sleep and bool(self.engine.state.open_ids)
 
+    def _follow_level(self, event: EventRecord) -> None:
+        """What is set while it runs counts more than what the command line asked for."""
+        changes = event.data.get("changes") if event.type == "policy.updated" else None
+        if isinstance(changes, dict) and "logging" in changes:
+            set_level(self.config.logging.level)
+
     def _sample_equity(self) -> None:
-        """Now and every five minutes, for the equity curve."""
+        """Now and every minute, for the equity curve."""
         self._sampling = asyncio.get_running_loop().create_task(self._take_sample())
         self._sampler = self._clock.call_later(EQUITY_EVERY_SEC, self._sample_equity)
 

@@ -47,6 +47,9 @@ class AccountVault:
     def __init__(self, store: SecretStore) -> None:
         self._store = store
 
+    def has(self, account_id: str) -> bool:
+        return self._store.get(_ENTRY + account_id) is not None
+
     def read(self, account_id: str) -> Keys | None:
         """None where the vault has no keys of this account."""
         entry = self._store.get(_ENTRY + account_id)

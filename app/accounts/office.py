@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 from app.accounts.keys import LABELS, AccountVault, Keys, complete, fields_of, fingerprint, same_account, shown
 from app.accounts.venues import VenueMaker
-from app.base.config import Config, ConfigError, parse_config
+from app.base.config import Config, parse_config
+from app.base.config.file import ConfigFile
 from app.base.config.groups import AccountConfig
 from app.domain.arming import WorstCase, missing, trades_without_stop, worst_case
 from app.domain.symbol import quote_of
@@ -27,7 +28,6 @@ from app.ports.accounts import KeyReport, Wire
 from app.ports.engine import CommandRefused
 from app.ports.venue import Venue
 
-KeepConfig = Callable[[Mapping[str, Any]], Awaitable[None]]
 WHO = "accounts"
 
 
@@ -54,11 +54,11 @@ class AccountOffice:
     Raises CommandRefused, the vault's errors, ConfigError and OperatorActionNeeded.
     """
 
-    def __init__(self, engine: AccountEngine, vault: AccountVault, maker: VenueMaker, keep: KeepConfig) -> None:
+    def __init__(self, engine: AccountEngine, vault: AccountVault, maker: VenueMaker, file: ConfigFile) -> None:
         self._engine = engine
         self._vault = vault
         self._maker = maker
-        self._keep = keep
+        self._file = file
 
     # ------------------------------------------------------------------ reading
 
@@ -89,7 +89,7 @@ class AccountOffice:
         return tuple((name, LABELS[name]) for name in fields_of(venue))
 
     async def try_keys(self, settings: Mapping[str, Any], given: Mapping[str, str]) -> KeyReport:
-        account = self._with(settings).accounts[-1]
+        account = _with(self._engine.config, settings).accounts[-1]
         if account.venue == "paper":
             raise CommandRefused("no_keys", f"{account.id} is on the paper exchange and has no keys")
         return await self._maker.test(account, complete(account.venue, given))
@@ -123,34 +123,40 @@ class AccountOffice:
 
         While groups are open on it, they must be of the same account at the exchange: `is_same` vouches for that.
         """
-        wanted = self._with(settings)
-        account = wanted.accounts[-1]
-        if account.venue == "paper":
-            return await self._add_paper(account, wanted)
-        keys = complete(account.venue, given)
-        report = await self._tested(account, keys, allow_withdrawal=allow_withdrawal) if with_test else None
-        is_same = is_same or same_account(await asyncio.to_thread(self._vault.read, account.id), keys)
-        await self._engine.ask(ChangeKeys(account.id, fingerprint(keys), is_same))
-        venue = self._maker.make(account, keys, wanted)
-        await asyncio.to_thread(self._vault.write, account.id, keys)
-        await self._apply(wanted)
-        await self._engine.add_account(venue)
+        account = _with(self._engine.config, settings).accounts[-1]
+        keys = None if account.venue == "paper" else complete(account.venue, given)
+        report = None
+        if keys is not None and with_test:
+            report = await self._tested(account, keys, allow_withdrawal=allow_withdrawal)
+        async with self._file.change(self._running, lambda running: _with(running, settings)) as wanted:
+            account = wanted.accounts[-1]
+            if keys is not None:
+                await self._keys_change(account.id, keys, is_same=is_same)
+            venue = self._maker.make(account, keys, wanted)
+            if keys is not None:
+                await asyncio.to_thread(self._vault.write, account.id, keys)
+            await self._engine.ask(ApplyConfig(wanted, who=WHO))
+            await self._engine.add_account(venue)
         return {"detail": _welcome(account, wanted), "report": None if report is None else asdict(report)}
 
-    async def _add_paper(self, account: AccountConfig, wanted: Config) -> dict[str, Any]:
-        await self._apply(wanted)
-        await self._engine.add_account(self._maker.make(account, None, wanted))
-        return {"detail": _welcome(account, wanted), "report": None}
+    async def _keys_change(self, account_id: str, keys: Keys, *, is_same: bool) -> None:
+        is_same = is_same or same_account(await asyncio.to_thread(self._vault.read, account_id), keys)
+        await self._engine.ask(ChangeKeys(account_id, fingerprint(keys), is_same))
 
     async def remove(self, account_id: str) -> str:
-        """Forget an account and its keys; not while groups are open on it."""
-        account = self._known(account_id)
-        rest = [item for item in _documents(self._engine.config) if item["id"] != account_id]
-        await self._apply(self._parsed(rest))
-        await self._engine.remove_account(account_id)
-        if account.venue == "paper":
+        """Forget an account and its keys; not while groups are open on it. Keys left without an account go too."""
+        known = self._engine.config.account(account_id)
+        is_paper = known is not None and known.venue == "paper"
+        has_keys = not is_paper and await asyncio.to_thread(self._vault.has, account_id)
+        if not has_keys:
+            self._known(account_id)
+        async with self._file.change(self._running, lambda running: _without(running, account_id)) as wanted:
+            await self._engine.ask(ApplyConfig(wanted, who=WHO))
+            await self._engine.remove_account(account_id)
+            if has_keys:
+                await asyncio.to_thread(self._vault.forget, account_id)
+        if not has_keys:
             return f"{account_id} was removed"
-        await asyncio.to_thread(self._vault.forget, account_id)
         return f"{account_id} was removed, and its keys were deleted; revoke them at the exchange too"
 
     async def arm(self, account_id: str, typed_name: str, typed_stop: str) -> str:
@@ -183,27 +189,8 @@ class AccountOffice:
             )
         return report
 
-    def _with(self, settings: Mapping[str, Any]) -> Config:
-        """The configuration with this account, as its last."""
-        account_id, known = settings["id"], self._engine.config.account(settings["id"])
-        if known is not None:
-            same = all(settings[name] == getattr(known, name) for name in ("venue", "market_type", "environment"))
-            if not same or known.venue == "paper":
-                raise CommandRefused("account_exists", f"there is an account {account_id} already; remove it first")
-        rest = [item for item in _documents(self._engine.config) if item["id"] != account_id]
-        kept = known.model_dump(mode="json", exclude_unset=True) if known else {}
-        return self._parsed([*rest, kept | {name: value for name, value in settings.items() if value is not None}])
-
-    def _parsed(self, accounts: list[dict[str, Any]]) -> Config:
-        document = self._engine.config.model_dump(mode="json", exclude_unset=True)
-        return parse_config({**document, "accounts": accounts})
-
-    async def _apply(self, wanted: Config) -> None:
-        await self._engine.ask(ApplyConfig(wanted, who=WHO))
-        try:
-            await self._keep({"accounts": _documents(wanted)})
-        except ConfigError as error:
-            raise CommandRefused("not_kept", f"it runs, but would be lost at a restart: {error}") from error
+    def _running(self) -> Config:
+        return self._engine.config
 
     def _known(self, account_id: str) -> AccountConfig:
         account = self._engine.config.account(account_id)
@@ -228,8 +215,29 @@ def _welcome(account: AccountConfig, config: Config) -> str:
     return "; ".join(said)
 
 
-def _documents(config: Config) -> list[dict[str, Any]]:
-    return [account.model_dump(mode="json", exclude_unset=True) for account in config.accounts]
+def _with(running: Config, settings: Mapping[str, Any]) -> Config:
+    """The configuration with this account, as its last."""
+    account_id, known = settings["id"], running.account(settings["id"])
+    if known is not None:
+        same = all(settings[name] == getattr(known, name) for name in ("venue", "market_type", "environment"))
+        if not same or known.venue == "paper":
+            raise CommandRefused("account_exists", f"there is an account {account_id} already; remove it first")
+    kept = known.model_dump(mode="json", exclude_unset=True) if known else {}
+    account = kept | {name: value for name, value in settings.items() if value is not None}
+    return _parsed(running, [*_others(running, account_id), account])
+
+
+def _without(running: Config, account_id: str) -> Config:
+    return _parsed(running, _others(running, account_id))
+
+
+def _parsed(running: Config, accounts: list[dict[str, Any]]) -> Config:
+    return parse_config({**running.model_dump(mode="json", exclude_unset=True), "accounts": accounts})
+
+
+def _others(config: Config, account_id: str) -> list[dict[str, Any]]:
+    others = (account for account in config.accounts if account.id != account_id)
+    return [account.model_dump(mode="json", exclude_unset=True) for account in others]
 
 
 def _currency(account: AccountConfig) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -34,6 +35,10 @@ def document(event: EventRecord) -> dict[str, Any]:
         "order_id": event.order_id,
         "data": event.data,
     }
+
+
+class _Revoked(Exception):
+    """The reader's token is valid no more."""
 
 
 class Reader:
@@ -70,7 +75,7 @@ async def events(
 ) -> None:
     """`since` replays what came after that sequence; `types` is a comma-separated filter."""
     state = socket.app.state
-    if verified(state.tokens, socket.headers.get("authorization")) is None:
+    if not _is_known(socket):
         await socket.close(UNAUTHORIZED, "a valid token is needed")
         return
     wanted = frozenset(types.split(",")) if types else None
@@ -80,19 +85,32 @@ async def events(
         await socket.accept()
         last = state.engine.snapshot().last_sequence if since is None else await _catch_up(socket, since, wanted)
         await _go_on(socket, reader, last)
+    except _Revoked:
+        await socket.close(UNAUTHORIZED, "the token was revoked")
     except (WebSocketDisconnect, RuntimeError):
         pass  # the reader has gone
     finally:
         end()
 
 
+def _is_known(socket: WebSocket) -> bool:
+    return verified(socket.app.state.tokens, socket.headers.get("authorization")) is not None
+
+
+async def _send(socket: WebSocket, events: Iterable[EventRecord]) -> None:
+    """Asks for the token again each time: a stream may outlive it."""
+    if not _is_known(socket):
+        raise _Revoked
+    for event in events:
+        await socket.send_text(json.dumps(document(event)))
+
+
 async def _catch_up(socket: WebSocket, since: int, types: frozenset[str] | None) -> int:
     last = since
     while True:
         missed = await socket.app.state.queries.events(last, types, CATCH_UP_AT_ONCE)
-        for event in missed:
-            await socket.send_text(json.dumps(document(event)))
-            last = event.sequence
+        await _send(socket, missed)
+        last = missed[-1].sequence if missed else last
         if len(missed) < CATCH_UP_AT_ONCE:
             return last
 
@@ -106,10 +124,9 @@ async def _go_on(socket: WebSocket, reader: Reader, last: int) -> None:
             if not taking.done():
                 taking.cancel()
                 return
-            for event in taking.result():
-                if event.sequence > last:
-                    await socket.send_text(json.dumps(document(event)))
-                    last = event.sequence
+            fresh = [event for event in taking.result() if event.sequence > last]
+            await _send(socket, fresh)
+            last = fresh[-1].sequence if fresh else last
             if reader.overflowed:
                 await socket.close(TOO_SLOW, f"too slow; catch up with since={last}")
                 return

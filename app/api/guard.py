@@ -15,8 +15,9 @@ audit = structlog.get_logger("audit")
 MOST_BODY_BYTES = 262_144
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED = frozenset(
-    {b"origin", b"sec-fetch-site", b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"}
+    {b"origin", b"sec-fetch-site", b"forwarded", b"via", b"x-real-ip", b"cf-connecting-ip", b"true-client-ip"}
 )
+_FORWARDED = b"x-forwarded-"
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
 WEBHOOK_PATH = "/webhook/tradingview"
 
@@ -46,7 +47,7 @@ class Guard:
         names = (*_NAMES, self._extra_host) if self._extra_host else _NAMES
         if host not in {f"{name}:{self._port()}" for name in names}:
             return 403, "wrong_host", "the API answers to this machine's own name and port only"
-        if _REFUSED & headers.keys():
+        if _REFUSED & headers.keys() or any(name.startswith(_FORWARDED) for name in headers):
             return 403, "not_local", "requests of web pages and proxies are refused"
         if scope["type"] == "http" and scope["path"] != WEBHOOK_PATH:
             return _body_refusal(headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
@@ -17,6 +17,7 @@ from app.api.routes import ROUTERS
 from app.api.webhook import Webhook, respond
 from app.base.clock import Clock
 from app.base.config import Config
+from app.base.config.file import ConfigFile
 from app.base.errors import OperatorActionNeeded, Retryable
 from app.domain.plaintext import plain_text
 from app.ports.accounts import Accounts
@@ -50,7 +51,7 @@ class PrivateApp:
         loop_lag_ms: Callable[[], float],
         metrics: MetricsExport,
         config: Callable[[], Config],
-        keep_config: Callable[[Mapping[str, Any]], Awaitable[None]],
+        config_file: ConfigFile,
         sleep_held: Callable[[], bool],
     ) -> None:
         self.api = FastAPI(title="Ziggurat", version=version, docs_url=None, redoc_url=None, openapi_url=None)
@@ -58,7 +59,7 @@ class PrivateApp:
         state.engine, state.queries, state.tokens, state.paper = engine, queries, tokens, paper
         state.clock, state.version, state.loop_lag_ms = clock, version, loop_lag_ms
         state.metrics, state.config, state.model_label = metrics, config, ""
-        state.keep_config, state.accounts = keep_config, accounts
+        state.config_file, state.accounts = config_file, accounts
         state.sleep_held = sleep_held
         for router in ROUTERS:
             self.api.include_router(router)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -19,6 +19,7 @@ from app.api.public_app import PublicApp
 from app.api.webhook import Webhook
 from app.base.clock import Clock
 from app.base.config import Config
+from app.base.config.file import ConfigFile
 from app.base.errors import OperatorActionNeeded
 from app.ports.accounts import Accounts
 from app.ports.engine import Engine
@@ -170,7 +171,7 @@ def build_listeners(
     version: str,
     loop_lag_ms: Callable[[], float],
     metrics: MetricsExport,
-    keep_config: Callable[[Mapping[str, Any]], Awaitable[None]],
+    config_file: ConfigFile,
     sleep_held: Callable[[], bool],
 ) -> Listeners:
     """Both applications around one webhook."""
@@ -187,7 +188,7 @@ def build_listeners(
         loop_lag_ms=loop_lag_ms,
         metrics=metrics,
         config=config,
-        keep_config=keep_config,
+        config_file=config_file,
         sleep_held=sleep_held,
     )
     host = config().api.host

@@ -68,6 +68,11 @@ def set_up(level: str, directory: Path | None, keep_days: int = 30) -> None:
         logging.getLogger(chatty).setLevel("WARNING")
 
 
+def set_level(level: str) -> None:
+    """From now on."""
+    logging.getLogger().setLevel(level.upper())
+
+
 def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
     steps = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,

@@ -130,8 +130,17 @@ def ask_running(data_dir: Path, command: str, arguments: Mapping[str, Any]) -> A
             connection.connect(str(path))
         except (ConnectionRefusedError, FileNotFoundError):
             return None  # left behind by a process that was killed
-        connection.sendall(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
-        answer = json.loads(_read_line(connection))
+        except OSError as error:
+            raise ControlFailed(f"the running instance cannot be reached: {error}") from error
+        try:
+            connection.sendall(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
+            answer = json.loads(_read_line(connection))
+        except TimeoutError as error:
+            raise ControlFailed(
+                f"the running instance did not answer within {ANSWER_TIMEOUT_SEC:.0f} s; it may still do what was asked"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise ControlFailed(f"the running instance went away before it answered: {error}") from error
     if "error" in answer:
         raise ControlFailed(answer["error"])
     return answer["ok"]

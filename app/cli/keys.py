@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from app.bootstrap import administer, default_data_dir, read_settings
 from app.cli.control import ask_running, commands_of
 
+MOST_GRACE_HOURS = 8760
 ROLES = ("viewer", "trader", "admin")
 
 
@@ -18,7 +20,18 @@ def add_secret(add: Any) -> None:
     command.add_argument("action", choices=("show", "rotate"))
     command.add_argument("--name", default=None, help="which key; the first one where not given")
     command.add_argument("--path-token", action="store_true", help="the public address's path token instead of a key")
-    command.add_argument("--grace-hours", type=float, default=24.0, help="how long the old one stays valid")
+    command.add_argument("--grace-hours", type=_hours, default=24.0, help="how long the old one stays valid")
+
+
+def _hours(text: str) -> float:
+    """From none to a year of them."""
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = -1
+    if not 0 <= hours <= MOST_GRACE_HOURS:
+        raise argparse.ArgumentTypeError(f"hours are a number from 0 to {MOST_GRACE_HOURS}, not {text!r}")
+    return hours
 
 
 def add_token(add: Any) -> None:
@@ -51,7 +64,7 @@ def _secret(options: argparse.Namespace) -> int:
 
 def _token(options: argparse.Namespace) -> int:
     if options.action != "list" and not options.name:
-        print("ziggurat: --name is needed")
+        print("ziggurat: --name is needed", file=sys.stderr)
         return 2
     answer = perform(options, f"token {options.action}", {"name": options.name, "role": options.role})
     if options.action == "list":

@@ -7,12 +7,13 @@ import json
 import sys
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from app.base.errors import AppError
 from app.bootstrap import default_data_dir
-from app.cli.control import ask_running
+from app.cli.control import ControlFailed, ask_running
 
 TIMEOUT_SEC = 10.0
 
@@ -45,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _preview(data_dir: Path, ports: dict[str, int], body: dict[str, Any]) -> tuple[int, Any]:
     name = "send-dry-run"
-    ask_running(data_dir, "token revoke", {"name": name})
+    with suppress(ControlFailed):  # one that was killed may have left it behind
+        ask_running(data_dir, "token revoke", {"name": name})
     token = ask_running(data_dir, "token create", {"name": name, "role": "viewer"})
     try:
         address = f"http://127.0.0.1:{ports['api']}/api/execution/signals/preview"

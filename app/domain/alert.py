@@ -17,6 +17,7 @@ from app.domain.alert_fields import (
     Forgotten,
     IntentWord,
     Label,
+    LeverageWish,
     Moment,
     Name,
     NotNegative,
@@ -102,7 +103,9 @@ class ExecutionIntent(_Part):
         default=SizeType.CONTRACTS,
         description="the unit of the sizes; `contracts` is TradingView's: base currency on crypto charts",
     )
-    leverage: Positive = Field(default=None, description="requested leverage; the risk settings cap it")
+    leverage: LeverageWish = Field(
+        default=None, description="requested leverage, 1 or more; the risk settings cap it, and it is rounded down"
+    )
 
 
 class RiskPrices(_Part):

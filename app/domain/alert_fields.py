@@ -64,6 +64,13 @@ def _positive(value: object) -> Decimal:
     return number
 
 
+def _leverage(value: object) -> Decimal:
+    number = _number(value)
+    if number < 1:
+        raise ValueError("must be 1 or more")
+    return number
+
+
 def _not_negative(value: object) -> Decimal:
     number = _number(value)
     if number < 0:
@@ -160,6 +167,7 @@ _ActionWords = Literal["buy", "sell", "long", "short"]
 Name = Annotated[str, BeforeValidator(_name)]
 Number = Annotated[Decimal | None, BeforeValidator(_number, json_schema_input_type=Decimal)]
 Positive = Annotated[Decimal | None, BeforeValidator(_positive, json_schema_input_type=Decimal)]
+LeverageWish = Annotated[Decimal | None, BeforeValidator(_leverage, json_schema_input_type=Decimal)]
 NotNegative = Annotated[Decimal | None, BeforeValidator(_not_negative, json_schema_input_type=Decimal)]
 Unsigned = Annotated[Decimal | None, BeforeValidator(_unsigned, json_schema_input_type=Decimal)]
 Label = Annotated[str, BeforeValidator(_label)]

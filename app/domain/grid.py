@@ -22,6 +22,12 @@ def leg_price(level: Level, side: Side, entry_price: Decimal) -> Decimal:
     return side.shifted(entry_price, -abs(level.gap_percent))
 
 
+def leg_type(settings: GridSettings, index: int, level: Level) -> OrderType:
+    """How a level's entry is sent."""
+    at_market = index == 0 and settings.entry_order_type == "market" and level.gap_percent == 0
+    return OrderType.MARKET if at_market else OrderType.LIMIT
+
+
 def plan_legs(
     settings: GridSettings,
     rules: MarketRules,
@@ -115,14 +121,13 @@ class _Shape:
     def _leg(self, index: int, level: Level, capital: Decimal, shallower: Sequence[Leg]) -> Leg:
         exact = leg_price(level, self.side, self.entry_price)
         price = self.rules.quantize_entry_price(exact, self.side.entry_order_side)
-        at_market = index == 0 and self.settings.entry_order_type == "market" and level.gap_percent == 0
         return Leg(
             pyramid=self.pyramid,
             index=index,
             gap_percent=level.gap_percent,
             weight_percent=level.weight_percent,
             tp_percent=level.tp_percent,
-            order_type=OrderType.MARKET if at_market else OrderType.LIMIT,
+            order_type=leg_type(self.settings, index, level),
             price=price,
             quantity=self._quantity(price, capital, level.weight_percent),
             entry=EntryState.ENDED if self._is_beyond_stop(price, shallower) else EntryState.PLANNED,

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from app.domain.group import Group
 from app.domain.order import Order, OrderStatus
+from app.domain.risk.worth import fills_at_most
 from app.domain.values import ZERO, OrderRole
 from app.engine.state import Balance, Bound, EngineState
 
@@ -27,7 +28,7 @@ def note_entry(state: EngineState, order: Order) -> None:
         return
     bound = state.bound.setdefault((order.account, group.quote), Bound())
     if is_unknown_to(order, balance.at):
-        bound.put(order.client_order_id, group.leverage, value_of(group, order))
+        bound.put(order.client_order_id, group.leverage, value_of(state, group, order))
     else:
         bound.drop(order.client_order_id)
 
@@ -60,7 +61,10 @@ def is_unknown_to(order: Order, at: datetime) -> bool:
     return order.status in _ON_ITS_WAY or (order.created_at > at and (order.is_live or order.filled > 0))
 
 
-def value_of(group: Group, order: Order) -> Decimal:
-    """Quote value of what an entry may still fill, once it is over of what it has filled."""
-    price = order.price or order.expected_price or ZERO
-    return price * (order.quantity if order.is_live else order.filled) * group.contract_size
+def value_of(state: EngineState, group: Group, order: Order) -> Decimal:
+    """Quote value, at most, of what an entry may still fill, once it is over of what it has filled."""
+    planned = order.price or order.expected_price or ZERO
+    if not order.is_live:
+        return (order.average or planned) * order.filled * group.contract_size
+    price = fills_at_most(order.side, order.type, planned, state.quote(*group.market_key))
+    return price * order.quantity * group.contract_size

@@ -92,6 +92,7 @@ from app.messages.reports import (
     OrderReport,
     PositionReport,
 )
+from app.ports.engine import CommandRefused
 
 MARKET_RETRY = timedelta(seconds=5)
 MOST_CARE_ROUNDS = 20
@@ -148,13 +149,13 @@ class Dispatcher:
             FundingReport: funding.book_funding,
             BalanceReport: _balance,
             PositionReport: _position,
-            ConnectionReport: operator.connection_changed,
-            BreakerReport: operator.breaker_changed,
-            ClockReport: operator.clock_measured,
-            ConditionalReport: operator.conditional_orders_told,
+            ConnectionReport: _of_known(operator.connection_changed),
+            BreakerReport: _of_known(operator.breaker_changed),
+            ClockReport: _of_known(operator.clock_measured),
+            ConditionalReport: _of_known(operator.conditional_orders_told),
             AccountLeft: _account_left,
             AccountRead: _account_read,
-            AccountUnreachable: reconciling.account_unreachable,
+            AccountUnreachable: _of_known(reconciling.account_unreachable),
             MarketLoaded: self._with_payloads(markets.loaded),
             GroupLoaded: _group_loaded,
             PriceTouched: _price_touched,
@@ -253,6 +254,16 @@ def _look_after_fills(turn: Turn) -> None:
         offsetting.look_soon(turn)
 
 
+def _of_known(handler: Callable[[Turn, Any], None]) -> Callable[[Turn, Any], None]:
+    """What a venue told before its account was removed may be read after that: it says nothing then."""
+
+    def handle(turn: Turn, report: Any) -> None:
+        if report.account in turn.state.accounts:
+            handler(turn, report)
+
+    return handle
+
+
 def _account_left(turn: Turn, message: AccountLeft) -> None:
     state = turn.state
     state.accounts.pop(message.account, None)
@@ -262,6 +273,8 @@ def _account_left(turn: Turn, message: AccountLeft) -> None:
 
 
 def _account_read(turn: Turn, read: AccountRead) -> None:
+    if read.account not in turn.state.accounts:
+        raise CommandRefused("unknown_account", f"{read.account} was removed meanwhile")
     reconciling.account_read(turn, read)
     close_all.account_was_read(turn, read)
 

@@ -221,7 +221,7 @@ def limits(turn: Turn) -> Iterator[LimitSnapshot]:
             yield LimitSnapshot("drawdown", fallen, risk.max_drawdown_percent, "%")
         if risk.max_exposure_quote is not None:
             groups = (group for group in turn.open_groups() if environment_of(turn.state, group.account) == environment)
-            worst = sum((worst_case(group) for group in groups), ZERO)
+            worst = sum((worst_case(turn.state, group) for group in groups), ZERO)
             yield LimitSnapshot("max_exposure", worst, risk.max_exposure_quote, "quote")
 
 

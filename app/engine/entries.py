@@ -17,6 +17,7 @@ from app.domain.risk.checks import TRIPPING, Candidate, Exposure, OpenBook, can_
 from app.domain.risk.liquidation import Rung
 from app.domain.risk.results import Checked, Held
 from app.domain.risk.standing import Standing, check_standing
+from app.domain.risk.worth import fills_at_most
 from app.domain.signal import Signal
 from app.domain.sizing import pyramid_capital
 from app.domain.stop_loss import asked_stop, current_stop
@@ -26,7 +27,7 @@ from app.engine.arming import may_enter
 from app.engine.conditional import conditional_orders
 from app.engine.figures import day_result, drawdown_percent, environment_of, exposure, free_funds
 from app.engine.money import equity_of
-from app.engine.state import AccountState, Market, external_fact
+from app.engine.state import AccountState, BookKey, Market, external_fact
 from app.engine.turn import Turn
 from app.messages.effects import LoadMarket
 from app.messages.records import CheckResult, QueueReason, SignalOutcome, SignalRecord
@@ -186,8 +187,13 @@ def _opposite_is_open(turn: Turn, identity: Identity, *, one_way: bool) -> bool:
     ]
     if not one_way:
         return any(group.timeframe == identity.timeframe for group in against)
-    theirs = turn.fact(external_fact((identity.account, identity.symbol, identity.side.opposite)))
-    return bool(against) or Decimal(theirs or 0) > 0  # the venue would net the entry with what is not ours
+    return bool(against) or _is_tradable(turn, (identity.account, identity.symbol, identity.side.opposite))
+
+
+def _is_tradable(turn: Turn, book: BookKey) -> bool:
+    """Whether a position that is not ours is more than dust: the venue would net an entry against it."""
+    theirs, market = Decimal(turn.fact(external_fact(book)) or 0), turn.state.market(book[0], book[1])
+    return theirs > 0 if market is None else theirs >= max(market.rules.min_qty, market.rules.step_size)
 
 
 # ---------------------------------------------------------------------------------------------- what the checks see
@@ -318,10 +324,13 @@ def _open_book(turn: Turn, identity: Identity, market: Market, fee: Decimal, fre
     groups = [group for group in turn.groups_on(identity.account, identity.symbol) if group.side is identity.side]
     stops = (current_stop(group, market.rules, fee) for group in groups)
     waiting = [leg for group in groups for leg in group.legs if leg.wants_entry and leg.unfilled > 0]
+    order_side = identity.side.entry_order_side
     return OpenBook(
         quantity=sum((group.open_quantity for group in groups), ZERO),
         value=sum((group.open_value for group in groups), ZERO),
-        rungs=tuple(Rung(leg.price, leg.unfilled) for leg in waiting),
+        rungs=tuple(
+            Rung(fills_at_most(order_side, leg.order_type, leg.price, market.quote), leg.unfilled) for leg in waiting
+        ),
         stops=tuple(stop for stop in stops if stop is not None),
         backing=free,
     )

@@ -9,16 +9,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.base.clock import iso
-from app.domain.group import EntryState, Group
+from app.domain.group import EntryState, Group, Leg
 from app.domain.risk.checks import Exposure
+from app.domain.risk.worth import fills_at_most
 from app.domain.values import HUNDRED, ZERO, Identity, OrderRole
 from app.engine.binding import is_unknown_to, value_of
-from app.engine.money import balances_of, equity_of, realized_fact, reserved_by, unrealized_of
+from app.engine.money import balances_of, equity_of, realized_fact, unrealized_of
 from app.engine.state import Bound, EngineState
 from app.engine.turn import Turn
 
 _DAY = "day/"
-_PEAK = "equity_peak/"
+_PEAK = "peak_equities/"
 
 
 def environment_of(state: EngineState, account: str) -> str:
@@ -38,9 +39,17 @@ def accounts_of(state: EngineState, environment: str) -> list[str]:
 # ---------------------------------------------------------------------------------------------- exposure and funds
 
 
-def worst_case(group: Group) -> Decimal:
+def worst_case(state: EngineState, group: Group) -> Decimal:
     """Quote value of what is open and of what may still fill."""
-    return group.open_value * group.contract_size + reserved_by(group)
+    waiting = (leg for leg in group.legs if leg.wants_entry)
+    return group.open_value * group.contract_size + _worth(state, group, waiting)
+
+
+def _worth(state: EngineState, group: Group, legs: Iterable[Leg]) -> Decimal:
+    """What the unfilled of `legs` comes to at most, in quote."""
+    side, quote = group.side.entry_order_side, state.quote(*group.market_key)
+    prices = ((fills_at_most(side, leg.order_type, leg.price, quote), leg.unfilled) for leg in legs)
+    return sum((price * quantity for price, quantity in prices), ZERO) * group.contract_size
 
 
 def exposure(turn: Turn, identity: Identity) -> Exposure:
@@ -50,7 +59,7 @@ def exposure(turn: Turn, identity: Identity) -> Exposure:
     for group in turn.open_groups():
         if environment_of(turn.state, group.account) != environment:
             continue
-        worth = worst_case(group)
+        worth = worst_case(turn.state, group)
         total += worth
         symbol += worth if group.symbol == identity.symbol else ZERO
         account += worth if group.account == identity.account else ZERO
@@ -68,7 +77,7 @@ def free_funds(turn: Turn, account: str, quote: str, taker_fee: Decimal) -> Deci
     for group_id in {*turn.state.planning, *turn.groups.changes}:
         planning = turn.groups.get(group_id)
         if planning is not None and planning.is_open and (planning.account, planning.quote) == (account, quote):
-            free -= _needs(planning.leverage, _planned(planning), taker_fee)
+            free -= _needs(planning.leverage, _planned(turn.state, planning), taker_fee)
     return free
 
 
@@ -88,14 +97,13 @@ def _bound(turn: Turn, account: str, quote: str, at: datetime) -> dict[Decimal, 
             leverage, value = known.values[order_id]
             values[leverage] -= value
         if group.quote == quote and is_unknown_to(order, at):
-            values[group.leverage] = values.get(group.leverage, ZERO) + value_of(group, order)
+            values[group.leverage] = values.get(group.leverage, ZERO) + value_of(turn.state, group, order)
     return values
 
 
-def _planned(group: Group) -> Decimal:
+def _planned(state: EngineState, group: Group) -> Decimal:
     """Quote value of legs that are to be sent later."""
-    waiting = (leg for leg in group.legs if leg.entry is EntryState.PLANNED)
-    return sum((leg.price * leg.unfilled for leg in waiting), ZERO) * group.contract_size
+    return _worth(state, group, (leg for leg in group.legs if leg.entry is EntryState.PLANNED))
 
 
 # ---------------------------------------------------------------------------------------------- the day
@@ -201,55 +209,75 @@ def day_result(turn: Turn, environment: str) -> Decimal:
 # ---------------------------------------------------------------------------------------------- the peak
 
 
-def equity_total(turn: Turn, environment: str) -> Decimal | None:
-    """Of all its accounts; None while a balance or a held price is not known, or a balance is older than a fill."""
+def equities(turn: Turn, environment: str) -> dict[str, Decimal] | None:
+    """Of its accounts; None while a balance or a held price is not known, or a balance is older than a fill."""
     accounts = accounts_of(turn.state, environment)
     groups = [group for group in turn.open_groups() if group.account in accounts]
     if any(turn.state.accounts[account].fills_unsettled for account in accounts):
         return None
     if any(group.open_quantity > 0 and turn.state.quote(*group.market_key) is None for group in groups):
         return None
-    equities = [
-        equity_of(turn.state, groups, account)
+    told = {
+        account: equity_of(turn.state, groups, account)
         for account in accounts
         if balances_of(turn.state, account) or not turn.state.accounts[account].reconciled
-    ]
-    known = [equity for equity in equities if equity is not None]
-    return sum(known, ZERO) if known and len(known) == len(equities) else None
+    }
+    known = {account: equity for account, equity in told.items() if equity is not None}
+    return known if known and len(known) == len(told) else None
 
 
 def note_peak(turn: Turn, environment: str, *, anew: bool = False) -> None:
-    """Keep the highest equity of each UTC day; `anew` forgets all that was before."""
-    equity = equity_total(turn, environment)
-    if equity is None:
+    """Keep the highest equity of each UTC day, account by account; `anew` forgets all that was before.
+
+    A new account counts as if it had been there with what it has now, one that was removed as if it never had.
+    """
+    now = equities(turn, environment)
+    if now is None:
         return
-    if anew:
-        for name, _ in list(_peaks(turn, environment)):
-            turn.facts.put(name, "")
-    name = f"{_PEAK}{environment}/{turn.now:%Y-%m-%d}"
-    known = turn.fact(name)
-    if known is None or Decimal(known) < equity:
-        turn.facts.put(name, f"{equity:f}")
+    before = dict(_peaks(turn, environment))
+    peaks = {} if anew else {name: {**now, **_kept(turn, peak)} for name, peak in before.items()}
+    today = f"{_PEAK}{environment}/{turn.now:%Y-%m-%d}"
+    peak, here = peaks.get(today, {}), accounts_of(turn.state, environment)
+    if sum(now.values(), ZERO) > _sum_of(peak, here):
+        away = {account: equity for account, equity in peak.items() if account not in here}
+        peaks[today] = {**away, **now}
+    for name in {*before, *peaks}:
+        if peaks.get(name) != before.get(name):
+            turn.facts.put(name, _written(peaks.get(name, {})))
 
 
-def _peaks(turn: Turn, environment: str) -> Iterable[tuple[str, Decimal]]:
+def _kept(turn: Turn, peak: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Without the accounts that were removed; one that is only out of reach may come back."""
+    return {account: equity for account, equity in peak.items() if turn.config.account(account) is not None}
+
+
+def _sum_of(peak: Mapping[str, Decimal], accounts: Iterable[str]) -> Decimal:
+    return sum((peak.get(account, ZERO) for account in accounts), ZERO)
+
+
+def _written(peak: Mapping[str, Decimal]) -> str:
+    return json.dumps({account: f"{equity:f}" for account, equity in peak.items()}) if peak else ""
+
+
+def _peaks(turn: Turn, environment: str) -> Iterator[tuple[str, dict[str, Decimal]]]:
+    """What each account had when together they had the most of a day, by the fact that holds it."""
     prefix = f"{_PEAK}{environment}/"
-    names = {*turn.state.facts, *turn.facts.changes}
-    for name in names:
+    for name in {*turn.state.facts, *turn.facts.changes}:
         value = turn.fact(name) if name.startswith(prefix) else None
         if value is not None:
-            yield name, Decimal(value)
+            yield name, {account: Decimal(equity) for account, equity in json.loads(value).items()}
 
 
 def peak_of(turn: Turn, environment: str) -> Decimal | None:
     """The highest equity within the window."""
     first = f"{turn.now - timedelta(days=turn.config.risk.drawdown_window_days - 1):%Y-%m-%d}"
-    return max((value for name, value in _peaks(turn, environment) if name.rpartition("/")[2] >= first), default=None)
+    here, peaks = accounts_of(turn.state, environment), _peaks(turn, environment)
+    return max((_sum_of(peak, here) for name, peak in peaks if name.rpartition("/")[2] >= first), default=None)
 
 
 def drawdown_percent(turn: Turn, environment: str) -> Decimal | None:
     """How far equity is under its peak; None while either is not known."""
-    peak, equity = peak_of(turn, environment), equity_total(turn, environment)
-    if peak is None or equity is None or peak <= 0:
+    peak, now = peak_of(turn, environment), equities(turn, environment)
+    if peak is None or now is None or peak <= 0:
         return None
-    return max(peak - equity, ZERO) * HUNDRED / peak
+    return max(peak - sum(now.values(), ZERO), ZERO) * HUNDRED / peak

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.base.config.starting import from_the_next_start
 from app.base.config.tree import difference
 from app.domain.take_profit import leg_plan_target
 from app.engine import arming, emergency, signals
@@ -50,12 +51,14 @@ def apply_config(turn: Turn, command: ApplyConfig) -> CommandResult:
     in_use = sorted({group.account for group in turn.open_groups()} & gone)
     if in_use:
         raise CommandRefused("account_in_use", f"open groups still trade on {', '.join(in_use)}")
+    later = from_the_next_start(turn.config, command.config)
     before, after = (config.model_dump(mode="json") for config in (turn.config, command.config))
     turn.new_config = command.config
     arming.follow_config(turn)
     turn.wants_promotion = True
     turn.emit("policy.updated", who=command.who or None, changes=difference(before, after))
-    return CommandResult("the configuration was applied")
+    told = f"; from the next start: {', '.join(later)}" if later else ""
+    return CommandResult(f"the configuration was applied{told}")
 
 
 def sample_equity(turn: Turn, _: SampleEquity) -> CommandResult:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.domain.alert_body import FieldError
 from app.domain.refusal import Refusal
+from app.domain.risk.worth import spent_at_most
 from app.domain.signal import Intent, Signal, WhatIsWanted, interpret, venue_of
 from app.domain.sizing import pyramid_capital
 from app.domain.symbol import quote_of
@@ -98,12 +99,18 @@ def _above_grant(
     if grant is None or grant.max_quote is None or wanted.intent not in ENTERING:
         return None
     settings = turn.config.grid.resolve(account, signal.symbol, signal.timeframe)
+    quote = turn.state.quote(account, signal.symbol)
     price = signal.reference_price
+    if settings.entry_reference == "market" and quote is not None:
+        price = quote.executable(wanted.side.entry_order_side)
     equity = equity_of(turn.state, turn.open_groups(), account, quote_of(signal.symbol))
     capital = pyramid_capital(settings, wanted.size, signal.size_type, price, equity, wanted.side, 0, signal.stop_loss)
-    if isinstance(capital, Refusal) or capital <= grant.max_quote:
+    if isinstance(capital, Refusal):
         return None
-    return FieldError("tv.order_size", f"this key may not spend {capital:f}, at most {grant.max_quote:f}")
+    spent = spent_at_most(settings, wanted.side, price, capital, quote)
+    if spent <= grant.max_quote:
+        return None
+    return FieldError("tv.order_size", f"this key may not spend {spent:.2f}, at most {grant.max_quote:f}")
 
 
 def refusal_code(errors: list[FieldError]) -> str:

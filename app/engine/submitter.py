@@ -304,7 +304,8 @@ class Submitter:
 
     def _ref(self, order_id: str) -> OrderRef:
         order = self._state.orders[order_id]
-        return OrderRef(order_id, order.venue_order_id, order.symbol, order.type)
+        is_exit = order.role is not OrderRole.ENTRY
+        return OrderRef(order_id, order.venue_order_id, order.symbol, order.type, is_exit)
 
     async def _cancel(self, account: str, order_id: str) -> None:
         self._post(CancelAnswered(order_id, await self._asked(self._cancelled(account, order_id))))

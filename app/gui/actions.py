@@ -37,15 +37,19 @@ from app.messages.snapshots import ReconcileReport
 from app.ports.engine import CommandRefused
 
 log = structlog.get_logger("window")
+# Pause and emergency stop have a subject each of their own: nothing else that is under way may hold them back.
 ENGINE = "engine"
+RESUMING = "resuming"
+RECONCILING = "reconciling"
+STOP = "stop"
 EMERGENCY = "emergency"
 RISK = "risk"
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How an action ended; `subject` is a group's or a signal's id, `engine`, `emergency` or `risk`; `sentence` is for
-    the trader."""
+    """How an action ended; `subject` is a group's or a signal's id, or one of the names above; `sentence` is for the
+    trader."""
 
     subject: str
     ok: bool
@@ -105,7 +109,7 @@ class Actions(QObject):
 
     def emergency_stop(self) -> None:
         """At once; what else is under way does not hold it back."""
-        self._send(EMERGENCY, EmergencyStop("stopped by hand"), "stopping\u2026")
+        self._send(STOP, EmergencyStop("stopped by hand"), "stopping\u2026")
 
     def emergency_reset(self, reason: str) -> None:
         self._send(EMERGENCY, EmergencyReset(reason), "resetting\u2026")
@@ -117,10 +121,12 @@ class Actions(QObject):
         self._send(ENGINE, Pause("paused by hand"), "pausing\u2026")
 
     def resume(self) -> None:
-        self._send(ENGINE, Resume(), "resuming\u2026")
+        self._send(RESUMING, Resume(), "resuming\u2026")
 
     def reconcile(self) -> None:
-        self._begin(ENGINE, "reconciling\u2026")
+        if self.is_pending(RECONCILING):
+            return
+        self._begin(RECONCILING, "reconciling\u2026")
         self._run(self._reconcile())
 
     def is_pending(self, subject: str) -> bool:
@@ -162,9 +168,9 @@ class Actions(QObject):
         try:
             report = await self._desk.engine.reconcile()
         except AppError as error:
-            self._end(ENGINE, Settled(ENGINE, False, f"Not reconciled: {error}."))
+            self._end(RECONCILING, Settled(RECONCILING, False, f"Not reconciled: {error}."))
         else:
-            self._end(ENGINE, Settled(ENGINE, not report.failed, _findings(report)))
+            self._end(RECONCILING, Settled(RECONCILING, not report.failed, _findings(report)))
 
     def _end(self, subject: str, settled: Settled) -> None:
         log.info("an action ended", subject=subject, ok=settled.ok, sentence=settled.sentence)

@@ -98,7 +98,7 @@ class ViewStore(QObject):
         """None before it was read for the first time."""
         self._risk_watchers: set[str] = set()
         self.pending: dict[str, Pending] = {}
-        """By group id, signal id, `engine` or `risk`."""
+        """By group id, signal id, or a name of `app.gui.actions`."""
         self.lost_at: datetime | None = None
         """Since when events are missing; everything is reloaded until it has caught up."""
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
 from app.gui import formats
 from app.gui.accounts import AccountBook
-from app.gui.actions import EMERGENCY, ENGINE, Actions, Settled
+from app.gui.actions import ENGINE, RECONCILING, RESUMING, STOP, Actions, Settled
 from app.gui.desk import Desk
 from app.gui.dialogs.accounts import AccountsSheet
 from app.gui.dialogs.close_all import CloseAllSheet
@@ -247,10 +247,9 @@ class MainWindow(QMainWindow):
         mode = mode_of(engine.accounts, {group.account for group in self._store.groups.values()})
         self.edge.show_mode(live=mode == "live")
         self.strip.show_accounts(engine, mode, self.accounts.standings(), self.accounts.wires())
-        pending = self._store.pending.get(ENGINE)
-        self.strip.show_state(engine, now, pending=pending.text if pending else None, wide=self._wide)
-        stopping = self._store.pending.get(EMERGENCY)
-        self.strip.show_emergency(engine.emergency, stopping.text if stopping else None)
+        turning = self._pending(ENGINE, RESUMING)
+        self.strip.show_state(engine, now, turning, turning or self._pending(RECONCILING), wide=self._wide)
+        self.strip.show_emergency(engine.emergency, self._pending(STOP))
         found = troubles(self._store, now)
         self.alerts.show_troubles(found)
         self.rail.badge("positions", str(engine.open_groups) if engine.open_groups else "")
@@ -258,6 +257,10 @@ class MainWindow(QMainWindow):
         level = engine.emergency.level
         self.rail.badge("risk", "" if level == "normal" else "!", warns=True)
         self.setWindowTitle(f"{ENVIRONMENTS[mode]} \u2013 Ziggurat")
+
+    def _pending(self, *subjects: str) -> str | None:
+        """What is under way of these, in words."""
+        return next((self._store.pending[one].text for one in subjects if one in self._store.pending), None)
 
     def next_region(self) -> None:
         """Rail, table, detail, strip, and around again."""

@@ -88,6 +88,7 @@ class OrderRef:
     venue_order_id: str | None
     symbol: str
     type: OrderType
+    is_exit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

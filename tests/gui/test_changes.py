@@ -10,7 +10,17 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
-from app.gui.models.changes import distance_percent, funds_facts, mode_facts, pnl_at, read_quote, read_stop, stepped
+from app.gui.models.changes import (
+    distance_percent,
+    funds_facts,
+    mode_facts,
+    pnl_at,
+    read_distance,
+    read_number,
+    read_quote,
+    read_stop,
+    stepped,
+)
 from app.gui.models.positions import group_row
 from app.messages.commands import AddFunds, BlockGroup, MoveStop, SetTakeProfitMode
 from app.ports.engine import CommandRefused
@@ -242,3 +252,26 @@ async def test_forced_and_blocked_groups_carry_a_tag(scene: Scene) -> None:
         "part filled; forced: it was opened beyond the slots; blocked: it takes no part in the offset engine"
     )
     assert not table.grab().isNull()
+
+
+AMBIGUOUS = ("1,5", "0,95", "99,5", "1,234", "1,23,456", "1,2345", "0,123,456", "1.234,5", ",5", "1,")
+
+
+@pytest.mark.parametrize("text", AMBIGUOUS)
+def test_a_comma_that_could_be_a_decimal_one_is_refused_with_the_reason(text: str) -> None:
+    for reading in (read_quote(one(), text, D(10_000)), read_distance(text), read_stop(one(), text)):
+        assert reading.value is None
+        assert reading.fault == "Write a decimal with a point, as in 1.5; thousands need no commas."
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1,234.5", "1234.5"), ("1,234,567", "1234567"), (" 1.5 ", "1.5"), (".5", "0.5"), ("48000", "48000")],
+)
+def test_commas_count_where_they_can_only_be_thousands(text: str, value: str) -> None:
+    assert read_number(text) == D(value)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "0", "1e3", "nan", "\u0661", "1 000", "1_000"])
+def test_what_is_no_plain_number_is_none(text: str) -> None:
+    assert read_number(text) is None

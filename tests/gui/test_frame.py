@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QSignalSpy, QTest
 
+from app.gui.actions import EMERGENCY, RESUMING, RISK
 from app.gui.theme import theme
-from app.gui.view_store import Change
+from app.gui.view_store import Change, Pending
 from app.gui.widgets.sheet import Sheet
 from app.gui.window import SHORTCUTS, VIEWS, MainWindow
-from app.messages.commands import Pause, Resume
+from app.messages.commands import EmergencyStop, Pause, Resume
 from tests.gui.conftest import Scene, group
 from tests.support.examples import NOON, account_snapshot, engine_snapshot
 from tests.support.fakes import until
@@ -182,3 +184,29 @@ async def test_f6_goes_from_rail_to_table_to_detail_to_strip_and_around(scene: S
         scene.window.next_region()
         seen.append(scene.window.focusWidget())
     assert seen == [positions.table, positions.detail, scene.window.strip.pause, rail.widgets()[0]]
+
+
+async def test_a_pause_and_a_stop_wait_for_nothing_that_is_under_way(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = asyncio.Event()
+
+    async def slow(account: str | None = None) -> None:
+        await never.wait()
+
+    monkeypatch.setattr(scene.engine, "reconcile", slow)
+    scene.window.show_view("positions")
+    scene.actions.reconcile()
+    scene.actions.reconcile()
+    assert not scene.window.positions.reconcile.isEnabled()
+    for subject in (EMERGENCY, RISK):
+        scene.store.pending[subject] = Pending("under way", scene.clock.now())
+    scene.store.changed.emit(Change(pending=True))
+    assert scene.window.strip.pause.isEnabled()
+    assert scene.window.strip.stop.isEnabled()
+    scene.store.pending[RESUMING] = Pending("under way", scene.clock.now())
+    scene.actions.pause()
+    scene.actions.emergency_stop()
+    await until(lambda: len(scene.engine.asked) == 2)
+    assert [type(command) for command in scene.engine.asked] == [Pause, EmergencyStop]
+    scene.actions.stop()

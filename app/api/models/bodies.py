@@ -37,7 +37,7 @@ class Reconciling(Asked):
 
 
 class Pausing(Asked):
-    reason: Annotated[str, Field(max_length=200)] = "paused by hand"
+    reason: Sentence = "paused by hand"
 
 
 class Reason(Asked):

@@ -13,7 +13,8 @@ from app.api.models.reports import ConfigChange
 from app.api.models.values import Page, Result
 from app.api.routes.common import JSON_OBJECT, Cursor, Limit, done, new_router
 from app.base.config import Config, ConfigError, parse_config
-from app.base.config.tree import deep_merged, difference
+from app.base.config.file import NotKept
+from app.base.config.tree import deep_merged
 from app.domain.arming import LIMITS
 from app.messages.commands import ApplyConfig
 from app.ports.queries import PageRequest
@@ -49,17 +50,12 @@ async def configuration(request: Request) -> dict[str, Any]:
 @router.put("/api/config", dependencies=[ADMIN], openapi_extra=JSON_OBJECT)
 async def change(request: Request) -> Result:
     """Lay a partial document over the running one; lists are replaced whole."""
-    running: Config = request.app.state.config()
-    changes = _read(await request.body())
-    wanted = _parsed(deep_merged(document_of(running), changes))
-    locked = locked_changes(running, wanted)
-    if locked:
-        raise Refused(403, "hard_cap", f"no token may change {', '.join(locked)}; use the window or the command line")
-    result = await done(request, ApplyConfig(wanted, who=request.state.asked_by))
+    state, changes = request.app.state, _read(await request.body())
     try:
-        await request.app.state.keep_config(difference(document_of(running), document_of(wanted)))
-    except ConfigError as error:
-        raise Refused(503, "not_kept", f"it runs, but would be lost at a restart: {error}") from None
+        async with state.config_file.change(state.config, lambda running: _changed(running, changes)) as wanted:
+            result = await done(request, ApplyConfig(wanted, who=request.state.asked_by))
+    except NotKept as error:
+        raise Refused(503, "not_kept", str(error)) from None
     return result
 
 
@@ -68,6 +64,15 @@ async def history(request: Request, limit: Limit = 100, cursor: Cursor = None) -
     """What was changed by whom, newest first."""
     page = await request.app.state.queries.newest_events(frozenset({"policy.updated"}), PageRequest(limit, cursor))
     return Page(items=[ConfigChange.model_validate(event) for event in page.rows], next_cursor=page.next_cursor)
+
+
+def _changed(running: Config, changes: dict[str, Any]) -> Config:
+    """`running` with `changes` laid over it, as far as a token may make them."""
+    wanted = _parsed(deep_merged(document_of(running), changes))
+    locked = locked_changes(running, wanted)
+    if locked:
+        raise Refused(403, "hard_cap", f"no token may change {', '.join(locked)}; use the window or the command line")
+    return wanted
 
 
 def document_of(config: Config) -> dict[str, Any]:

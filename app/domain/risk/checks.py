@@ -13,6 +13,7 @@ from app.domain.refusal import Refusal
 from app.domain.risk.liquidation import Book, Rung, highest_safe_leverage, too_near
 from app.domain.risk.results import Held, Passed, Trace
 from app.domain.risk.standing import Standing
+from app.domain.risk.worth import fills_at_most
 from app.domain.sizing import SizeType, pyramid_capital
 from app.domain.stop_loss import configured_stop, stop_refusal
 from app.domain.values import HUNDRED, ZERO, MarketType, Side
@@ -87,8 +88,16 @@ class Candidate:
 
     @property
     def notional(self) -> Decimal:
-        """Worth in quote of all legs that will be sent."""
-        return sum((self.rules.notional(leg.price, leg.quantity) for leg in self.sent_legs), ZERO)
+        """Worth in quote of all legs that will be sent, at most."""
+        return sum((self.worth(leg) for leg in self.sent_legs), ZERO)
+
+    def worth(self, leg: Leg) -> Decimal:
+        """In quote, at most."""
+        return self.rules.notional(self.fills_at(leg), leg.quantity)
+
+    def fills_at(self, leg: Leg) -> Decimal:
+        """The highest price that it may fill at."""
+        return fills_at_most(self.standing.identity.side.entry_order_side, leg.order_type, leg.price, self.quote)
 
 
 Answer = Passed[Candidate] | Refusal | Held
@@ -135,7 +144,7 @@ def _minimums(candidate: Candidate) -> Answer:
 def _too_large(candidate: Candidate) -> Refusal | None:
     bound = candidate.standing.risk.max_order_quote
     for leg in candidate.sent_legs if bound is not None else ():
-        worth = candidate.rules.notional(leg.price, leg.quantity)
+        worth = candidate.worth(leg)
         if bound is not None and worth > bound:
             quote = candidate.rules.quote
             return Refusal("max_order", f"leg {leg.index} would be {worth:f} {quote}, an order is at most {bound:f}")
@@ -269,7 +278,7 @@ def can_be_liquidated(standing: Standing) -> bool:
 
 def _whole_book(candidate: Candidate) -> Book:
     open_book = candidate.book
-    own = tuple(Rung(leg.price, leg.quantity) for leg in candidate.sent_legs)
+    own = tuple(Rung(candidate.fills_at(leg), leg.quantity) for leg in candidate.sent_legs)
     is_cross = candidate.standing.settings.margin_mode == "cross"
     return Book(
         side=candidate.standing.identity.side,
@@ -288,7 +297,7 @@ def _planned_stops(candidate: Candidate) -> Iterator[Decimal]:
     standing = candidate.standing
     quantity = value = ZERO
     for leg in candidate.sent_legs:
-        quantity, value = quantity + leg.quantity, value + leg.quantity * leg.price
+        quantity, value = quantity + leg.quantity, value + leg.quantity * candidate.fills_at(leg)
         stop = configured_stop(
             standing.settings,
             candidate.rules,

@@ -9,6 +9,8 @@ from decimal import Decimal
 from app.domain.market import MaintenanceTier
 from app.domain.values import ONE, ZERO, Side
 
+_NO_END = Decimal("Infinity")
+
 
 @dataclass(frozen=True, slots=True)
 class Rung:
@@ -40,20 +42,34 @@ def liquidation_price(book: Book, quantity: Decimal, value: Decimal, leverage: D
     """Where margin and result are only the maintenance margin and the fee of closing; None where no price gets there.
 
     margin + sign × (q·p − v) = q·p × (rate + fee) − deduction, solved for p (Binance, "How to calculate liquidation
-    price of USD-M futures").
+    price of USD-M futures"), where rate and deduction are those of the tier that holds q·p: a short's worth grows on
+    its way through them, a long's shrinks.
     """
     if quantity <= 0:
         return None
-    notional, sign = value * book.contract_size, Decimal(book.side.sign)
-    margin = notional / leverage + book.wallet
-    tier = _tier(book.tiers, notional)
+    notional, sign, is_long = value * book.contract_size, Decimal(book.side.sign), book.side is Side.LONG
+    kept = sign * notional - notional / leverage - book.wallet
     size = quantity * book.contract_size
-    price = (sign * notional - margin - tier.deduction) / (size * (sign - tier.rate - book.taker_fee))
-    return price if price > 0 else None
+    for tier, lowest, highest in _tiers_ahead(book, notional):
+        worth = (kept - tier.deduction) / (sign - tier.rate - book.taker_fee)
+        worth = min(worth, highest) if is_long else max(worth, lowest)
+        if lowest <= worth <= highest:
+            return worth / size if worth > 0 else None
+    return None
 
 
-def _tier(tiers: Sequence[MaintenanceTier], notional: Decimal) -> MaintenanceTier:
-    return max((tier for tier in tiers if tier.floor <= notional), key=lambda tier: tier.floor, default=tiers[0])
+def _tiers_ahead(book: Book, notional: Decimal) -> Iterator[tuple[MaintenanceTier, Decimal, Decimal]]:
+    """The tiers through which a move against the position leads, the present one first, each with the worths it holds;
+    the first holds all that lie behind too."""
+    tiers = sorted(book.tiers, key=lambda tier: tier.floor)
+    here = max(sum(tier.floor <= notional for tier in tiers) - 1, 0)
+    ceilings = [*(tier.floor for tier in tiers[1:]), _NO_END]
+    if book.side is Side.SHORT:
+        for index in range(here, len(tiers)):
+            yield tiers[index], ZERO if index == here else tiers[index].floor, ceilings[index]
+        return
+    for index in range(here, -1, -1):
+        yield tiers[index], tiers[index].floor if index else ZERO, _NO_END if index == here else ceilings[index]
 
 
 def prefixes(book: Book) -> Iterator[tuple[Decimal, Decimal]]:

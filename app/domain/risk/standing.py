@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from app.base.config.grid import GridSettings
 from app.base.config.groups import RiskConfig
@@ -146,15 +146,19 @@ def _low_profit(standing: Standing) -> Answer:
 
 
 def _leverage(standing: Standing) -> Answer:
+    """What is asked for within the cap, as a whole number: exchanges take no other."""
     if standing.market_type is not MarketType.LINEAR:
         return Passed(standing)
     cap = min(HARD_LEVERAGE_CAP, standing.risk.max_leverage)
     wanted = standing.requested_leverage or standing.settings.leverage
-    if wanted <= cap:
-        return Passed(replace(standing, leverage=wanted))
-    if standing.risk.leverage_action == "reject":
+    if wanted < ONE:
+        return Refusal("leverage", f"leverage {wanted:f} is under 1")
+    if wanted > cap and standing.risk.leverage_action == "reject":
         return Refusal("leverage", f"leverage {wanted:f} is above the cap of {cap:f}")
-    return Passed(replace(standing, leverage=cap), f"leverage {wanted:f} was capped to {cap:f}")
+    taken = min(wanted, cap).to_integral_value(ROUND_FLOOR)
+    how = "capped" if wanted > cap else "rounded down"
+    note = "" if taken == wanted else f"leverage {wanted:f} was {how} to {taken:f}"
+    return Passed(replace(standing, leverage=taken), note)
 
 
 def _leverage_in_use(standing: Standing) -> Answer:

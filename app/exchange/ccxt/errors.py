@@ -36,6 +36,8 @@ SERVER_TROUBLE = 500
 TOO_FREQUENT = "access too frequent"
 """With status 403, by which Bybit shuts out an address for ten minutes."""
 SHUT_OUT_SEC = 600.0
+LONGEST_RESET_SEC = 5.0
+"""Bybit's limits are of a second each: a later reset is a matter of clocks."""
 _UNTIL = re.compile(r"until (\d{13})")
 _QUERY = re.compile(r"(?<=[\w/])\?(?=[\w.%-]+=)[^\s'\">)]*")
 _SIGNED = re.compile(r"(?i)\b(?:signature|sign|api_?key|timestamp|recv_?window|listen_?key)=[^\s&'\">)]+&?")
@@ -142,7 +144,10 @@ def _by_class(error: BaseException) -> Verdict:
 
 
 def retry_after(answer: Answer | None, now: datetime) -> float | None:
-    """Seconds until the venue will listen again, by its headers or its words; None where it does not say."""
+    """Seconds until the venue will listen again, by its headers or its words; None where it does not say.
+
+    `now` is the venue's.
+    """
     if answer is None:
         return None
     if (told := _number(answer.headers.get("retry-after"))) is not None:
@@ -151,10 +156,11 @@ def retry_after(answer: Answer | None, now: datetime) -> float | None:
         return rest_ms / 1000
     if TOO_FREQUENT in answer.text:
         return SHUT_OUT_SEC
-    reset = _number(answer.headers.get("x-bapi-limit-reset-timestamp"))
-    if reset is None and (found := _UNTIL.search(answer.text)):
-        reset = float(found.group(1))
-    return None if reset is None else max(reset / 1000 - (now - EPOCH).total_seconds(), 0.0)
+    now_sec = (now - EPOCH).total_seconds()
+    if (reset := _number(answer.headers.get("x-bapi-limit-reset-timestamp"))) is not None:
+        return min(max(reset / 1000 - now_sec, 0.0), LONGEST_RESET_SEC)
+    found = _UNTIL.search(answer.text)
+    return None if found is None else max(float(found.group(1)) / 1000 - now_sec, 0.0)
 
 
 def _number(text: str | None) -> float | None:
@@ -238,7 +244,7 @@ def _shortened(text: str) -> str:
 
 
 def outcome(failure: Failure, codes: Codes, now: datetime) -> Refused | OutcomeUnknown | NotSent:
-    """The answer to a request that would have changed something."""
+    """The answer to a request that would have changed something, at the venue's `now`."""
     meaning = verdict(failure, codes)
     detail = told_of(failure, meaning.kind)
     match meaning.kind:

@@ -6,16 +6,30 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from app.base.clock import Clock
 from app.domain.market import MarketRules, Quote
 from app.domain.order import RESTING, OrderStatus
+from app.domain.values import ZERO
 from app.exchange.ccxt.mapping import Raw, child_order_id
 from app.messages.reports import OrderReport
 
+T = TypeVar("T")
 LIVE = frozenset({*RESTING, OrderStatus.PENDING_CANCEL})
 QUIET = timedelta(days=8)
 """A market in which nothing was seen for so long is not asked for its trades: nothing of ours can have filled there."""
+
+MOST_REMEMBERED = 1000
+"""Of so many orders it is known how they ended: an answer that is older than that is some seconds late at most."""
+
+
+def remember(latest: dict[str, T], key: str, value: T) -> None:
+    """Put `value` among the latest `MOST_REMEMBERED`."""
+    latest.pop(key, None)
+    latest[key] = value
+    if len(latest) > MOST_REMEMBERED:
+        del latest[next(iter(latest))]
 
 
 class Known:
@@ -32,6 +46,8 @@ class Known:
         """Leverage and margin mode that were set, by symbol."""
         self.live: dict[str, OrderReport] = {}
         """Orders with a client id that were live when they were last told of, by that id."""
+        self._ended: dict[str, Decimal] = {}
+        """What the latest orders that are over have filled, by client id."""
         self._owners: dict[str, str | None] = {}
 
     def touch(self, symbol: str) -> None:
@@ -57,7 +73,8 @@ class Known:
         return venue_order_id in self._owners
 
     def note_owner(self, venue_order_id: str, client_order_id: str | None) -> None:
-        self._owners.setdefault(venue_order_id, client_order_id)
+        if self._owners.get(venue_order_id) is None:
+            self._owners[venue_order_id] = client_order_id
 
     def owned(self, report: OrderReport) -> OrderReport:
         """The order under the id that it was made with: a triggered stop lives on as another order."""
@@ -65,18 +82,24 @@ class Known:
         return report if owner is None else replace(report, client_order_id=owner)
 
     def learn(self, report: OrderReport, raw: Raw) -> None:
-        """Remember an order as it was just told."""
+        """Remember an order as it was just told; an answer that newer news overtook changes nothing."""
         self.touch(report.symbol)
         client_id = report.client_order_id
         if client_id is None:
             return
         for order_id in (report.venue_order_id, child_order_id(raw)):
             if order_id is not None:
-                self._owners.setdefault(order_id, client_id)
-        if report.status in LIVE:
-            self.live[client_id] = report
-        else:
+                self.note_owner(order_id, client_id)
+        if report.status not in LIVE:
             self.live.pop(client_id, None)
+            remember(self._ended, client_id, max(report.filled, self._ended.get(client_id, ZERO)))
+        elif not self._is_overtaken(client_id, report.filled):
+            self.live[client_id] = report
+
+    def _is_overtaken(self, client_id: str, filled: Decimal) -> bool:
+        """Whether more is known of an order than that it lives with this much filled."""
+        ended, live = self._ended.get(client_id), self.live.get(client_id)
+        return (ended is not None and ended >= filled) or (live is not None and live.filled > filled)
 
     def leverages(self) -> Mapping[str, Decimal]:
         return {symbol: leverage for symbol, (leverage, _) in self.settings.items()}

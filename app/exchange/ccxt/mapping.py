@@ -1,4 +1,7 @@
-"""From ccxt's dictionaries to our reports. Every number is read from its text."""
+"""From ccxt's dictionaries to our reports. Every number is read from its text.
+
+The reports' moments are by our own clock, which is `ahead` of the venue's.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ T = TypeVar("T")
 NOTHING: Raw = MappingProxyType({})
 LATEST_MS = 4_102_444_800_000
 """The year 2100: what is later was not told in milliseconds."""
+IN_STEP = timedelta()
 LIMIT_TYPES = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
 """The others have no price of their own; ccxt puts the average there."""
 
@@ -57,10 +61,13 @@ def needed(value: T | None, what: str) -> T:
     return value
 
 
-def moment(milliseconds: Any, otherwise: datetime) -> datetime:
-    """The moment that venues tell in milliseconds; `otherwise` where it tells none, or none that can be."""
+def moment(milliseconds: Any, otherwise: datetime, ahead: timedelta = IN_STEP) -> datetime:
+    """The moment that venues tell in milliseconds, by a clock that is `ahead` of theirs.
+
+    `otherwise` where it tells none, or none that can be.
+    """
     told = positive(milliseconds)
-    return otherwise if told is None or told > LATEST_MS else EPOCH + timedelta(milliseconds=int(told))
+    return otherwise if told is None or told > LATEST_MS else EPOCH + timedelta(milliseconds=int(told)) + ahead
 
 
 def milliseconds(at: datetime) -> int:
@@ -191,7 +198,12 @@ def child_order_id(order: Raw) -> str | None:
 
 
 def order_report(
-    order: Raw, account: str, now: datetime, asked: OrderRequest | None = None, ref: OrderRef | None = None
+    order: Raw,
+    account: str,
+    now: datetime,
+    asked: OrderRequest | None = None,
+    ref: OrderRef | None = None,
+    ahead: timedelta = IN_STEP,
 ) -> OrderReport:
     """An order as ccxt gives it. Answers to new orders may tell an id only: `asked` tells the rest."""
     filled = number(order.get("filled")) or ZERO
@@ -214,7 +226,7 @@ def order_report(
         price=_limit_price(order, asked) if kind in LIMIT_TYPES else None,
         trigger_price=positive(order.get("triggerPrice")) or (asked.trigger_price if asked else None),
         reduce_only=asked.reduce_only if asked else _reduces(order, side, info),
-        at=moment(first(order, "lastUpdateTimestamp", "lastTradeTimestamp", "timestamp"), now),
+        at=moment(first(order, "lastUpdateTimestamp", "lastTradeTimestamp", "timestamp"), now, ahead),
         reason=_reason(info),
     )
 
@@ -271,7 +283,9 @@ def fill_kind(info: Raw, client_order_id: str | None) -> FillKind:
     return forced or FillKind.TRADE
 
 
-def fill_report(trade: Raw, account: str, now: datetime, client_order_id: str | None = None) -> FillReport:
+def fill_report(
+    trade: Raw, account: str, now: datetime, client_order_id: str | None = None, ahead: timedelta = IN_STEP
+) -> FillReport:
     """A trade as ccxt gives it; `client_order_id` tells whose it is where the trade does not."""
     info = info_of(trade)
     symbol = str(needed(trade.get("symbol"), "symbol"))
@@ -289,7 +303,7 @@ def fill_report(trade: Raw, account: str, now: datetime, client_order_id: str | 
         fee=fee,
         fee_asset=fee_asset,
         liquidity=_liquidity(trade.get("takerOrMaker")),
-        at=moment(trade.get("timestamp"), now),
+        at=moment(trade.get("timestamp"), now, ahead),
         position_side=position_side(info),
         kind=kind,
     )
@@ -305,19 +319,22 @@ def _liquidity(told: Any) -> Liquidity:
 
 
 def _fee(trade: Raw, symbol: str) -> tuple[Decimal, str]:
-    """A fee's amount and asset, nothing in the quote currency where the venue does not tell."""
-    fees = [fee for fee in (trade.get("fee"), *(trade.get("fees") or ())) if isinstance(fee, Mapping)]
-    for fee in fees:
-        cost, asset = number(fee.get("cost")), text(fee.get("currency"))
-        if cost is not None and asset is not None:
-            return cost, asset
-    return ZERO, quote_of(symbol)
+    """A fee's amount and asset, nothing in the quote currency where the venue does not tell.
+
+    Gate tells one in every asset that fees are paid in, zero but for the one that it took.
+    """
+    told = [fee for fee in (trade.get("fee"), *(trade.get("fees") or ())) if isinstance(fee, Mapping)]
+    pairs = [(number(fee.get("cost")), text(fee.get("currency"))) for fee in told]
+    fees = [(cost, asset) for cost, asset in pairs if cost is not None and asset is not None]
+    return next((fee for fee in fees if fee[0]), fees[0] if fees else (ZERO, quote_of(symbol)))
 
 
 # ----------------------------------------------------------------------------------------- positions, balances, funding
 
 
-def position_report(position: Raw, account: str, now: datetime, leverage: Decimal = ONE) -> PositionReport:
+def position_report(
+    position: Raw, account: str, now: datetime, leverage: Decimal = ONE, ahead: timedelta = IN_STEP
+) -> PositionReport:
     """A position as ccxt gives it; `leverage` stands where the venue tells none."""
     quantity = abs(number(position.get("contracts")) or ZERO)
     side = {"long": Side.LONG, "short": Side.SHORT}.get(str(position.get("side")).lower())
@@ -331,7 +348,7 @@ def position_report(position: Raw, account: str, now: datetime, leverage: Decima
         entry_price=positive(position.get("entryPrice")) if quantity else None,
         leverage=_leverage(position) or leverage,
         liquidation_price=positive(position.get("liquidationPrice")) if quantity else None,
-        at=moment(first(position, "lastUpdateTimestamp", "timestamp"), now),
+        at=moment(first(position, "lastUpdateTimestamp", "timestamp"), now, ahead),
     )
 
 
@@ -345,16 +362,20 @@ def _leverage(position: Raw) -> Decimal | None:
 
 
 def positions(
-    rows: Iterable[Raw], account: str, now: datetime, leverages: Mapping[str, Decimal]
+    rows: Iterable[Raw],
+    account: str,
+    now: datetime,
+    leverages: Mapping[str, Decimal],
+    ahead: timedelta = IN_STEP,
 ) -> list[PositionReport]:
     """All that are not flat, one for each symbol and side."""
-    reports = (position_report(row, account, now, leverages.get(str(row.get("symbol")), ONE)) for row in rows)
+    reports = (position_report(row, account, now, leverages.get(str(row.get("symbol")), ONE), ahead) for row in rows)
     return [report for report in reports if report.side is not None]
 
 
-def balances(balance: Raw, account: str, now: datetime) -> list[BalanceReport]:
+def balances(balance: Raw, account: str, now: datetime, ahead: timedelta = IN_STEP) -> list[BalanceReport]:
     """Every asset of which there is some."""
-    at = moment(balance.get("timestamp"), now)
+    at = moment(balance.get("timestamp"), now, ahead)
     totals = balance.get("total")
     reports = []
     for asset in needed(totals if isinstance(totals, Mapping) else None, "balances"):
@@ -374,19 +395,24 @@ def _balance(asset: str, entry: Raw, account: str, at: datetime) -> BalanceRepor
     return BalanceReport(account, asset, total, total - (used or ZERO) if free is None else free, at)
 
 
-def funding_report(payment: Raw, account: str, now: datetime) -> FundingReport:
+def funding_report(
+    payment: Raw, account: str, now: datetime, ahead: timedelta = IN_STEP, *, is_hedged: bool = False
+) -> FundingReport:
     """A funding payment as ccxt gives it; negative was paid by us.
 
-    Bybit lists funding among the executions, where a positive fee is one paid.
+    Bybit lists funding among the executions, where a positive fee is one paid. These have no position index: in hedge
+    mode the side of the execution is the position's, Buy where it is long.
     """
     info = info_of(payment)
+    is_execution = info.get("execType") == "Funding"
+    told = {"Buy": Side.LONG, "Sell": Side.SHORT}.get(str(info.get("side"))) if is_execution and is_hedged else None
     amount = needed(number(payment.get("amount")), "amount")
     return FundingReport(
         account=account,
         symbol=str(needed(payment.get("symbol"), "symbol")),
         payment_id=str(needed(payment.get("id"), "payment id")),
-        amount=-amount if info.get("execType") == "Funding" else amount,
+        amount=-amount if is_execution else amount,
         rate=number(first(info, "fundingRate", "feeRate")) or ZERO,
-        at=moment(payment.get("timestamp"), now),
-        position_side=position_side(info),
+        at=moment(payment.get("timestamp"), now, ahead),
+        position_side=position_side(info) or told,
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from app.base.clock import EPOCH
 from app.domain.market import USUAL_TIERS, MaintenanceTier, MarketRules, PriceBand, Quote
 from app.domain.values import ONE, ZERO, MarketType
-from app.exchange.ccxt.mapping import NOTHING, Raw, first, info_of, moment, needed, number, positive
+from app.exchange.ccxt.mapping import IN_STEP, NOTHING, Raw, first, info_of, moment, needed, number, positive
 from app.messages.reports import Candle, PriceReport
 
 
@@ -98,7 +98,9 @@ def mark_of(ticker: Raw) -> Decimal | None:
     return positive(ticker.get("markPrice")) or positive(info_of(ticker).get("markPrice"))
 
 
-def quote_of(ticker: Raw, before: Quote | None, now: datetime, *, has_mark: bool = True) -> Quote | None:
+def quote_of(
+    ticker: Raw, before: Quote | None, now: datetime, *, has_mark: bool = True, ahead: timedelta = IN_STEP
+) -> Quote | None:
     """A quote from a ticker; what it does not tell stays as it was `before`. None where no price is known at all.
 
     Without `has_mark` no mark was ever told, and the last price stands for it.
@@ -111,7 +113,7 @@ def quote_of(ticker: Raw, before: Quote | None, now: datetime, *, has_mark: bool
     known = next((price for price in (last, mark, bid, ask) if price is not None), None)
     if known is None:
         return None
-    return Quote(bid or known, ask or known, last or known, mark or known, moment(ticker.get("timestamp"), now))
+    return Quote(bid or known, ask or known, last or known, mark or known, moment(ticker.get("timestamp"), now, ahead))
 
 
 def _passed(before: Quote | None, last: Decimal | None) -> Quote | None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from app.domain.values import OrderSide, OrderType
 from app.exchange.ccxt.asking import priority_of
 from app.exchange.ccxt.dialects.base import Operation, Params, spelled
-from app.exchange.ccxt.errors import outcome
 from app.exchange.ccxt.mapping import Raw
 from app.exchange.ccxt.session import RequestFailed, Session
 from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
@@ -27,7 +24,7 @@ _WIRE_TYPES = {
 
 
 async def create_pair(
-    session: Session, now: Callable[[], datetime], take_profit: OrderRequest, stop: OrderRequest
+    session: Session, take_profit: OrderRequest, stop: OrderRequest
 ) -> tuple[Raw, Raw] | Refused | NotSent | OutcomeUnknown:
     """Both orders in ccxt's words, or what became of the request for both."""
     unfit = _unfit(session, take_profit, stop)
@@ -38,7 +35,7 @@ async def create_pair(
             Operation.CREATE, priority_of(take_profit), lambda api: _ask(api, take_profit, stop), orders=2
         )
     except RequestFailed as failed:
-        return outcome(failed.failure, session.dialect.codes, now())
+        return session.outcome(failed.failure)
     except LookupError:
         return OutcomeUnknown("the exchange's answer does not tell both orders")
 

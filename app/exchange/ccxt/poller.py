@@ -11,7 +11,7 @@ from app.base.clock import Clock
 from app.base.errors import AppError
 from app.domain.order import OrderStatus
 from app.exchange.ccxt.errors import said
-from app.exchange.ccxt.known import Known
+from app.exchange.ccxt.known import LIVE, Known, remember
 from app.exchange.ccxt.reads import MOST_SYMBOLS_ASKED_SINGLY, Reader
 from app.messages.reports import Found, NotFound, OrderReport, VenueReport
 from app.ports.venue import OrderRef
@@ -51,6 +51,8 @@ class Poller:
         self._on_silence = on_silence
         self._scan_sec = scan_sec
         self._untold: dict[str, State] = {}
+        self._streamed: dict[str, OrderReport] = {}
+        """The latest that the stream has told, by client id."""
         self._missed: set[str] = set()
         self._has_changed = False
         self._task: asyncio.Task[None] | None = None
@@ -67,6 +69,7 @@ class Poller:
                 task.cancel()
         self._task = self._balance_task = None
         self._untold.clear()
+        self._streamed.clear()
         self._missed.clear()
 
     def hurry(self) -> None:
@@ -78,6 +81,7 @@ class Poller:
         """The stream has told of an order."""
         if report.client_order_id is not None:
             self._untold.pop(report.client_order_id, None)
+            remember(self._streamed, report.client_order_id, report)
 
     def fill_was_told(self) -> None:
         """What is free is another sum now; it is read a little later, for fills come in swarms."""
@@ -141,7 +145,7 @@ class Poller:
         if not isinstance(found, Found) or _state(found.order) == _state(before):
             return
         self.tell(found.order)
-        if is_answerable:
+        if is_answerable and not _is_in(found.order, self._streamed.get(client_id)):
             self._untold[client_id] = (found.order.status, f"{found.order.filled:f}")
 
     def _miss(self, client_id: str) -> None:
@@ -165,6 +169,13 @@ class Poller:
         if self._untold and self._is_streaming():
             self._on_silence()
         self._untold.clear()
+
+
+def _is_in(found: OrderReport, told: OrderReport | None) -> bool:
+    """Whether what was `told` of an order says all that was found, or more."""
+    if told is None or told.filled < found.filled:
+        return False
+    return told.status not in LIVE or found.status in LIVE
 
 
 def _state(report: OrderReport | None) -> State | None:

@@ -12,7 +12,6 @@ from app.domain.values import OrderSide, OrderType, Side, TimeInForce
 from app.exchange.ccxt import mapping, market_mapping
 from app.exchange.ccxt.asking import order_arguments
 from app.exchange.ccxt.dialects.base import Operation
-from app.exchange.ccxt.errors import outcome
 from app.exchange.ccxt.limits import Priority
 from app.exchange.ccxt.reads import Reader
 from app.exchange.ccxt.session import RequestFailed, Session
@@ -47,7 +46,7 @@ async def ask_about_stops(
     if request is None:
         return None
     if session.dialect.tries_orders:
-        told = await _tried(venue, session, request, now)
+        told = await _tried(venue, session, request)
     else:
         await _clear(venue, reader, request.symbol)
         told = await _placed(venue, request)
@@ -85,16 +84,14 @@ def _stop(venue: Venue, rules: MarketRules, last: Decimal, now_ms: int) -> Order
     )
 
 
-async def _tried(
-    venue: Venue, session: Session, request: OrderRequest, now: datetime
-) -> Refused | OutcomeUnknown | NotSent | None:
+async def _tried(venue: Venue, session: Session, request: OrderRequest) -> Refused | OutcomeUnknown | NotSent | None:
     """None where it would be taken."""
     arguments = order_arguments(request, session.dialect, venue.capabilities.position_mode)
     arguments["params"] |= {"test": True}
     try:
         await session.call(Operation.CREATE, Priority.READ, lambda api: api.create_order(**arguments))
     except RequestFailed as failed:
-        return outcome(failed.failure, session.dialect.codes, now)
+        return session.outcome(failed.failure)
     return None
 
 

@@ -16,7 +16,8 @@ from app.domain.client_order_id import decode
 from app.exchange.ccxt import mapping, market_mapping
 from app.exchange.ccxt.asking import reference
 from app.exchange.ccxt.dialects.base import Operation
-from app.exchange.ccxt.errors import outcome, read_error
+from app.exchange.ccxt.dialects.refining import key_of
+from app.exchange.ccxt.errors import read_error
 from app.exchange.ccxt.known import Known
 from app.exchange.ccxt.limits import Priority
 from app.exchange.ccxt.mapping import Raw
@@ -61,6 +62,8 @@ class Reader:
         self._known = known
         self._listed_at: float | None = None
         self._skipped: set[str] = set()
+        self._absent: set[str] = set()
+        """Orders that the running read of fills did not find; a later one may."""
 
     # ------------------------------------------------------------------ one order
 
@@ -73,7 +76,7 @@ class Reader:
                 report = await self._with_child(report, child, priority)
             return Found(await self._with_fills(report, child or report.venue_order_id))
         except RequestFailed as failed:
-            answer = outcome(failed.failure, self._dialect.codes, self._clock.now())
+            answer = self._session.outcome(failed.failure)
             if isinstance(answer, Refused):
                 return NotFound() if answer.code in ABSENT else OutcomeUnknown(answer.detail)
             return answer
@@ -81,7 +84,7 @@ class Reader:
             return OutcomeUnknown(str(error))
 
     def _order(self, told: Raw, ref: OrderRef | None = None) -> OrderReport:
-        report = mapping.order_report(told, self._account, self._clock.now(), ref=ref)
+        report = mapping.order_report(told, self._account, self._clock.now(), ref=ref, ahead=self._session.ahead)
         if ref is None:
             report = replace(report, client_order_id=self._dialect.own_id(report.client_order_id))
         report = self._known.owned(report)
@@ -100,23 +103,26 @@ class Reader:
     async def _with_child(self, stop: OrderReport, child: str, priority: Priority) -> OrderReport:
         """A triggered stop as the plain order that it became. Raises RequestFailed."""
         told = await self._session.call(Operation.LOOK_UP, priority, lambda api: api.fetch_order(child, stop.symbol))
-        now = mapping.order_report(told, self._account, self._clock.now())
+        now = mapping.order_report(told, self._account, self._clock.now(), ahead=self._session.ahead)
         return replace(stop, status=now.status, filled=now.filled, average=now.average, at=now.at)
 
     async def _with_fills(self, report: OrderReport, order_id: str) -> OrderReport:
         """The order with its executions, without them where they cannot be had just now."""
         if not report.filled:
             return report
+        size = self._dialect.trade_page
         try:
             rows = await self._session.read(
-                Operation.FILLS, lambda api: api.fetch_my_trades(report.symbol, None, None, {"orderId": order_id})
+                Operation.FILLS, lambda api: api.fetch_my_trades(report.symbol, None, size, {"orderId": order_id})
             )
         except AppError:
             return report
         own = [row for row in rows if str(row.get("order")) == order_id and mapping.is_trade(row)]
-        now = self._clock.now()
-        fills = (mapping.fill_report(row, self._account, now, report.client_order_id) for row in own)
-        return replace(report, fills=tuple(fills))
+        return replace(report, fills=tuple(self._fill_of(row, report.client_order_id) for row in own))
+
+    def _fill_of(self, trade: Raw, client_order_id: str | None = None) -> FillReport:
+        now, ahead = self._clock.now(), self._session.ahead
+        return mapping.fill_report(trade, self._account, now, client_order_id, ahead)
 
     # ------------------------------------------------------------------ markets and prices
 
@@ -157,7 +163,8 @@ class Reader:
         if market_mapping.mark_of(ticker) is not None:
             self._known.marked.add(symbol)
         before, has_mark = self._known.quotes.get(symbol), symbol in self._known.marked
-        quote = market_mapping.quote_of(ticker, before, self._clock.now(), has_mark=has_mark)
+        now, ahead = self._clock.now(), self._session.ahead
+        quote = market_mapping.quote_of(ticker, before, now, has_mark=has_mark, ahead=ahead)
         if quote is None:
             return None
         self._known.quotes[symbol] = quote
@@ -165,13 +172,39 @@ class Reader:
 
     async def prices(self, symbols: Iterable[str]) -> list[PriceReport]:
         """Present prices of some markets, asked for because their stream does not tell them."""
-        wanted = sorted(symbols)
+        wanted = self._listed(sorted(symbols))
+        if not wanted:
+            return []
         if self._session.exchange.has.get("fetchBidsAsks"):
             told = await self._session.read(Operation.TICKER, lambda api: api.fetch_bids_asks(wanted))
         else:
-            told = {symbol: await self._ticker(symbol) for symbol in wanted}
+            told = await self._tickers(wanted)
         reports = (self.price(symbol, told[symbol]) for symbol in wanted if symbol in told)
         return [report for report in reports if report is not None]
+
+    async def _tickers(self, symbols: list[str]) -> dict[str, Raw]:
+        """Of each market that can be read. Raises Retryable where none can."""
+        told: dict[str, Raw] = {}
+        failed: Retryable | None = None
+        for symbol in symbols:
+            try:
+                told[symbol] = await self._ticker(symbol)
+            except Retryable as error:
+                log.info("%s: the price of %s could not be read: %s", self._account, symbol, error)
+                failed = error
+        if failed is not None and not told:
+            raise failed
+        return told
+
+    def _listed(self, symbols: Sequence[str]) -> list[str]:
+        """Those that the venue lists now: asked for another, ccxt refuses all of them (hazard 41)."""
+        markets = self._session.exchange.markets
+        if not markets:
+            raise Retryable("the exchange's markets are not known yet")
+        for symbol in symbols:
+            if symbol not in markets:
+                self._note_once(symbol, "is not asked for", "the exchange lists it no more")
+        return [symbol for symbol in symbols if symbol in markets]
 
     async def _ticker(self, symbol: str) -> Raw:
         told: Raw = await self._session.read(Operation.TICKER, lambda api: api.fetch_ticker(symbol))
@@ -207,7 +240,8 @@ class Reader:
         return await self._open_orders_of(symbols)
 
     async def _open_orders_of(self, symbols: Sequence[str]) -> list[OrderReport]:
-        asked = (self._open_orders(Operation.OPEN_ORDERS_OF_MARKET, symbol) for symbol in symbols)
+        listed = self._listed(symbols)
+        asked = (self._open_orders(Operation.OPEN_ORDERS_OF_MARKET, symbol) for symbol in listed)
         return [report for reports in await together(*asked) for report in reports]
 
     async def _open_orders(self, operation: Operation, symbol: str | None) -> list[OrderReport]:
@@ -230,11 +264,13 @@ class Reader:
             return None
 
     def _note_skipped(self, row: Raw, error: mapping.Unreadable) -> None:
+        self._note_once(f"{row.get('symbol')} {row.get('id')}", "which is not ours, is left out", error)
+
+    def _note_once(self, key: str, what: str, why: object) -> None:
         """Once for each: lists are read again and again."""
-        key = f"{row.get('symbol')} {row.get('id')}"
         if key not in self._skipped:
             self._skipped.add(key)
-            log.info("%s: %s, which is not ours, is left out: %s", self._account, key, error)
+            log.info("%s: %s, %s: %s", self._account, key, what, why)
 
     async def _list(self, operation: Operation, symbol: str | None, params: dict[str, Any]) -> list[Raw]:
         rows: list[Raw] = await self._session.read(
@@ -246,24 +282,23 @@ class Reader:
         if not self._dialect.is_linear:
             return []
         rows = await self._session.read(Operation.POSITIONS, lambda api: api.fetch_positions())
-        reports = mapping.positions(rows, self._account, self._clock.now(), self._known.leverages())
+        now, ahead = self._clock.now(), self._session.ahead
+        reports = mapping.positions(rows, self._account, now, self._known.leverages(), ahead)
         for report in reports:
             self._known.touch(report.symbol)
         return reports
 
     async def balances(self) -> Sequence[BalanceReport]:
         told = await self._session.read(Operation.BALANCES, lambda api: api.fetch_balance())
-        return mapping.balances(told, self._account, self._clock.now())
+        return mapping.balances(told, self._account, self._clock.now(), self._session.ahead)
 
     async def fills(self, since: datetime) -> Sequence[FillReport]:
         """Since then, of the markets in which there can be any where the venue tells them by market only."""
+        self._absent.clear()
         symbols: Sequence[str | None] = [None]
         if self._dialect.trades_need_symbol:
             await self.positions()
-            listed = self._session.exchange.markets
-            if not listed:
-                raise Retryable("the exchange's markets are not known yet")
-            symbols = [symbol for symbol in self._known.symbols(since) if symbol in listed]
+            symbols = self._listed(self._known.symbols(since))
         pages = await together(*(self._trades(symbol, since) for symbol in symbols))
         fills = [await self._fill(row) for rows in pages for row in rows if mapping.is_trade(row)]
         return [fill for fill in fills if fill is not None]
@@ -290,15 +325,16 @@ class Reader:
     async def _pages(
         self, since: datetime, size: int, operation: Operation, ask: Callable[[Any, int, int], Any]
     ) -> list[Raw]:
-        """Every row since then, each once, window by window and page by page."""
-        found: dict[str, Raw] = {}
-        now = self._clock.now()
-        start = since if since <= now else now - OVERLAP  # a clock that was wrong has noted a moment to come
+        """Every row since then, each once, window by window and page by page, in the venue's time."""
+        found: dict[tuple[Any, str], Raw] = {}
+        now, start = self._session.venue_now(), since - self._session.ahead
+        if start > now:  # a clock that was wrong has noted a moment to come
+            start = now - OVERLAP
         while start <= now:
             end = start + self._dialect.trade_window
             first, last_ms = mapping.milliseconds(start), mapping.milliseconds(end)
             page: list[Raw] = await self._session.read(operation, partial(_ask_page, ask, first, last_ms))
-            found |= {str(row["id"]): row for row in page}
+            found |= {key_of(row): row for row in page}
             last = max((mapping.moment(row.get("timestamp"), EPOCH) for row in page), default=EPOCH)
             is_full = len(page) >= size and last > start
             start = last if is_full else end + timedelta(milliseconds=1)
@@ -308,7 +344,7 @@ class Reader:
         """None where it cannot be read and its order is somebody else's."""
         order_id = mapping.text(trade.get("order"))
         try:
-            report = mapping.fill_report(trade, self._account, self._clock.now())
+            report = self._fill_of(trade)
         except mapping.Unreadable as error:
             if not await self._is_of_others(trade, order_id):
                 raise
@@ -317,7 +353,7 @@ class Reader:
         if report.client_order_id is not None or order_id is None:
             return report
         owner = await self._owner(order_id, report.symbol)
-        return mapping.fill_report(trade, self._account, self._clock.now(), owner)
+        return self._fill_of(trade, owner)
 
     async def _is_of_others(self, trade: Raw, order_id: str | None) -> bool:
         """Whether a trade surely is none of ours, nor one that the venue forced upon us."""
@@ -330,8 +366,8 @@ class Reader:
         return told is not None and not _is_ours(told)
 
     async def _owner(self, order_id: str, symbol: str) -> str | None:
-        """The client id of an order that trades name by the venue's id; asked for once."""
-        if not self._known.is_asked(order_id):
+        """The client id of an order that trades name by the venue's id; asked for until it is found."""
+        if not self._known.is_asked(order_id) and order_id not in self._absent:
             params = dict(self._dialect.look_up_params)
             try:
                 told = await self._session.call(
@@ -339,13 +375,13 @@ class Reader:
                 )
                 self._known.note_owner(order_id, self._dialect.own_id(mapping.text(told.get("clientOrderId"))))
             except RequestFailed as failed:
-                answer = outcome(failed.failure, self._dialect.codes, self._clock.now())
+                answer = self._session.outcome(failed.failure)
                 if not isinstance(answer, Refused) or answer.code is not RefusalCode.NOT_FOUND:
                     raise read_error(failed.failure, self._dialect.codes) from failed
-                self._known.note_owner(order_id, None)
+                self._absent.add(order_id)
         return self._known.owner(order_id)
 
-    async def funding(self, since: datetime) -> Sequence[FundingReport]:
+    async def funding(self, since: datetime, *, is_hedged: bool = False) -> Sequence[FundingReport]:
         if not self._dialect.is_linear:
             return []
         rows = await self._pages(
@@ -354,7 +390,8 @@ class Reader:
             Operation.FUNDING,
             lambda api, start, end: api.fetch_funding_history(None, start, FUNDING_PAGE, {"until": end}),
         )
-        return [mapping.funding_report(row, self._account, self._clock.now()) for row in rows]
+        now, ahead = self._clock.now(), self._session.ahead
+        return [mapping.funding_report(row, self._account, now, ahead, is_hedged=is_hedged) for row in rows]
 
     async def time(self) -> datetime:
         told = await self._session.read(Operation.TIME, lambda api: api.fetch_time())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from app.base.clock import Clock
@@ -14,6 +16,7 @@ from app.exchange.ccxt.errors import (
     DEFAULT_PAUSE_SEC,
     Failure,
     detail_of,
+    outcome,
     read_error,
     retry_after,
     said,
@@ -23,9 +26,13 @@ from app.exchange.ccxt.errors import (
 from app.exchange.ccxt.limits import Limiter, Priority
 from app.exchange.ccxt.verdicts import Kind
 from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, Trace, make_exchange
+from app.messages.reports import NotSent, OutcomeUnknown, Refused
 
 T = TypeVar("T")
 RESYNC_SEC = 3600.0
+SHORT_TRIP_MS = 300
+MORE_SAMPLES = 2
+"""How often the time is asked for again while every answer took longer than a short trip."""
 WARM_SEC = 20.0
 WARM = 2
 """Connections that are kept open: what is sent at once goes over several."""
@@ -43,6 +50,21 @@ _PUBLIC = frozenset({Operation.TIME, Operation.MARKETS, Operation.TICKER, Operat
 
 class Held(Retryable):
     """The request was kept back: the breaker is open, the limits leave no room in time, or the session is closed."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class _Sample:
+    """The answer to a question for the time, whose skew is off by half its trip at most."""
+
+    trip_ms: int
+    skew_ms: int
+
+
+async def _sample(api: Any) -> _Sample:
+    before = api.milliseconds()
+    told = int(await api.fetch_time())
+    after = api.milliseconds()
+    return _Sample(after - before, int((before + after) / 2 - told))
 
 
 class RequestFailed(Exception):
@@ -102,6 +124,18 @@ class Session:
             self._exchange = self._make(self.dialect, self._access, self._hooks)
         return self._exchange
 
+    @property
+    def ahead(self) -> timedelta:
+        """How far our clock is ahead of the venue's."""
+        return timedelta(milliseconds=self.skew_ms)
+
+    def venue_now(self) -> datetime:
+        return self._clock.now() - self.ahead
+
+    def outcome(self, failure: Failure) -> Refused | OutcomeUnknown | NotSent:
+        """What became of a request that would have changed something."""
+        return outcome(failure, self.dialect.codes, self.venue_now())
+
     def open(self) -> None:
         """Send requests again after `close`."""
         self._is_closed = False
@@ -143,9 +177,12 @@ class Session:
     async def synchronise(self) -> None:
         """Measure how far our clock is ahead of the venue's, and sign in the venue's time from now on."""
         exchange = self.exchange
-        before = exchange.milliseconds()
-        told = await self._send(Operation.TIME, Priority.EXIT, lambda api: api.fetch_time(), 0)
-        self.skew_ms = int((before + exchange.milliseconds()) / 2 - int(told))
+        best = await self._send(Operation.TIME, Priority.EXIT, _sample, 0)
+        for _ in range(MORE_SAMPLES):
+            if best.trip_ms <= SHORT_TRIP_MS:
+                break
+            best = min(best, await self._send(Operation.TIME, Priority.EXIT, _sample, 0))
+        self.skew_ms = best.skew_ms
         exchange.options["timeDifference"] = self.skew_ms
         self._synced_at = self._clock.monotonic()
         if self._on_skew is not None:
@@ -224,7 +261,7 @@ class Session:
         meaning = verdict(failure, self.dialect.codes)
         self.note(meaning.kind, detail_of(failure))
         if meaning.kind is Kind.LIMITED:
-            self._limiter.host.pause(retry_after(failure.answer, self._clock.now()) or DEFAULT_PAUSE_SEC)
+            self._limiter.host.pause(retry_after(failure.answer, self.venue_now()) or DEFAULT_PAUSE_SEC)
         if meaning.kind in {Kind.UNKNOWN, Kind.UNREACHED, Kind.BUSY}:
             self._breaker.failed(told_of(failure, meaning.kind))
         else:

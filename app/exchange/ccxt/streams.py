@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -109,18 +110,32 @@ class Streams:
 
     def _follow_prices(self, symbols: list[str]) -> None:
         """Follow some more markets; those that are followed already stay as they are."""
-        watches: list[Callable[[Any], Awaitable[Any]]] = []
+        watches: list[Callable[[Any, list[str]], Awaitable[Any]]] = []
         has = self._exchange().has
         if has.get("watchTickers", True):
-            watches.append(lambda api: api.watch_tickers(symbols))
+            watches.append(lambda api, listed: api.watch_tickers(listed))
         if has.get("watchBidsAsks"):
-            watches.append(lambda api: api.watch_bids_asks(symbols))
+            watches.append(lambda api, listed: api.watch_bids_asks(listed))
         if self._has_marks and has.get("watchMarkPrices"):
-            watches.append(lambda api: api.watch_mark_prices(symbols))
+            watches.append(lambda api, listed: api.watch_mark_prices(listed))
         self._prices[frozenset(symbols)] = [
-            self._follow(watch, self._take_tickers, lambda: self._streamed.difference_update(symbols))
+            self._follow(
+                partial(self._watch_listed, watch, symbols),
+                self._take_tickers,
+                lambda: self._streamed.difference_update(symbols),
+            )
             for watch in watches
         ]
+
+    async def _watch_listed(
+        self, watch: Callable[[Any, list[str]], Awaitable[Any]], symbols: list[str], api: Any
+    ) -> Any:
+        """What is told of those that the venue lists now: ccxt follows none where it lacks one (hazard 41)."""
+        listed = [symbol for symbol in symbols if symbol in api.markets]
+        if listed:
+            return await watch(api, listed)
+        await self._clock.sleep(LONGEST_WAIT_SEC)
+        return {}
 
     def _take_tickers(self, told: Mapping[str, Raw]) -> None:
         self.each(told.values(), self._take_ticker)

@@ -20,7 +20,6 @@ from app.exchange.ccxt.asking import batches, order_arguments, priority_of, refe
 from app.exchange.ccxt.dialects.base import CONDITIONAL_TYPES, Dialect, Operation, spelled
 from app.exchange.ccxt.errors import (
     batch_refusal,
-    outcome,
     read_error,
     row_detail,
     row_verdict,
@@ -271,7 +270,9 @@ class CcxtVenue:
         Streams.each((trade,), self._take_trade)
 
     def _take_order(self, order: Raw) -> None:
-        report = self._known.owned(mapping.order_report(order, self._account, self._clock.now()))
+        report = self._known.owned(
+            mapping.order_report(order, self._account, self._clock.now(), ahead=self._session.ahead)
+        )
         self._known.learn(report, order)
         self._poller.streamed(report)
         self._tell(report)
@@ -279,7 +280,8 @@ class CcxtVenue:
     def _take_trade(self, trade: Raw) -> None:
         if mapping.is_trade(trade):
             owner = self._known.owner(mapping.text(trade.get("order")))
-            self._tell(mapping.fill_report(trade, self._account, self._clock.now(), owner))
+            now, ahead = self._clock.now(), self._session.ahead
+            self._tell(mapping.fill_report(trade, self._account, now, owner, ahead))
             self._poller.fill_was_told()
 
     # ------------------------------------------------------------------ requests that change something
@@ -326,7 +328,7 @@ class CcxtVenue:
                 Operation.CREATE, priority_of(request), lambda api: self._dialect.create(api, arguments), orders=1
             )
         except RequestFailed as failed:
-            return outcome(failed.failure, self._dialect.codes, self._clock.now())
+            return self._session.outcome(failed.failure)
         accepted = self._accepted(told, request)
         is_told = self._dialect.has_private_stream and not self._dialect.answers_with_id_only
         return accepted if is_told else await self._followed(accepted, request)
@@ -337,7 +339,7 @@ class CcxtVenue:
         if not isinstance(accepted, Accepted) or not (is_short or accepted.order.filled):
             return accepted
         ref = OrderRef(request.client_order_id, accepted.order.venue_order_id, request.symbol, request.type)
-        now = await self.look_up(ref, Priority.EXIT)
+        now = await self.look_up(ref)
         if not isinstance(now, Found) or _lacks_fills(now.order):
             # Remembered as if untouched, so that the next look tells what has become of it.
             untouched = replace(accepted.order, status=OrderStatus.OPEN, filled=ZERO)
@@ -359,7 +361,7 @@ class CcxtVenue:
                 orders=len(group),
             )
         except RequestFailed as failed:
-            return [outcome(failed.failure, self._dialect.codes, self._clock.now()) for _ in group]
+            return [self._session.outcome(failed.failure) for _ in group]
         if len(told) != len(group):
             return [OutcomeUnknown("the exchange answered for another number of orders") for _ in group]
         return [self._batch_outcome(order, request) for order, request in zip(told, group, strict=True)]
@@ -376,7 +378,8 @@ class CcxtVenue:
 
     def _accepted(self, order: Raw, request: OrderRequest) -> SubmitOutcome:
         try:
-            report = mapping.order_report(order, self._account, self._clock.now(), asked=request)
+            now, ahead = self._clock.now(), self._session.ahead
+            report = mapping.order_report(order, self._account, now, asked=request, ahead=ahead)
         except mapping.Unreadable as error:
             return OutcomeUnknown(str(error))
         self._known.learn(report, order)
@@ -387,7 +390,7 @@ class CcxtVenue:
         if off is not None:
             return off, off
         self._known.touch(stop.symbol)
-        told = await create_pair(self._session, self._clock.now, take_profit, stop)
+        told = await create_pair(self._session, take_profit, stop)
         if isinstance(told, tuple):
             return self._accepted(told[0], take_profit), self._accepted(told[1], stop)
         return told, told
@@ -399,7 +402,7 @@ class CcxtVenue:
                 Operation.CANCEL, Priority.EXIT, lambda api: api.cancel_order(found_by, order.symbol, params)
             )
         except RequestFailed as failed:
-            return outcome(failed.failure, self._dialect.codes, self._clock.now())
+            return self._session.outcome(failed.failure)
         return await self._as_it_stands(order)
 
     async def amend_order(self, order: OrderRef, quantity: Decimal, price: Decimal | None) -> AmendOutcome:
@@ -414,7 +417,7 @@ class CcxtVenue:
             await self._amend(order, now.order, quantity, price)
         except RequestFailed as failed:
             if verdict(failed.failure, self._dialect.codes).kind is not Kind.NO_CHANGE:
-                return outcome(failed.failure, self._dialect.codes, self._clock.now())
+                return self._session.outcome(failed.failure)
         return await self._as_it_stands(order)
 
     async def _amend(self, order: OrderRef, now: OrderReport, quantity: Decimal, price: Decimal | None) -> None:
@@ -432,12 +435,12 @@ class CcxtVenue:
             "price": None if wanted is None else spelled(wanted),
             "params": params,
         }
-        priority = Priority.EXIT if now.reduce_only else Priority.ENTRY
+        priority = Priority.EXIT if order.is_exit or now.reduce_only else Priority.ENTRY
         await self._session.call(Operation.AMEND, priority, lambda api: api.edit_order(**arguments), orders=1)
 
     async def _as_it_stands(self, order: OrderRef) -> Accepted | OutcomeUnknown:
         """After a change that was taken: answers to changes tell too little of the order."""
-        now = await self.look_up(order, Priority.EXIT)
+        now = await self.look_up(order)
         if isinstance(now, Found):
             if not self._dialect.has_private_stream:
                 self._poller.tell(now.order)
@@ -489,9 +492,9 @@ class CcxtVenue:
 
     # ------------------------------------------------------------------ reads
 
-    async def look_up(self, order: OrderRef, priority: Priority = Priority.ENTRY) -> LookUpOutcome:
-        """Before other questions: what became of an order decides what may be sent next."""
-        return await self._reader.look_up(order, priority)
+    async def look_up(self, order: OrderRef) -> LookUpOutcome:
+        """Before all else, whatever the order is: what became of an entry decides what must be protected."""
+        return await self._reader.look_up(order, Priority.EXIT)
 
     async def load_market(
         self,
@@ -516,7 +519,7 @@ class CcxtVenue:
         return await self._reader.fills(since)
 
     async def fetch_funding(self, since: datetime) -> Sequence[FundingReport]:
-        return await self._reader.funding(since)
+        return await self._reader.funding(since, is_hedged=self._mode is PositionMode.HEDGE)
 
     async def fetch_candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
         return await self._reader.candles(symbol, timeframe, limit)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -167,8 +167,11 @@ def _connecting(base: Any) -> Any:
         session: ClientSession | None
 
         def open(self, lazy: bool = False) -> None:
-            """With a session of our own: ccxt's drops its connections after 15 s and takes no more than a hundred."""
-            super().open(lazy)
+            """With a session of our own: ccxt's drops its connections after 15 s and takes no more than a hundred.
+
+            ExchangeClosedByUser after `close`: nobody would close what is opened then.
+            """
+            super().open(lazy or self.closed_by_user)
             if self.session is None:
                 connector = Connections(ssl=self.ssl_context, limit=0, keepalive_timeout=KEEP_ALIVE_SEC)
                 self.session = ClientSession(connector=connector, request_class=PromptRequest)
@@ -179,10 +182,14 @@ def _connecting(base: Any) -> Any:
                 self.session.connector.drop_idle()
 
         async def close(self, clean_instance_data: bool = False) -> None:
+            """Of every connection, however long the streams take: who waits for their goodbye may give that up."""
             session = self.session
-            await super().close(clean_instance_data)
-            if session is not None:
-                await session.close()
+            try:
+                await super().close(clean_instance_data)
+            finally:
+                self.session = None
+                if session is not None:
+                    await session.close()
 
     return Connecting
 
@@ -223,9 +230,18 @@ def _traced(base: Any) -> Any:
     return Traced
 
 
+class Replaced(Exception):
+    """Why a private stream was given up that another has followed."""
+
+
+def _give_up(clients: Iterable[Any]) -> None:
+    for client in clients:
+        client.on_error(Replaced("another private stream is up"))
+
+
 def _watched(base: Any, hooks: StreamHooks) -> Any:
-    """`base`, telling the hooks when the private stream comes and goes."""
-    private: set[str] = set()
+    """`base`, telling the hooks when the private stream comes, and when none is left."""
+    private: set[Any] = set()
 
     class Watched(base):  # type: ignore[misc]  # ccxt is untyped
         def on_connected(self, client: Any, message: Any = None) -> None:
@@ -248,12 +264,16 @@ def _watched(base: Any, hooks: StreamHooks) -> Any:
 
         def _note(self, client: Any) -> None:
             if is_private(client):
-                private.add(client.url)
+                stale = private - {client}
+                private.add(client)
                 hooks.up()
+                _give_up(stale)
 
         def _lose(self, client: Any, reason: str) -> None:
-            if client.url in private:
-                private.remove(client.url)
+            if client not in private:
+                return
+            private.remove(client)
+            if not private:
                 forget_login(self.options)
                 self._drop_idle()
                 hooks.down(reason)

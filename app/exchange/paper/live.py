@@ -189,6 +189,8 @@ class LiveFeed:
         self._lines: dict[tuple[str, MarketType], Line] = {}
         self._line_of: dict[str, Line] = {}
         self._settled: dict[str, asyncio.Event] = {}
+        self._without_venue: set[str] = set()
+        """Markets of which no venue is known that has them: when one is named again, it is asked."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._keeping = asyncio.Lock()
         if walk is not None:
@@ -213,6 +215,8 @@ class LiveFeed:
         await asyncio.gather(*(line.close() for line in self._lines.values()))
 
     async def prepare(self, symbol: str, exchange: str | None = None) -> None:
+        if symbol in self._without_venue:
+            del self._settled[symbol]
         settled = self._look_for(symbol, exchange)
         timer = self._clock.call_later(PATIENCE_SEC, settled.set)
         try:
@@ -232,6 +236,7 @@ class LiveFeed:
         settled = self._settled.get(symbol)
         if settled is None:
             settled = self._settled[symbol] = asyncio.Event()
+            self._without_venue.discard(symbol)
             self._spawn(self._find(symbol, settled, exchange))
         return settled
 
@@ -239,6 +244,7 @@ class LiveFeed:
         name = self._venue or await self._named(symbol, exchange)
         line = None if name is None else self._line(name, market_type_of(symbol))
         if line is None:
+            self._without_venue.add(symbol)
             settled.set()
         else:
             line.want(symbol, settled)
@@ -264,6 +270,7 @@ class LiveFeed:
     def _meet(self, symbol: str, line: Line, report: MarketReport | None) -> None:
         if report is None:
             log.info("%s has no market %s", line.name, symbol)
+            self._without_venue.add(symbol)
             return
         self._line_of[symbol] = line
         if symbol not in self._board.quotes and symbol not in self._kept:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from app.gui import formats
 from app.messages.snapshots import GroupSnapshot
 
 RESTING = frozenset({"open", "partially_filled"})
+_PLAIN = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
+_GROUPED = re.compile(r"[1-9]\d{0,2}(,\d{3}){2,}(\.\d*)?|[1-9]\d{0,2},\d{3}\.\d*", re.ASCII)
+_COMMA = "Write a decimal with a point, as in 1.5; thousands need no commas."
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +24,23 @@ class Reading:
 
 
 def read_number(text: str) -> Decimal | None:
-    """A positive number, with or without commas for thousands; None for anything else."""
-    try:
-        value = Decimal(text.strip().replace(",", ""))
-    except InvalidOperation:
+    """A positive number; None for anything else.
+
+    Commas count only where they can be nothing but thousands, as in 1,234,567 or 1,234.5: in 1,5 and 1,234 they
+    may be a decimal comma.
+    """
+    given = text.strip()
+    if _GROUPED.fullmatch(given):
+        given = given.replace(",", "")
+    if not _PLAIN.fullmatch(given):
         return None
-    return value if value.is_finite() and 0 < value < Decimal("1e15") else None
+    value = Decimal(given)
+    return value if 0 < value < Decimal("1e15") else None
+
+
+def _fault(text: str, otherwise: str) -> Reading:
+    """Why `text` is no number; `otherwise` where no comma is to blame."""
+    return Reading(None, _COMMA if "," in text else otherwise)
 
 
 def size(group: GroupSnapshot) -> Decimal:
@@ -40,7 +55,7 @@ def read_stop(group: GroupSnapshot, text: str) -> Reading:
     """A price on the market's tick, on the stop's side of the mark."""
     price = read_number(text)
     if price is None:
-        return Reading(None, "Give a price above 0.")
+        return _fault(text, "Give a price above 0.")
     tick = group.tick_size
     if tick and price % tick:
         return Reading(None, f"Prices go in steps of {formats.plain(tick)}.")
@@ -98,7 +113,7 @@ def stop_facts(group: GroupSnapshot, price: Decimal) -> list[tuple[str, str]]:
 def read_quote(group: GroupSnapshot, text: str, free: Decimal) -> Reading:
     quote = read_number(text)
     if quote is None:
-        return Reading(None, "Give an amount above 0.")
+        return _fault(text, "Give an amount above 0.")
     if quote / group.leverage > free:
         need = formats.money(quote / group.leverage)
         return Reading(None, f"{need} {group.quote_currency} needed, {formats.money(free)} free.")
@@ -148,7 +163,7 @@ def needs_percent(mode: str) -> bool:
 def read_distance(text: str) -> Reading:
     value = read_number(text.strip().rstrip("%"))
     if value is None or value > 100:
-        return Reading(None, "A distance is above 0 and at most 100 %.")
+        return _fault(text, "A distance is above 0 and at most 100 %.")
     return Reading(value)
 
 

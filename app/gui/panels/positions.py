@@ -9,7 +9,7 @@ from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QSplitter, QStackedLayout, QWidget
 
-from app.gui.actions import ENGINE, Actions
+from app.gui.actions import RECONCILING, Actions
 from app.gui.desk import Desk
 from app.gui.models.positions import PositionRow, group_row, position_columns, position_spec
 from app.gui.models.tree import ROW, TreeModel
@@ -152,7 +152,7 @@ class PositionsPanel(Panel):
         without = sum(group.stop_price is None for group in self.store.groups.values())
         self.segments.label("no_stop", f"No stop {without}" if without else "No stop")
         self.close_all.allow(bool(self.store.groups), "No group is open.")
-        self.reconcile.allow(ENGINE not in self.store.pending, "Reconciling\u2026")
+        self.reconcile.allow(RECONCILING not in self.store.pending, "Reconciling\u2026")
 
     def _show_body(self, _: object) -> None:
         has_groups = bool(self.store.groups)

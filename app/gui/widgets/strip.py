@@ -203,13 +203,16 @@ class StatusStrip(QFrame):
         self._accounts.show_accounts(engine.accounts, standings, wires)
         self._fit_accounts()
 
-    def show_state(self, engine: EngineSnapshot, now: datetime, *, pending: str | None, wide: bool) -> None:
+    def show_state(
+        self, engine: EngineSnapshot, now: datetime, turning: str | None, pending: str | None, *, wide: bool
+    ) -> None:
+        """`turning` is a pause or a resumption under way, `pending` that or anything else of the engine."""
         self._show_engine(engine, pending, now)
         self._show_webhook(engine, now, wide=wide)
         self._paused = engine.state == "paused"
         self.pause.show_as(*(("Resume", "play") if self._paused else ("Pause", "pause")))
-        ready = engine.state in {"running", "paused"} and pending is None
-        self.pause.allow(ready, pending or f"The engine is {engine.state}.")
+        ready = engine.state in {"running", "paused"} and turning is None
+        self.pause.allow(ready, turning or f"The engine is {engine.state}.")
 
     def _show_engine(self, engine: EngineSnapshot, pending: str | None, now: datetime) -> None:
         emergency = engine.emergency

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from app.domain.values import OrderSide, OrderType, Side, TimeInForce
 from app.engine.state import AccountState
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.rules import RuleBook
+from app.ports.engine import CommandRefused
 from app.ports.venue import OrderRequest
 from app.vault.open import open_vault
 from tests.support.fakes import until
@@ -87,7 +89,8 @@ class Instance:
         self.application = await Application.open(self.settings)
         api_port, _ = await self.application.start()
         office = self.application.administration
-        await office.revoke_token("t")
+        with suppress(CommandRefused):
+            await office.revoke_token("t")
         self.token = await office.create_token("t", "trader")
         self.secret = await office.show_secret(None, path_token=False)
         self.api = f"http://127.0.0.1:{api_port}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from app.base.clock import iso, system_clock
+from app.cli import control
+from app.cli.control import ControlFailed, ask_running
 from tests.crash.kill_serve import ROOT, Server
 
 ENVIRONMENT = {**os.environ, "ZIGGURAT_VAULT": "file", "ZIGGURAT_VAULT_PASSPHRASE": "a passphrase for tests"}
@@ -88,8 +91,11 @@ def test_tokens_are_made_listed_and_revoked(server: Server) -> None:
     made = zg(server.data_dir, "token", "create", "--name", "bot", "--role", "viewer")
     twice = zg(server.data_dir, "token", "create", "--name", "bot")
     listed = zg(server.data_dir, "token", "list").stdout
-    zg(server.data_dir, "token", "revoke", "--name", "bot")
+    revoked = zg(server.data_dir, "token", "revoke", "--name", "bot")
+    again = zg(server.data_dir, "token", "revoke", "--name", "bot")
 
+    assert (revoked.returncode, revoked.stdout) == (0, "bot was revoked\n")
+    assert (again.returncode, again.stderr) == (1, "ziggurat: there is no token bot\n")
     assert made.stdout.strip().startswith("zgt_")
     assert twice.returncode == 1
     assert "bot  viewer" in listed
@@ -163,6 +169,35 @@ def test_an_impossible_port_is_usage(tmp_path: Path, port: str) -> None:
     refused = zg(tmp_path, "serve", f"--api-port={port}")
     assert refused.returncode == 2
     assert f"a port is a number from 0 to 65535, not '{port}'" in refused.stderr
+
+
+@pytest.mark.parametrize("hours", ["nan", "inf", "1e9", "-1", "day"])
+def test_an_impossible_grace_is_usage(tmp_path: Path, hours: str) -> None:
+    refused = zg(tmp_path, "secret", "rotate", f"--grace-hours={hours}")
+    assert refused.returncode == 2
+    assert f"hours are a number from 0 to 8760, not '{hours}'" in refused.stderr
+
+
+def test_a_token_without_a_name_is_usage(tmp_path: Path) -> None:
+    refused = zg(tmp_path, "token", "create")
+    assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", "ziggurat: --name is needed\n")
+
+
+def test_a_configuration_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(b'{"app": "\xff"}')
+    refused = zg(tmp_path, "token", "list")
+    assert refused.returncode in {1, 2}
+    assert refused.stderr == f"ziggurat: {tmp_path / 'config.json'} is not JSON in UTF-8\n"
+
+
+def test_an_instance_that_does_not_answer_in_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "ANSWER_TIMEOUT_SEC", 0.05)
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf:
+        deaf.bind(control.SOCKET_NAME)
+        deaf.listen()
+        with pytest.raises(ControlFailed, match="did not answer within"):
+            ask_running(Path(), "token list", {})
 
 
 def test_all_that_a_server_writes_is_its_owners_only(server: Server) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pytest
@@ -18,7 +19,8 @@ from app.exchange.ccxt.venue import CcxtVenue
 from app.exchange.ccxt.wire import Access
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.rules import RuleBook
-from app.messages.reports import Accepted, Found, NotFound, RefusalCode, Refused, VenueReport
+from app.messages.reports import Accepted, ConnectionReport, Found, NotFound, RefusalCode, Refused, VenueReport
+from app.ports.venue import OrderRef
 from tests.integration.exchange.venue_contract import SYMBOL, market, ref, request
 from tests.support.venues import BinanceLinear
 
@@ -101,3 +103,35 @@ async def test_the_venues_refusals_are_ours(joined: Joined) -> None:
     assert isinstance(refused, Refused)
     assert refused.code is RefusalCode.REDUCE_ONLY
     assert isinstance(await joined.venue.look_up(ref(request(9))), NotFound)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    clock = system_clock()
+    async with asyncio.timeout(5):
+        while not holds():
+            await clock.sleep(0.02)
+
+
+async def test_an_old_private_stream_that_ends_after_the_new_one_is_up_is_not_missed(joined: Joined) -> None:
+    streams = joined.fake.streams
+    (old,) = streams.user_lines
+    streams.listen_key = None
+    await joined.venue._session.exchange.keep_alive_listen_key()
+    await until(lambda: bool(set(streams.user_lines) - {old}))
+    old.hang_up()
+    await until(lambda: old not in streams.user_lines)
+    told = [report.connected for report in joined.seen if isinstance(report, ConnectionReport)]
+    assert joined.venue.health().connected
+    assert told == [True]
+
+
+async def test_h41_orders_of_a_market_that_is_listed_no_more_keep_no_look_from_the_others(joined: Joined) -> None:
+    venue, api = joined.venue, joined.venue._session.exchange
+    gone = OrderRef("zggone", "1", "GONE/USDT:USDT", OrderType.LIMIT)
+    placed = await venue.create_order(request(1))
+    assert isinstance(placed, Accepted)
+    venue._known.learn(replace(placed.order, client_order_id=gone.client_order_id, symbol=gone.symbol), {})
+    assert gone.symbol not in api.markets
+    for _ in range(2):
+        await venue._poller.look()
+    assert set(venue._known.live) == {placed.order.client_order_id}

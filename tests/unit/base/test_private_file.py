@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,15 +32,28 @@ def test_a_new_file_is_the_owners_only(tmp_path: Path) -> None:
 def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
     file = tmp_path / "config.json"
     file.write_text("old")
-    file.with_name("config.json.new").write_text("left behind by a crash")
     write_private(file, "new")
     assert (file.read_text(), mode(file), list(tmp_path.iterdir())) == ("new", 0o600, [file])
 
 
-def test_what_was_there_stays_where_the_new_one_cannot_be_written(tmp_path: Path) -> None:
+def test_what_was_there_stays_where_the_new_one_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError("the disk is full")
+
     file = tmp_path / "config.json"
     file.write_text("old")
-    file.with_name("config.json.new").mkdir()
-    with pytest.raises(OSError, match=r"config\.json\.new"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="full"):
         write_private(file, "new")
-    assert file.read_text() == "old"
+    assert (file.read_text(), list(tmp_path.iterdir())) == ("old", [file])
+
+
+def test_two_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    texts = [str(number) * 50_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda text: write_private(file, text), texts * 4))
+    assert file.read_text() in texts
+    assert list(tmp_path.iterdir()) == [file]

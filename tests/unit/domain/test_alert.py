@@ -165,12 +165,13 @@ def test_an_optional_field_may_be_missing(path: str) -> None:
     "text", ["7", "7.0", "7.5e0", " 7 ", "+7", ".75", "7.", "123456789012345678.12345678901234567890"]
 )
 def test_a_number_may_come_as_text(path: str, text: str) -> None:
+    text = text.replace(".75", "1.75") if path == "execution_intent.leverage" else text
     assert D(text.strip()) in vars_of(read(with_field(path, text)))
 
 
 @pytest.mark.parametrize("path", NUMBERS)
 def test_a_number_may_come_as_json_number_and_keeps_its_digits(path: str) -> None:
-    text = "0.1000000000000000055511151231257827"
+    text = "1.100000000000000005551115123125782"
     raw = json.dumps(with_field(path, 123.75)).replace("123.75", text).encode()
     assert text in map(str, vars_of(validate(parse_body(raw))))
 
@@ -316,10 +317,17 @@ def test_a_word_that_is_not_of_the_table_is_refused_with_the_words_that_are(path
     assert reasons[path].startswith("must be one of ")
 
 
-@pytest.mark.parametrize("path", ["tv.close_price", "execution_intent.leverage", "risk.stop_loss", "risk.take_profit"])
+@pytest.mark.parametrize("path", ["tv.close_price", "risk.stop_loss", "risk.take_profit"])
 @pytest.mark.parametrize("text", ["0", "-1"])
-def test_a_price_or_leverage_must_be_positive(path: str, text: str) -> None:
+def test_a_price_must_be_positive(path: str, text: str) -> None:
     assert errors_of(with_field(path, text)) == {path: "must be more than 0"}
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "0.5"])
+def test_a_leverage_is_1_or_more(text: str) -> None:
+    path = "execution_intent.leverage"
+    assert errors_of(with_field(path, text)) == {path: "must be 1 or more"}
+    assert read(with_field(path, "2.5")).leverage == D("2.5")
 
 
 @pytest.mark.parametrize("path", ["tv.order_size", "risk.max_slippage_percent"])
@@ -648,7 +656,7 @@ def test_a_number_passes_through_without_losing_a_digit(number: Decimal, quoted:
     assert str(document[part][name]) == text
     result = validated_or_refused(document)
     if isinstance(result, InvalidFields):
-        assert number <= 0
+        assert number <= 0 or (number < 1 and path == "execution_intent.leverage")
     else:
         assert text.lstrip("-") in [str(value).lstrip("-") for value in vars_of(result)]
 

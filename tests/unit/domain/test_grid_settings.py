@@ -150,3 +150,25 @@ def test_one_of_the_overrides_with_most_keys_wins(keys: list[set[str]], data: st
     minutes = resolved(*data.draw(st.permutations(rows))).max_holding_minutes
     assert minutes is not None
     assert len(keys[minutes - 1]) == max(len(names) for names in keys)
+
+
+@pytest.mark.parametrize("number", ["1e999999", "1e19", "1e-999999", "1e-19", "0e-999999", "1." + "1" * 40])
+def test_a_number_nobody_can_reckon_with_is_refused(number: str) -> None:
+    for document in (
+        {"accounts": [{"id": "paper", "balances": {"USDT": number}}]},
+        {"precision": {"fallback_min_qty": number}},
+        {"offset": {"loss_threshold_percent": "-5", "min_close_notional": number}},
+        {"risk": {"low_profit_bound_quote": f"-{number}"}},
+    ):
+        with pytest.raises(ConfigError, match="0 or between 1e-18 and 1e18, with at most 38 digits"):
+            parse_config(document)
+
+
+def test_an_override_holds_no_such_number_either() -> None:
+    with pytest.raises(ConfigError, match="0 or between"):
+        parse_config({"grid": {"overrides": [override("symbol", size_from="quote", size_value="1e999999")]}})
+
+
+@pytest.mark.parametrize("number", ["0", "0.00", "1e18", "1e-18", "123456789.123456789"])
+def test_a_number_within_reason_is_taken(number: str) -> None:
+    assert parse_config({"risk": {"low_profit_bound_quote": number}}).risk.low_profit_bound_quote == Decimal(number)

@@ -84,4 +84,61 @@ def test_a_price_that_paper_lacks_does_not_hide_what_live_is_worth() -> None:
     hold(state, None)
     hold(state, "90", id="g0000002", account="real")
     turn = Turn(state, NOON, Ids(), lambda: 0.0, Namespace("ab", 1))
-    assert (figures.equity_total(turn, "paper"), figures.equity_total(turn, "live")) == (None, D(4980))
+    assert (figures.equities(turn, "paper"), figures.equities(turn, "live")) == (None, {"real": D(4980)})
+
+
+def two_accounts(first: str, second: str) -> EngineState:
+    state = state_of(USDT=first)
+    state.config = parse_config({"accounts": [{"id": "paper"}, {"id": "second"}], "risk": {"max_drawdown_percent": 20}})
+    add_account(state, "second")
+    put_balance(state, "second", "USDT", Balance(D(second), D(second), NOON))
+    return state
+
+
+def fallen(state: EngineState) -> Decimal | None:
+    """By how many percent, once the peak is noted."""
+    turn = Turn(state, NOON, Ids(), lambda: 0.0, Namespace("ab", 1))
+    figures.note_peak(turn, "paper")
+    percent = figures.drawdown_percent(turn, "paper")
+    turn.apply()
+    return percent
+
+
+def has(state: EngineState, account: str, total: str) -> None:
+    put_balance(state, account, "USDT", Balance(D(total), D(total), NOON))
+
+
+def test_an_account_that_is_removed_is_no_drawdown_and_hides_none() -> None:
+    state = two_accounts("1000", "1000")
+    assert fallen(state) == 0
+    has(state, "paper", "900")
+    assert fallen(state) == 5
+    state.config = parse_config({"accounts": [{"id": "paper"}]})
+    del state.accounts["second"], state.balances["second"]
+    assert fallen(state) == 10
+    state.config = parse_config({"accounts": [{"id": "paper"}, {"id": "second"}]})
+    add_account(state, "second")
+    has(state, "second", "100")
+    assert fallen(state) == D(100 * 100) / 1100
+
+
+def test_an_account_that_joins_hides_no_drawdown() -> None:
+    state = two_accounts("1000", "1000")
+    del state.accounts["second"], state.balances["second"]
+    assert fallen(state) == 0
+    has(state, "paper", "700")
+    add_account(state, "second")
+    has(state, "second", "1000")
+    assert fallen(state) == 15
+    has(state, "second", "500")
+    assert fallen(state) == 40
+
+
+def test_an_account_that_is_out_of_reach_for_a_while_comes_back_with_its_peak() -> None:
+    state = two_accounts("1000", "1000")
+    assert fallen(state) == 0
+    del state.accounts["second"], state.balances["second"]
+    assert fallen(state) == 0
+    add_account(state, "second")
+    has(state, "second", "600")
+    assert fallen(state) == 20

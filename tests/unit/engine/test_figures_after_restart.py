@@ -60,7 +60,7 @@ def figures_of(engine: Engine) -> dict[str, Any]:
     turn = engine._new_turn()
     symbol = "SOL/USDT:USDT"
     return {
-        "equity": figures.equity_total(turn, "paper"),
+        "equity": figures.equities(turn, "paper"),
         "peak": figures.peak_of(turn, "paper"),
         "drawdown": figures.drawdown_percent(turn, "paper"),
         "realised": figures.realized_today(turn, "paper"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,11 +12,14 @@ from app.base.config import parse_config
 from app.domain.alert import validate
 from app.domain.alert_body import FieldError
 from app.domain.client_order_id import Namespace
+from app.domain.market import Quote
 from app.domain.signal import Signal
 from app.engine.reading import Reading, read
-from app.engine.state import EngineState
+from app.engine.state import EngineState, Market
 from app.engine.turn import Turn
+from app.messages.commands import KeyGrant
 from tests.support.examples import NOON, message
+from tests.support.strategies import rules_of
 from tests.unit.engine.test_reconciling import Ids
 
 PAPER = {"id": "paper"}
@@ -34,6 +38,15 @@ def alert(exchange: str = "BINANCE", **tv: Any) -> Signal:
 def reading(signal: Signal, *accounts: dict[str, Any], **config: Any) -> Reading | list[FieldError]:
     state = EngineState(parse_config({"accounts": list(accounts), **config}))
     return read(Turn(state, NOON, Ids(), lambda: 0.5, Namespace("00000", 0)), signal, None)
+
+
+def reading_with_key(signal: Signal, price: str) -> Reading | list[FieldError]:
+    """With a key that may spend 100, the market at `price`."""
+    state = EngineState(parse_config({"accounts": [PAPER]}))
+    rules = rules_of("0.01", "0.001", symbol=signal.symbol)
+    state.markets["paper", signal.symbol] = Market(rules, Quote.flat(Decimal(price), NOON), NOON)
+    turn = Turn(state, NOON, Ids(), lambda: 0.5, Namespace("00000", 0))
+    return read(turn, signal, KeyGrant("small", max_quote=Decimal(100)))
 
 
 @pytest.mark.parametrize(
@@ -91,3 +104,11 @@ def test_an_entry_brings_a_size_where_the_grid_takes_it_from_the_signal() -> Non
     assert isinstance(reading(sizeless, PAPER, **own), Reading)
     leaving = replace(sizeless, intent_type="exit")
     assert isinstance(reading(leaving, PAPER), Reading)
+
+
+def test_what_a_key_may_spend_is_counted_at_the_market_where_a_short_is_told_below_it() -> None:
+    told = alert(action="sell", symbol="SOLUSDT.P", close_price="4", entry_price=None, order_size="20")
+    assert isinstance(reading_with_key(told, "4"), Reading)
+    found = reading_with_key(told, "200")
+    assert isinstance(found, list)
+    assert found[0].reason == "this key may not spend 3960.59, at most 100"

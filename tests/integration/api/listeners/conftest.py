@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ import pytest
 
 from app.api.server import Listeners, build_listeners
 from app.base.config import Config, ConfigError, parse_config
+from app.base.config.file import ConfigFile
 from app.domain.alert_body import parse_body
 from app.domain.alert_keys import stored_payload
 from app.domain.placed import Placed
@@ -46,6 +48,23 @@ from tests.support.fakes import (
 STOP_GRACE_SEC = 2.0
 
 
+class HeldFile(ConfigFile):
+    """Takes changes without a disk."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("held"))
+        self.kept: list[dict[str, Any]] = []
+        self.unwritable: str | None = None
+
+    async def check(self, changes: Mapping[str, Any]) -> None:
+        """It would take anything."""
+
+    async def keep(self, changes: Mapping[str, Any]) -> None:
+        if self.unwritable is not None:
+            raise ConfigError(self.unwritable)
+        self.kept.append(dict(changes))
+
+
 class Front:
     """The listeners with what stands behind them."""
 
@@ -55,15 +74,15 @@ class Front:
         self.keys, self.paper, self.clock = FakeKeys(), FakePaper(), HandClock()
         self.config = ports_free()
         self.metrics = Metrics()
-        self.kept: list[dict[str, Any]] = []
-        self.unwritable: str | None = None
+        self.file = HeldFile()
         self.api_port = self.webhook_port = 0
 
     def forget(self) -> None:
         """Put the fakes behind the listeners back to how they were made."""
         for fake in (self.engine, self.accounts, self.queries, self.tokens, self.keys, self.paper, self.metrics):
             vars(fake).update(vars(type(fake)()))
-        self.config, self.kept, self.unwritable = ports_free(), [], None
+        self.config = ports_free()
+        vars(self.file).update(vars(HeldFile()))
 
     def listeners(self) -> Listeners:
         return build_listeners(
@@ -78,14 +97,9 @@ class Front:
             version="1.2.3",
             loop_lag_ms=lambda: 0.25,
             metrics=self.metrics,
-            keep_config=self.keep,
+            config_file=self.file,
             sleep_held=lambda: True,
         )
-
-    async def keep(self, changes: Mapping[str, Any]) -> None:
-        if self.unwritable is not None:
-            raise ConfigError(self.unwritable)
-        self.kept.append(dict(changes))
 
     @property
     def private(self) -> str:

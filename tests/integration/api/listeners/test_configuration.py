@@ -34,7 +34,7 @@ async def test_what_is_read_can_be_put_back_as_it_is(front: Front) -> None:
     assert answer.status_code == 200, answer.text
     (asked,) = front.engine.asked
     assert asked == ApplyConfig(front.config, who="my-admin")
-    assert front.kept == [{}]
+    assert front.file.kept == [{}]
 
 
 async def test_a_part_is_laid_over_the_running_configuration(front: Front) -> None:
@@ -44,11 +44,11 @@ async def test_a_part_is_laid_over_the_running_configuration(front: Front) -> No
     assert asked.config.pool.max_open_groups == 3
     assert str(asked.config.risk.max_slippage_percent) == "0.35"
     assert asked.config.queue == front.config.queue
-    assert front.kept == [{"pool": {"max_open_groups": 3}, "risk": {"max_slippage_percent": "0.35"}}]
+    assert front.file.kept == [{"pool": {"max_open_groups": 3}, "risk": {"max_slippage_percent": "0.35"}}]
 
 
 async def test_a_change_that_cannot_be_kept_is_told(front: Front) -> None:
-    front.unwritable = "the disk is full"
+    front.file.unwritable = "the disk is full"
     answer = await front.ask("PUT", "/api/config", json={"pool": {"max_open_groups": 3}})
     assert (answer.status_code, answer.json()["error"]) == (503, "not_kept")
 

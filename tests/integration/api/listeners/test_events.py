@@ -11,9 +11,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from app.api.events import MOST_WAITING
-from app.ports.tokens import Role
+from app.ports.tokens import Role, TokenInfo
 from tests.integration.api.listeners.conftest import Front
-from tests.support.examples import event_of, events_of
+from tests.support.examples import NOON, event_of, events_of
 from tests.support.fakes import bearer, until
 
 
@@ -53,6 +53,36 @@ async def test_an_event_that_happens_during_the_catch_up_comes_once(front: Front
     async with reading(front, "?since=1") as reader:
         front.engine.publish(event_of(6))
         assert await sequences(reader, 5) == [2, 3, 4, 5, 6]
+
+
+async def test_a_stream_ends_with_its_token(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    front.queries.event_rows = events_of((1,))
+    async with reading(front) as reader:
+        front.engine.publish(event_of(2))
+        assert await sequences(reader, 1) == [2]
+        monkeypatch.setattr(front.tokens, "verify", lambda _: None)
+        front.engine.publish(event_of(3))
+        with pytest.raises(ConnectionClosedError, match="the token was revoked") as closed:
+            await reader.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
+async def test_a_catch_up_ends_with_its_token(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    front.queries.event_rows = events_of(range(1, 1201))
+    asked = 0
+
+    def verify(_: str) -> TokenInfo | None:
+        nonlocal asked
+        asked += 1
+        return TokenInfo("my-viewer", Role.VIEWER, NOON, None) if asked < 3 else None
+
+    monkeypatch.setattr(front.tokens, "verify", verify)  # valid for the opening and the first page
+    seen: list[int] = []
+    async with reading(front, "?since=0") as reader:
+        with pytest.raises(ConnectionClosedError, match="the token was revoked"):
+            await read_on(reader, seen)
+    assert seen == list(range(1, 501))
 
 
 async def test_without_since_the_stream_begins_now(front: Front) -> None:

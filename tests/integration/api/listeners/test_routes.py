@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 import structlog
 
+from app.domain.plaintext import plain_text
 from app.messages.commands import (
     AcknowledgeAlert,
     AddFunds,
@@ -207,13 +208,34 @@ async def test_any_other_host_is_refused(front: Front, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["Origin", "Sec-Fetch-Site", "X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host"]
+    "header",
+    [
+        "Origin",
+        "Sec-Fetch-Site",
+        "X-Forwarded-For",
+        "Forwarded",
+        "X-Real-IP",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Forwarded-Port",
+        "Via",
+        "CF-Connecting-IP",
+        "True-Client-IP",
+    ],
 )
 @pytest.mark.parametrize("path", ["/health", "/api/execution/status", "/openapi.json", "/nowhere"])
 async def test_what_came_through_a_browser_or_a_proxy_is_refused(front: Front, header: str, path: str) -> None:
     answer = await front.ask("GET", path, headers={header: "http://localhost"})
     assert answer.status_code == 403
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def test_the_reason_of_a_pause_is_kept_without_what_cannot_be_shown(front: Front) -> None:
+    answer = await front.ask("POST", "/api/execution/pause", json={"reason": "lunch\u202e\x1b[31m"})
+    assert answer.status_code == 200, answer.text
+    (asked,) = front.engine.asked
+    assert asked.reason == plain_text(asked.reason)
+    assert asked.reason.startswith("lunch")
 
 
 async def test_there_is_no_cors(front: Front) -> None:

@@ -293,6 +293,11 @@ def test_bybit_names_the_moment_its_limit_is_reset() -> None:
     assert retry_after(bybit(10006, headers=headers).answer, NOW) == 2.5
 
 
+def test_bybits_limit_is_reset_within_seconds_whatever_the_clocks_say() -> None:
+    headers = {"x-bapi-limit-reset-timestamp": str(int(NOW.timestamp() * 1000) + 3_600_000)}
+    assert retry_after(bybit(10006, headers=headers).answer, NOW) == 5.0
+
+
 def test_a_reset_in_the_past_waits_for_nothing_and_nonsense_is_no_time() -> None:
     assert retry_after(Answer(429, "", {"x-bapi-limit-reset-timestamp": "1"}), NOW) == 0.0
     assert retry_after(Answer(429, "", {"retry-after": "soon"}), NOW) is None

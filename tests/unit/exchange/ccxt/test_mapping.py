@@ -525,3 +525,17 @@ def test_a_market_order_has_no_price_of_its_own() -> None:
 @pytest.mark.parametrize("told", [1795261776131000000, "1e40", 9e15])
 def test_a_moment_that_cannot_be_is_as_none(told: Any) -> None:
     assert mapping.moment(told, EPOCH) == EPOCH
+
+
+@pytest.mark.parametrize(("said", "side"), [("Buy", Side.LONG), ("Sell", Side.SHORT)])
+def test_bybits_funding_names_the_position_in_hedge_mode_only(said: str, side: Side) -> None:
+    info = {"execType": "Funding", "feeRate": "0.0001", "side": said}
+    paid = {"id": "f1", "symbol": SOL, "amount": "0.12", "timestamp": AT_MS, "info": info}
+    assert mapping.funding_report(paid, "main", NOW, is_hedged=True).position_side is side
+    assert mapping.funding_report(paid, "main", NOW).position_side is None
+
+
+def test_of_several_fees_the_one_that_was_taken_counts() -> None:
+    told = [{"cost": "0", "currency": "SOL"}, {"cost": "0.035", "currency": "GT"}, {"cost": "0", "currency": "POINT"}]
+    assert mapping._fee({"fee": None, "fees": told}, SOL) == (D("0.035"), "GT")
+    assert mapping._fee({"fee": None, "fees": told[:1]}, SOL) == (D(0), "SOL")

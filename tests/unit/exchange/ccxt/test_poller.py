@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -40,11 +40,13 @@ class Venue:
         self.found: LookUpOutcome = NotFound()
         self.asked = 0
         self.broken: Exception | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
         self._known = known
 
     async def open_orders_of(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
         assert list(symbols) == [SOL]
         self.asked += 1
+        self.meanwhile()
         if self.broken is not None:
             raise self.broken
         return self.listed
@@ -188,3 +190,33 @@ async def test_without_live_orders_nothing_is_asked(desk: Desk) -> None:
     desk.known.learn(FILLED, {})
     await desk.wait(SLOW_SEC * 3)
     assert desk.venue.asked == 0
+
+
+async def test_an_answer_that_comes_after_the_streams_news_is_not_held_against_the_stream(desk: Desk) -> None:
+    desk.known.learn(FILLED, {})
+    desk.poller.streamed(FILLED)
+    desk.known.learn(RESTING, {})
+    desk.venue.found = Found(FILLED)
+    for _ in range(2):
+        await desk.wait(SLOW_SEC)
+    assert (desk.silences, desk.told) == (0, [])
+
+
+async def test_what_the_stream_told_while_the_list_was_on_its_way_is_not_held_against_it(desk: Desk) -> None:
+    def told_meanwhile() -> None:
+        desk.known.learn(FILLED, {})
+        desk.poller.streamed(FILLED)
+
+    desk.venue.meanwhile = told_meanwhile
+    desk.venue.found = Found(FILLED)
+    for _ in range(2):
+        await desk.wait(SLOW_SEC)
+    assert desk.silences == 0
+
+
+async def test_a_stream_that_told_of_less_than_was_found_counts_as_silent(desk: Desk) -> None:
+    desk.poller.streamed(RESTING)
+    desk.venue.found = Found(replace(RESTING, status=OrderStatus.CANCELLED))
+    for _ in range(2):
+        await desk.wait(SLOW_SEC)
+    assert desk.silences == 1

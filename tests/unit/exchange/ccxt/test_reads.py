@@ -11,13 +11,17 @@ from typing import Any
 import pytest
 
 from app.base.errors import Retryable
+from app.domain.values import OrderType
 from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.dialects.binance import BINANCE_SPOT
 from app.exchange.ccxt.dialects.okx import OKX_SPOT
+from app.exchange.ccxt.errors import Answer
 from app.exchange.ccxt.limits import Host
 from app.exchange.ccxt.mapping import Unreadable, milliseconds
 from app.exchange.ccxt.venue import CcxtVenue
 from app.exchange.ccxt.wire import TRACE, Access
+from app.messages.reports import Found
+from app.ports.venue import OVERLAP, OrderRef
 from tests.support.clock import MIDNIGHT, ManualClock, settle
 
 ccxt = import_module("ccxt")
@@ -37,6 +41,15 @@ def trade(number: int, at: int, client_id: str | None = OURS, **others: Any) -> 
     return {**told, "timestamp": at, "info": info, **others}
 
 
+def not_found() -> Exception:
+    trace = TRACE.get()
+    assert trace is not None
+    trace.begin()
+    trace.answer = Answer(400, '{"code":-2013,"msg":"Order does not exist."}', {})
+    error: Exception = ccxt.OrderNotFound("-2013")
+    return error
+
+
 LISTED = ("A/USDT", "LINK/USDT", "SOL/USDT", "Z/USDT")
 
 
@@ -50,13 +63,27 @@ class Api:
         self.trades: list[dict[str, Any]] = []
         self.asked: list[tuple[Any, ...]] = []
         self.broken = ""
+        self.unpriced: set[str] = set()
+        self.unfound = False
+        self.looked_up = 0
+        self.sizes: list[int] = []
+        self.priced: list[str] = []
         self.markets = dict.fromkeys(LISTED)
 
     async def fetch_open_orders(self, *_asked: Any) -> list[dict[str, Any]]:
         return self.orders
 
+    async def fetch_ticker(self, symbol: str) -> dict[str, Any]:
+        self.priced.append(symbol)
+        if symbol in self.unpriced:
+            raise ccxt.BadSymbol(symbol)
+        return {"symbol": symbol, "last": "150", "bid": "149", "ask": "151", "info": {}}
+
     async def fetch_order(self, order_id: str, *_asked: Any) -> dict[str, Any]:
-        return order(OTHERS, id=order_id)
+        self.looked_up += 1
+        if self.unfound:
+            raise not_found()
+        return next(iter(self.orders), order(OTHERS, id=order_id))
 
     async def fetch_my_trades(
         self, symbol: str, since: int | None, limit: int, params: dict[str, Any]
@@ -65,6 +92,7 @@ class Api:
         assert trace is not None
         trace.begin()
         self.asked.append((symbol, since, params))
+        self.sizes.append(limit)
         if symbol == self.broken:
             raise ccxt.RequestTimeout("x")
         if self.broken:
@@ -83,6 +111,10 @@ class Desk:
         )
         self.known = self.venue._known
         self.known.touch(SOL)
+
+    async def owners(self) -> list[str | None]:
+        told = await self.venue.fetch_fills(self.clock.now() - timedelta(minutes=6))
+        return [fill.client_order_id for fill in told]
 
     async def fills(self, back: timedelta = timedelta(minutes=6)) -> list[str]:
         return [fill.trade_id for fill in await self.venue.fetch_fills(self.clock.now() - back)]
@@ -186,3 +218,78 @@ async def test_a_venue_that_tells_all_trades_at_once_is_asked_once() -> None:
     desk.api.trades = [trade(number, A_MINUTE_AGO) for number in range(10)]
     assert len(await desk.fills()) == 10
     assert len(desk.api.asked) == 1
+
+
+SKEWS = [timedelta(minutes=10), timedelta(minutes=-10)]
+
+
+@pytest.mark.parametrize("ahead", SKEWS)
+async def test_h29_what_just_happened_is_read_and_dated_by_our_clock_however_wrong_that_is(ahead: timedelta) -> None:
+    desk = Desk(OKX_SPOT)
+    desk.venue._session.skew_ms = ahead // timedelta(milliseconds=1)
+    half_a_minute_ago = desk.clock.now() - timedelta(seconds=30)
+    at = milliseconds(half_a_minute_ago - ahead)
+    desk.api.trades = [trade(1, at)]
+    desk.api.orders = [order(OURS, timestamp=at)]
+    (fill,) = await desk.venue.fetch_fills(desk.clock.now() - OVERLAP)
+    (resting,) = await desk.venue.fetch_open_orders()
+    assert (fill.at, resting.at) == (half_a_minute_ago, half_a_minute_ago)
+
+
+@pytest.mark.parametrize("ahead", SKEWS)
+async def test_h29_what_a_stream_tells_is_dated_by_our_clock(ahead: timedelta) -> None:
+    desk = Desk()
+    desk.venue._session.skew_ms = ahead // timedelta(milliseconds=1)
+    told: list[Any] = []
+    desk.venue._deliver = told.append
+    at = milliseconds(desk.clock.now() - ahead)
+    desk.venue._take_order(order(OURS, timestamp=at))
+    desk.venue._take_trade(trade(1, at))
+    desk.venue._take_ticker({"symbol": SOL, "last": "150", "timestamp": at})
+    assert [told[0].at, told[1].at, told[2].quote.at] == [desk.clock.now()] * 3
+
+
+async def test_h41_orders_are_asked_of_the_markets_that_are_still_listed(desk: Desk) -> None:
+    desk.api.orders = [order(OURS)]
+    told = await desk.venue._reader.open_orders_of(["GONE/USDT", SOL])
+    assert [report.client_order_id for report in told] == [OURS]
+
+
+async def test_h41_a_price_that_cannot_be_read_hides_none_of_the_others(desk: Desk) -> None:
+    desk.api.unpriced = {"A/USDT"}
+    told = await desk.venue._reader.prices({"A/USDT", "GONE/USDT", SOL})
+    assert [report.symbol for report in told] == [SOL]
+    assert desk.api.priced == ["A/USDT", SOL]
+
+
+async def test_prices_none_of_which_can_be_read_fail_the_read(desk: Desk) -> None:
+    desk.api.unpriced = {SOL}
+    with pytest.raises(Retryable):
+        await desk.venue._reader.prices({SOL})
+
+
+async def test_trades_of_two_markets_with_one_id_are_two() -> None:
+    desk = Desk(OKX_SPOT)
+    desk.api.trades = [trade(77, A_MINUTE_AGO), trade(77, A_MINUTE_AGO, symbol="LINK/USDT")]
+    assert await desk.fills() == ["77", "77"]
+
+
+async def test_an_order_that_was_not_found_is_asked_for_once_in_a_read_and_again_in_the_next(desk: Desk) -> None:
+    desk.api.trades = [trade(number, A_MINUTE_AGO, None) for number in (1, 2)]
+    desk.api.unfound = True
+    assert [await desk.owners(), desk.api.looked_up] == [[None, None], 1]
+    desk.api.unfound = False
+    assert [await desk.owners(), desk.api.looked_up] == [[OTHERS, OTHERS], 2]
+
+
+async def test_the_trades_of_an_order_are_asked_for_by_whole_pages(desk: Desk) -> None:
+    desk.api.trades = [trade(1, A_MINUTE_AGO, order="1")]
+    desk.api.orders = [order(OURS, filled="1")]
+    await desk.venue.look_up(OrderRef(OURS, "1", SOL, OrderType.LIMIT))
+    assert desk.api.sizes == [PAGE]
+
+
+async def test_with_the_breaker_open_orders_are_still_looked_up(desk: Desk) -> None:
+    while not desk.venue._breaker.is_open:
+        desk.venue._breaker.failed("words")
+    assert isinstance(await desk.venue.look_up(OrderRef(OURS, "1", SOL, OrderType.STOP_LIMIT)), Found)

@@ -16,9 +16,10 @@ from app.exchange.ccxt.dialects.base import Operation
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
 from app.exchange.ccxt.errors import Answer
 from app.exchange.ccxt.limits import Host, Limiter, Priority
+from app.exchange.ccxt.mapping import milliseconds
 from app.exchange.ccxt.session import RequestFailed, Session
 from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, make_exchange, redirected
-from app.messages.reports import BreakerReport
+from app.messages.reports import BreakerReport, NotSent
 from tests.support.clock import ManualClock, settle
 
 ccxt = import_module("ccxt")
@@ -88,6 +89,43 @@ async def test_h29_our_offset_is_measured_and_used_for_signing(desk: Desk) -> No
     await desk.session.synchronise()
     assert desk.session.skew_ms == -SERVER_AHEAD_MS
     assert desk.exchange.options["timeDifference"] == -SERVER_AHEAD_MS
+
+
+async def test_h29_waiting_for_the_limits_is_no_part_of_our_offset(desk: Desk) -> None:
+    desk.exchange.milliseconds = lambda: int(desk.clock.monotonic() * 1000)  # type: ignore[method-assign]  # ours runs
+    desk.host.pause(4.8)
+    measuring = asyncio.create_task(desk.session.synchronise())
+    await desk.clock.advance(4.8)
+    await measuring
+    assert desk.session.skew_ms == -SERVER_AHEAD_MS
+
+
+async def test_h29_our_offset_is_measured_by_the_answer_that_came_quickest(desk: Desk) -> None:
+    trips = [4.0, 0.4, 2.0]
+
+    async def fetch_time() -> int:
+        await desk.clock.sleep(trips.pop(0))
+        return int(desk.clock.monotonic() * 1000)
+
+    desk.exchange.milliseconds = lambda: int(desk.clock.monotonic() * 1000)  # type: ignore[method-assign]  # ours runs
+    desk.exchange.fetch_time = fetch_time  # type: ignore[method-assign]  # slow, and told at the end of the trip
+    measuring = asyncio.create_task(desk.session.synchronise())
+    await desk.clock.advance(10)
+    await measuring
+    assert desk.session.skew_ms == -200
+
+
+async def test_h29_a_ban_until_a_moment_lasts_by_the_venues_clock(desk: Desk) -> None:
+    desk.session.skew_ms = -3_600_000
+    until = milliseconds(desk.clock.now()) + 3_600_000 + 90_000
+    banned = ccxt.DDoSProtection("x"), Answer(418, f'{{"code":-1003,"msg":"IP banned until {until}."}}', {})
+    desk.exchange.script = [banned]
+    with pytest.raises(RequestFailed) as raised:
+        await desk.call()
+    assert desk.host.paused_for() == 90
+    answer = desk.session.outcome(raised.value.failure)
+    assert isinstance(answer, NotSent)
+    assert answer.retry_after == 90
 
 
 async def test_h29_a_time_stamp_error_is_tried_once_more_in_step(desk: Desk) -> None:
@@ -197,6 +235,33 @@ def test_ccxt_is_made_with_numbers_as_text_and_without_its_limiter() -> None:
 
 def test_aster_is_made_without_the_builder_fee() -> None:
     assert make_exchange(ASTER_LINEAR, Access(), HOOKS).options["builderFee"] is False
+
+
+async def test_connections_are_closed_even_when_the_streams_goodbye_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(_exchange: Any) -> None:
+        await asyncio.Event().wait()
+
+    exchange = make_exchange(BINANCE_USDM, Access(base_url="http://127.0.0.1:1"), HOOKS)
+    exchange.open()
+    session = exchange.session
+    monkeypatch.setattr(type(exchange), "close_ws_clients", never)
+    closing = asyncio.create_task(exchange.close())
+    await settle()
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert session.closed
+
+
+async def test_a_stream_that_is_still_wanted_after_the_close_opens_nothing() -> None:
+    exchange = make_exchange(BINANCE_USDM, Access(base_url="http://127.0.0.1:1"), HOOKS)
+    exchange.open()
+    await exchange.close()
+    with pytest.raises(ccxt.ExchangeClosedByUser):
+        await exchange.watch("ws://127.0.0.1:1/ws", "orders")
+    assert exchange.session is None
 
 
 def test_secrets_are_not_shown() -> None:

@@ -233,3 +233,15 @@ def test_a_question_about_an_orders_trades_names_it_as_the_venue_does() -> None:
     venue: Any = refined(Pages, order_id_name="ordId")(1)
     asyncio.run(venue.fetch_my_trades("SOL/USDT", None, None, {"orderId": "7"}))
     assert venue.asked == [{"ordId": "7"}]
+
+
+def test_all_trades_of_an_order_are_found() -> None:
+    venue: Any = refined(Pages, order_id_name="ordId")(5)
+    rows = asyncio.run(venue.fetch_my_trades("SOL/USDT", None, 2, {"orderId": "7"}))
+    assert [row["id"] for row in rows] == ["1", "2", "3", "4", "5"]
+
+
+def test_trades_of_two_markets_with_one_id_are_two() -> None:
+    venue: Any = refined(Pages)(2)
+    venue.trades = [{"id": "1", "timestamp": 1, "symbol": symbol} for symbol in ("SOL/USDT", "LINK/USDT")]
+    assert len(asyncio.run(venue.fetch_my_trades(None, 1, 5, {}))) == 2

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from typing import Any
 
 import pytest
 
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
-from app.exchange.ccxt.streams import PRICES_POLLED_SEC, PRICES_SILENT_SEC, Streams, Takers
+from app.exchange.ccxt.streams import LONGEST_WAIT_SEC, PRICES_POLLED_SEC, PRICES_SILENT_SEC, Streams, Takers
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 from tests.support.clock import ManualClock, settle
 
@@ -27,11 +27,17 @@ class Connection:
         self.errors.append(error)
 
 
+class Every:
+    def __contains__(self, _symbol: object) -> bool:
+        return True
+
+
 class Api:
     """A venue that pushes what a test tells it to."""
 
     def __init__(self) -> None:
         self.has: dict[str, Any] = {"watchTickers": True}
+        self.markets: Container[str] = Every()
         self.connection = Connection()
         self.clients = {"wss://x.example": self.connection}
         self.followed: list[list[str]] = []
@@ -210,3 +216,28 @@ def test_six_hundred_perpetuals_can_be_followed_one_by_one_within_what_a_connect
             connection = (category, exchange.stream("linear", f"{channel}::C{number}/USDT:USDT"))
             held[connection] = held.get(connection, 0) + 1
     assert max(held.values()) <= CONNECTION_HOLDS
+
+
+async def test_h41_a_market_that_is_listed_no_more_hides_none_of_the_others(desk: Desk) -> None:
+    desk.api.markets = {"A", "B"}
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset({"A", "B"}))
+    await settle()
+    desk.api.markets = {"B"}
+    desk.price("A", of="A,B")
+    await settle()
+    desk.price("B")
+    await settle()
+    assert desk.api.followed == [["A", "B"], ["B"]]
+    assert desk.told == [{"symbol": "A"}, {"symbol": "B"}]
+
+
+async def test_markets_none_of_which_is_listed_are_followed_when_one_is(desk: Desk) -> None:
+    desk.api.markets = set()
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset({"A"}))
+    await desk.wait(60)
+    assert desk.api.followed == []
+    desk.api.markets = {"A"}
+    await desk.wait(LONGEST_WAIT_SEC)
+    assert desk.api.followed == [["A"]]

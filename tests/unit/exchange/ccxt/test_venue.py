@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -13,9 +14,10 @@ import pytest
 from app.base.errors import OperatorActionNeeded, Retryable
 from app.domain.order import OrderStatus
 from app.domain.values import OrderSide, OrderType, Side, TimeInForce
+from app.exchange.ccxt.dialects.base import Operation
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
 from app.exchange.ccxt.errors import Answer
-from app.exchange.ccxt.limits import Host
+from app.exchange.ccxt.limits import Host, Priority
 from app.exchange.ccxt.venue import CcxtVenue
 from app.exchange.ccxt.wire import TRACE, Access
 from app.messages.reports import Accepted, Found, NotFound, OutcomeUnknown, RefusalCode, Refused
@@ -217,3 +219,29 @@ async def test_leverage_that_is_refused_needs_a_person(venue: CcxtVenue, api: Sc
     api.script["set_leverage"] = [refusal(-4028)]
     with pytest.raises(OperatorActionNeeded):
         await venue.set_leverage(SOL, Decimal(500), "cross")
+
+
+async def test_with_the_breaker_open_exits_are_still_amended(venue: CcxtVenue, api: Scripted) -> None:
+    while not venue._breaker.is_open:
+        venue._breaker.failed("words")
+    api.script["fetch_order"] = [row(), row(price="151")]
+    api.script["edit_order"] = [row()]
+    assert isinstance(await venue.amend_order(replace(PLAIN, is_exit=True), Decimal(2), Decimal(151)), Accepted)
+
+
+@pytest.mark.parametrize(("is_exit", "priority"), [(True, Priority.EXIT), (False, Priority.ENTRY)])
+async def test_exits_are_amended_before_entries(
+    venue: CcxtVenue, api: Scripted, monkeypatch: pytest.MonkeyPatch, *, is_exit: bool, priority: Priority
+) -> None:
+    asked = {}
+    call = venue._session.call
+
+    async def noted(operation: Operation, priority: Priority, ask: Any, orders: int = 0) -> Any:
+        asked[operation] = priority
+        return await call(operation, priority, ask, orders)
+
+    monkeypatch.setattr(venue._session, "call", noted)
+    api.script["fetch_order"] = [row(), row(price="151")]
+    api.script["edit_order"] = [row()]
+    await venue.amend_order(replace(PLAIN, is_exit=is_exit), Decimal(2), Decimal(151))
+    assert asked == {Operation.LOOK_UP: Priority.EXIT, Operation.AMEND: priority}

@@ -155,6 +155,31 @@ async def test_a_market_that_the_exchange_does_not_have_walks(tmp_path: Path) ->
     assert world.venues["binance"].asked == [ODD]
 
 
+@pytest.mark.parametrize("told", [None, "BINANCE"])
+async def test_a_market_walks_only_until_its_exchange_is_named(tmp_path: Path, told: str | None) -> None:
+    world = World(tmp_path)
+    world.feed.start()
+    await world.first_signal(SOL, "200")
+    await world.clock.advance(20)
+    assert world.venues == {}
+
+    if told is None:
+        world.exchanges["SOL"] = "BINANCE"
+    await world.board.prepare(SOL, told)
+    assert world.last(SOL) == 150
+    await world.board.prepare(SOL, told)
+    assert world.venues["binance"].asked == [SOL]
+
+
+async def test_a_market_that_one_exchange_does_not_have_is_looked_for_at_the_next_one_named(tmp_path: Path) -> None:
+    world = World(tmp_path, ODD="BINANCE")
+    world.feed.start()
+    await world.first_signal(ODD, "3")
+    world.prices[ODD] = "4"
+    await world.board.prepare(ODD, "GATEIO")
+    assert world.last(ODD) == 4
+
+
 async def test_unreachable_at_start_the_market_walks_until_the_venue_comes_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
