@@ -10,8 +10,9 @@ from enum import StrEnum
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from weakref import WeakSet
 
-from aiohttp import ClientRequest, ClientSession, TCPConnector
+from aiohttp import ClientRequest, ClientSession, ClientWebSocketResponse, TCPConnector
 
 from app.base.masking import keep_out
 from app.exchange.ccxt.dialects.base import Dialect
@@ -130,6 +131,33 @@ class Connections(TCPConnector):
                 protocol.close()
 
 
+class Socket(ClientWebSocketResponse):
+    """A stream's connection, which can be given up without a goodbye."""
+
+    def release(self) -> None:
+        self._response.close()
+
+
+class Sockets:
+    """The sockets of one session: they are given up with it, those too that come up later."""
+
+    def __init__(self) -> None:
+        self._made: WeakSet[Socket] = WeakSet()
+        self._is_over = False
+
+    def made(self, *arguments: Any, **named: Any) -> Socket:
+        socket = Socket(*arguments, **named)
+        if self._is_over:
+            socket.release()
+        self._made.add(socket)
+        return socket
+
+    def end(self) -> None:
+        self._is_over = True
+        for socket in list(self._made):
+            socket.release()
+
+
 class PromptRequest(ClientRequest):
     """One whose bytes leave at once: before Python 3.12 aiohttp writes them in a task, a round of the loop later."""
 
@@ -166,6 +194,10 @@ def _connecting(base: Any) -> Any:
     class Connecting(base):  # type: ignore[misc]  # ccxt is untyped
         session: ClientSession | None
 
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            self._sockets = Sockets()
+            super().__init__(*arguments, **named)
+
         def open(self, lazy: bool = False) -> None:
             """With a session of our own: ccxt's drops its connections after 15 s and takes no more than a hundred.
 
@@ -174,7 +206,12 @@ def _connecting(base: Any) -> Any:
             super().open(lazy or self.closed_by_user)
             if self.session is None:
                 connector = Connections(ssl=self.ssl_context, limit=0, keepalive_timeout=KEEP_ALIVE_SEC)
-                self.session = ClientSession(connector=connector, request_class=PromptRequest)
+                self._sockets = Sockets()
+                self.session = ClientSession(
+                    connector=connector,
+                    request_class=PromptRequest,
+                    ws_response_class=self._sockets.made,  # type: ignore[arg-type]  # it is only ever called
+                )
 
         def _drop_idle(self) -> None:
             """Let nothing be sent over a connection from before: when one is dead the others are, and none tells."""
@@ -188,6 +225,7 @@ def _connecting(base: Any) -> Any:
                 await super().close(clean_instance_data)
             finally:
                 self.session = None
+                self._sockets.end()  # one that has just come up is not ccxt's yet
                 if session is not None:
                     await session.close()
 
