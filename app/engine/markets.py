@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from app.domain.market import MarketRules, Quote
 from app.domain.signal import Signal
-from app.domain.values import MarketType
+from app.domain.symbol import base_of, market_type_of, quote_of
 from app.engine import answers, queueing
 from app.engine.inbox import MarketLoaded
 from app.engine.state import Market
@@ -75,13 +75,11 @@ def _go_on_with(turn: Turn, message: MarketLoaded, market: Market, told: str) ->
 
 def _guessed(turn: Turn, symbol: str, price: Decimal) -> Market:
     precision = turn.config.precision
-    pair, _, settle = symbol.partition(":")
-    base, _, quote = pair.partition("/")
     rules = MarketRules(
         symbol=symbol,
-        market_type=MarketType.LINEAR if settle else MarketType.SPOT,
-        base=base,
-        quote=quote,
+        market_type=market_type_of(symbol),
+        base=base_of(symbol),
+        quote=quote_of(symbol),
         tick_size=precision.fallback_tick_size,
         step_size=precision.fallback_step_size,
         min_qty=precision.fallback_min_qty,
