@@ -16,9 +16,10 @@ from typing import Any
 
 import structlog
 
+from app.accounts.administration import Administration
 from app.accounts.office import AccountOffice
 from app.base.errors import AppError
-from app.bootstrap import Administration, Application
+from app.bootstrap import Application
 
 log = structlog.get_logger("system")
 SOCKET_NAME = "control.sock"

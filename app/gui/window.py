@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
-from app.gui import formats
 from app.gui.accounts import AccountBook
 from app.gui.actions import ENGINE, RECONCILING, RESUMING, STOP, Actions, Settled
 from app.gui.desk import Desk
@@ -18,10 +18,10 @@ from app.gui.dialogs.close_all import CloseAllSheet
 from app.gui.dialogs.emergency import ResetSheet
 from app.gui.dialogs.first_start import FirstStart
 from app.gui.dialogs.leave import leave_sheet
-from app.gui.dialogs.palette import CommandPalette, Entry
+from app.gui.dialogs.palette import CommandPalette
 from app.gui.dialogs.shortcuts import show_shortcuts
+from app.gui.finder import entries
 from app.gui.models.accounts import ENVIRONMENTS, mode_of
-from app.gui.models.risk import run_refusal
 from app.gui.panels.dashboard import DashboardPanel
 from app.gui.panels.panel import PanelHost
 from app.gui.panels.positions import PositionsPanel
@@ -33,44 +33,11 @@ from app.gui.view_store import Change, ViewStore
 from app.gui.widgets.alerts import ACCOUNT, AlertStrip, troubles
 from app.gui.widgets.basics import column, row
 from app.gui.widgets.logo import Logo
-from app.gui.widgets.rail import Rail
+from app.gui.widgets.rail import VIEWS, Rail
 from app.gui.widgets.sheet import NoticeBar, Sheet
 from app.gui.widgets.strip import ModeEdge, StatusStrip
 
 log = structlog.get_logger("window")
-VIEWS = (
-    ("dashboard", "Dashboard", "layout-dashboard"),
-    ("positions", "Positions", "layers"),
-    ("queue", "Queue", "list-ordered"),
-    ("risk", "Risk", "shield-alert"),
-    ("signals", "Signals", "radio"),
-)
-SHORTCUTS = (
-    (f"Ctrl+1 \u2026 {len(VIEWS)}", "views in the rail's order"),
-    ("Ctrl+K", "find an action or a group"),
-    ("?", "this list"),
-    ("Ctrl+F  /", "filter of this view"),
-    ("\u2191 \u2193 \u2190 \u2192", "rows; fold and unfold"),
-    ("Enter", "open the detail"),
-    ("F6", "next region: rail, table, detail, strip"),
-    ("+ \u2212 \u2190 \u2192 Home", "the ladder: zoom, pan, all of it"),
-    ("C", "close group\u2026"),
-    ("Shift+C", "close %\u2026"),
-    ("X", "cancel entries\u2026"),
-    ("S", "move stop\u2026"),
-    ("A", "add funds\u2026"),
-    ("T", "TP mode\u2026"),
-    ("B", "block or unblock from risk"),
-    ("P", "promote (Queue)"),
-    ("Ctrl+Shift+E", "emergency stop, at once"),
-    ("Ctrl+Shift+P", "pause, resume"),
-    ("Ctrl+Shift+R", "reconcile"),
-    ("Ctrl+Shift+A", "accounts"),
-    ("Ctrl+T", "light, dark, system"),
-    ("Ctrl+Z", "undo, while the bar at the foot offers it"),
-    ("Ctrl+= \u2212 0", "text 90 to 150 %"),
-    ("Esc", "close a sheet, keep things as they are"),
-)
 THEME_ICONS = {"system": "monitor", "light": "sun", "dark": "moon"}
 
 
@@ -176,13 +143,13 @@ class MainWindow(QMainWindow):
 
     def _add_shortcuts(self) -> None:
         for number, (name, _, _) in enumerate(VIEWS, start=1):
-            self._shortcut(f"Ctrl+{number}", self._viewer(name))
+            self._shortcut(f"Ctrl+{number}", partial(self.show_view, name))
         self._shortcut("Ctrl+K", self.show_palette)
         self._shortcut("?", self.show_shortcuts)
         self._shortcut("Ctrl+F", self._focus_filter)
         self._shortcut("/", self._focus_filter)
-        self._shortcut("Ctrl+Shift+P", self._toggle_pause)
-        self._shortcut("Ctrl+Shift+E", self._stop_by_key)
+        self._shortcut("Ctrl+Shift+P", self.toggle_pause)
+        self._shortcut("Ctrl+Shift+E", self.stop_by_key)
         self._shortcut("Ctrl+Z", self.notice.take_back)
         self._shortcut("Ctrl+Shift+R", self._actions.reconcile)
         self._shortcut("Ctrl+Shift+A", self.list_accounts)
@@ -194,9 +161,6 @@ class MainWindow(QMainWindow):
 
     def _shortcut(self, keys: str, act: Callable[[], None]) -> None:
         QShortcut(QKeySequence(keys), self).activated.connect(act)
-
-    def _viewer(self, name: str) -> Callable[[], None]:
-        return lambda: self.show_view(name)
 
     # ------------------------------------------------------------------ views
 
@@ -280,13 +244,13 @@ class MainWindow(QMainWindow):
 
     # ------------------------------------------------------------------ actions
 
-    def _toggle_pause(self) -> None:
+    def toggle_pause(self) -> None:
         (self._actions.resume if self._store.engine.state == "paused" else self._actions.pause)()
 
     def _on_settled(self, settled: Settled) -> None:
         self.notice.tell(settled.sentence, ok=settled.ok, undo=settled.undo)
 
-    def _stop_by_key(self) -> None:
+    def stop_by_key(self) -> None:
         if self._store.engine.emergency.level != "critical":
             self._actions.emergency_stop()
 
@@ -318,10 +282,10 @@ class MainWindow(QMainWindow):
         self._sheet = None
 
     def show_shortcuts(self) -> None:
-        self._open(lambda: show_shortcuts(self.content, SHORTCUTS))
+        self._open(lambda: show_shortcuts(self.content))
 
     def show_palette(self) -> None:
-        self._open(lambda: CommandPalette(self.content, self._entries()))
+        self._open(lambda: CommandPalette(self.content, entries(self, self._store, self._actions)))
 
     def show_reset(self) -> None:
         """Leave the emergency stop, with a reason."""
@@ -362,85 +326,14 @@ class MainWindow(QMainWindow):
     def needs_first_start(self) -> bool:
         return self._settings.value("first_start/done") != "yes" and not self._store.signals
 
-    def _entries(self) -> list[Entry]:
-        entries = [
-            Entry(f"Go to {text}", f"Ctrl+{number}", icon, self._viewer(name))
-            for number, (name, text, icon) in enumerate(VIEWS, start=1)
-        ]
-        paused = self._store.engine.state == "paused"
-        entries += self._emergency_entries() + self._group_entries() + self._queue_entries()
-        entries += [
-            Entry("Resume" if paused else "Pause", "Ctrl+Shift+P", "play" if paused else "pause", self._toggle_pause),
-            Entry("Reconcile with the exchange", "Ctrl+Shift+R", "refresh-cw", self._actions.reconcile),
-            Entry("Accounts\u2026", "Ctrl+Shift+A", "key-round", self.list_accounts),
-            Entry("Change theme", "Ctrl+T", "sun", self.next_theme),
-            Entry("Send a test signal", "", "send", self.show_first_start),
-            Entry("List of shortcuts", "?", "circle-help", self.show_shortcuts),
-        ]
-        for group in self._store.groups.values():
-            hint = f"{formats.signed_money(group.unrealized_pnl)} {group.quote_currency}"
-            words = f"{group.symbol} {group.timeframe} {group.side}"
-            entries.append(Entry(words, hint, "layers", self._group_shower(group.id)))
-        return entries
-
-    def _emergency_entries(self) -> list[Entry]:
-        if self._store.engine.emergency.level == "critical":
-            found = [Entry("Reset the emergency stop\u2026", "", "shield-check", self.show_reset)]
-        else:
-            found = [Entry("Emergency stop", "Ctrl+Shift+E", "octagon-x", self._stop_by_key)]
-        if self._store.groups:
-            found.append(Entry("Close all groups\u2026", "", "x", self.show_close_all))
-        if self._store.risk is not None and run_refusal(self._store.risk) is None:
-            found.append(Entry("Run the offset plan now\u2026", "", "play", self._ask_run))
-        return found
-
-    def _ask_run(self) -> None:
+    def ask_run(self) -> None:
+        """Show the offset plan and ask whether it is to run."""
         self.show_view("risk")
         self.risk.ask_run()
-
-    def _group_entries(self) -> list[Entry]:
-        """What can be done with the group that is chosen in Positions."""
-        detail = self.positions.detail
-        group = detail.group
-        if group is None or group.id in self._store.pending or group.status == "closing":
-            return []
-        name = f"{formats.pair(group.symbol)[0]} {group.timeframe}"
-        block = "Unblock" if group.blocked else "Block"
-        return [
-            Entry(f"Move the stop of {name}\u2026", "S", "move-vertical", self._in_positions(detail.ask_move_stop)),
-            Entry(f"Add funds to {name}\u2026", "A", "plus", self._in_positions(detail.ask_add_funds)),
-            Entry(f"TP mode of {name}\u2026", "T", "target", self._in_positions(detail.ask_tp_mode)),
-            Entry(f"{block} {name} from risk\u2026", "B", "shield-off", self._in_positions(detail.ask_block)),
-        ]
-
-    def _in_positions(self, ask: Callable[[], None]) -> Callable[[], None]:
-        def act() -> None:
-            self.show_view("positions")
-            ask()
-
-        return act
-
-    def _queue_entries(self) -> list[Entry]:
-        """Every queued signal, and what can be done with it."""
-        return [
-            Entry(
-                f"Queued: {entry.symbol} {entry.timeframe} {entry.side}",
-                "promote, remove, force",
-                "list-ordered",
-                self._entry_shower(entry.signal_id),
-            )
-            for entry in self._store.queue
-        ]
 
     def show_queued(self, signal_id: str) -> None:
         self.show_view("queue")
         self.queue.choose(signal_id)
-
-    def _entry_shower(self, signal_id: str) -> Callable[[], None]:
-        return lambda: self.show_queued(signal_id)
-
-    def _group_shower(self, group_id: str) -> Callable[[], None]:
-        return lambda: self.show_group(group_id)
 
     # ------------------------------------------------------------------ size, remembered layout, closing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 from app.base.config import Config, parse_config
 from app.gui.actions import Actions
 from app.gui.desk import Desk, WebhookAddress
+from app.gui.finder import entries
 from app.gui.stylesheet import stylesheet
 from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
@@ -92,6 +93,10 @@ class Scene:
 
     def has_sheet(self) -> bool:
         return any(sheet.isVisible() for sheet in self.window.content.findChildren(Sheet))
+
+    def findable(self) -> dict[str, Callable[[], None]]:
+        """What the command palette offers now, and what choosing it does."""
+        return {entry.words: entry.act for entry in entries(self.window, self.store, self.actions)}
 
     def said(self) -> str:
         """All that the sheet says."""

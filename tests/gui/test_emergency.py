@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -277,17 +276,15 @@ async def test_a_refusal_brings_the_question_back_with_the_reason(scene: Scene) 
 )
 async def test_the_palette_holds_the_stop_or_its_reset(scene: Scene, level: str, words: str) -> None:
     scene.tell(emergency=replace(TRIPPED, level=level))
-    assert words in [entry.words for entry in scene.window._entries()]
+    assert words in scene.findable()
 
 
 async def test_the_palette_runs_what_it_names(scene: Scene) -> None:
     scene.window.show_view("positions")
     scene.show([group(1)])
-    entries: dict[str, Any] = {entry.words: entry.act for entry in scene.window._entries()}
-    entries["Close all groups\u2026"]()
+    scene.findable()["Close all groups\u2026"]()
     close_sheet(scene).dismiss()
     scene.window.positions.table.choose_first()
-    entries = {entry.words: entry.act for entry in scene.window._entries()}
-    entries["Move the stop of ETH 1h\u2026"]()
+    scene.findable()["Move the stop of ETH 1h\u2026"]()
     assert scene.window.current == "positions"
     assert scene.sheet().accessibleName() == "Move the stop of ETH 1h?"

@@ -10,10 +10,12 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QSignalSpy, QTest
 
 from app.gui.actions import EMERGENCY, RESUMING, RISK
+from app.gui.dialogs.shortcuts import SHORTCUTS
 from app.gui.theme import theme
 from app.gui.view_store import Change, Pending
+from app.gui.widgets.rail import VIEWS
 from app.gui.widgets.sheet import Sheet
-from app.gui.window import SHORTCUTS, VIEWS, MainWindow
+from app.gui.window import MainWindow
 from app.messages.commands import EmergencyStop, Pause, Resume
 from tests.gui.conftest import Scene, group
 from tests.support.examples import NOON, account_snapshot, engine_snapshot

@@ -11,6 +11,15 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QSizePolicy, QWidget
 from app.gui.theme import theme
 from app.gui.widgets.basics import column
 
+VIEWS = (
+    ("dashboard", "Dashboard", "layout-dashboard"),
+    ("positions", "Positions", "layers"),
+    ("queue", "Queue", "list-ordered"),
+    ("risk", "Risk", "shield-alert"),
+    ("signals", "Signals", "radio"),
+)
+"""The views in the rail's order: name, word, icon."""
+
 
 class RailButton(QAbstractButton):
     """One view, or one of the small tools at the rail's foot."""
