@@ -18,6 +18,8 @@ from app.ports.store import StoreFailed
 
 BUSY_TIMEOUT_MS: Final = 5000
 """How long a writer waits for a lock: nobody but a person's own tool should hold one."""
+MOST_PAGES_IN_LOG: Final = 16_000
+"""At how many pages a commit copies the log itself: the end of its growth should `Checkpointer` never get to do it."""
 
 
 def connect(file: Path) -> sqlite3.Connection:
@@ -34,6 +36,7 @@ def connect(file: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_PAGES_IN_LOG}")
         connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.Error as error:
         connection.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from app.persistence import migrate
+from app.persistence.checkpoints import Checkpointer
 from app.persistence.connections import connect, connect_memory, problems_of
 from app.persistence.paper_store import SqlitePaperStore
 from app.persistence.queries import SqliteQueries
@@ -27,6 +28,7 @@ class Database:
     store: SqliteStore
     paper: SqlitePaperStore
     queries: SqliteQueries | None
+    checkpointer: Checkpointer | None
 
     async def integrity_check(self) -> tuple[str, ...]:
         """What is wrong with the file, empty where all is well; takes its time, beside the loop. StoreFailed."""
@@ -36,6 +38,8 @@ class Database:
         """Finish what waits to be written, then let the file go."""
         if self.queries is not None:
             await self.queries.close()
+        if self.checkpointer is not None:
+            await asyncio.to_thread(self.checkpointer.stop)
         await self.writer.close()
 
 
@@ -47,14 +51,17 @@ def open_database(data_dir: Path | None) -> Database:
     """
     if data_dir is None:
         memory = InlineWriter(connect_memory())
-        return Database(None, memory, SqliteStore(memory), SqlitePaperStore(memory), None)
+        return Database(None, memory, SqliteStore(memory), SqlitePaperStore(memory), None, None)
     file = data_dir / FILE_NAME
     if file.exists() and file.stat().st_size > 0:
         _refuse_damage(file)
     if migrate.revision_of(file) != migrate.HEAD:
         migrate.up(file)
-    writer = QuickWriter(connect(file))
-    return Database(file, writer, SqliteStore(writer), SqlitePaperStore(writer), SqliteQueries(file))
+    connection = connect(file)
+    checkpointer = Checkpointer(file, lambda: connection.total_changes)
+    checkpointer.start()
+    writer = QuickWriter(connection)
+    return Database(file, writer, SqliteStore(writer), SqlitePaperStore(writer), SqliteQueries(file), checkpointer)
 
 
 def _refuse_damage(file: Path) -> None:

@@ -18,14 +18,13 @@ from app.persistence import rows
 from app.persistence.codec import Row
 from app.persistence.statements import select_sql
 from app.persistence.tables import trading
+from app.ports.store import ACTIONS_REMEMBERED
 
 _RECENT = (
     "id IN (SELECT id FROM groups WHERE closed_at IS NULL OR closed_at >= ?"
     " OR id IN (SELECT reserved_group FROM queue))"
 )
 _ONE = "id = ?"
-ACTIONS_LOADED = 1_000
-"""More than a day can hold."""
 
 
 def load_state(connection: sqlite3.Connection, recent_since: datetime) -> StoredState:
@@ -107,7 +106,7 @@ def _payments(connection: sqlite3.Connection, since: int) -> Mapping[tuple[str, 
 
 
 def _actions(connection: sqlite3.Connection) -> tuple[RiskAction, ...]:
-    rest = f"ORDER BY risk_actions.at DESC, risk_actions.rowid DESC LIMIT {ACTIONS_LOADED}"
+    rest = f"ORDER BY risk_actions.at DESC, risk_actions.rowid DESC LIMIT {ACTIONS_REMEMBERED}"
     newest = connection.execute(select_sql(trading.risk_actions, rest)).fetchall()
     return tuple(rows.ACTION.decode(row) for row in reversed(newest))
 

@@ -8,6 +8,9 @@ from typing import Protocol
 from app.base.errors import OperatorActionNeeded
 from app.messages.records import Changes, StoredGroup, StoredState
 
+ACTIONS_REMEMBERED = 1_000
+"""How many offset actions the engine goes on with, the last ones: more than a day can hold."""
+
 
 class StoreFailed(OperatorActionNeeded):
     """The disk could not be written or read; nothing of the unit of work was kept."""
