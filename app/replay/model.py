@@ -87,6 +87,8 @@ class Scenario(Part):
     markets: dict[Symbol, MarketModel] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
     steps: tuple[Step, ...] = ()
+    at_rest: bool = False
+    """Whether `settled` is held too, as in a simulation."""
 
     def seconds(self, step: Step) -> Decimal:
         """When a step happens, in seconds from the start."""

@@ -32,6 +32,8 @@ from app.replay.judge import failures
 from app.replay.model import Scenario, Step
 from app.replay.parts import FaultStep, PricesStep, QuoteStep, ScenarioError
 from app.replay.protection import BareGroups
+from app.replay.rest import Rest
+from app.replay.settled import unsettled
 from app.replay.virtual_loop import VirtualLoop, run
 from app.replay.world import World, new_store
 
@@ -59,12 +61,17 @@ class Replay:
 
 def replay(scenario: Scenario, folder: Path) -> Replay:
     """Run a scenario to its end. Files it names are relative to `folder`."""
-    moments = sorted(_moments(scenario, folder), key=lambda moment: (moment.at, moment.number))
+    moments = moments_of(scenario, folder)
 
     async def main(loop: VirtualLoop) -> Replay:
         return await Runner(scenario, loop).run(moments)
 
     return run(main)
+
+
+def moments_of(scenario: Scenario, folder: Path) -> list[Moment]:
+    """What is to be done, in order; paths of prices taken apart."""
+    return sorted(_moments(scenario, folder), key=lambda moment: (moment.at, moment.number))
 
 
 def _moments(scenario: Scenario, folder: Path) -> Iterator[Moment]:
@@ -132,10 +139,13 @@ class Runner:
         self._excused: frozenset[str] = frozenset()
         """Groups that were open when the configuration changed: a lowered limit closes none."""
         self._started: list[asyncio.Task[Any]] = []
+        self._armed: list[Armed] = []
+        self._rest = Rest(scenario.start)
 
     async def run(self, moments: list[Moment]) -> Replay:
         self._start(self._world.boot())
         await self._loop.settle()
+        self._rest.look(self._world, None, self._armed)
         for moment in moments:
             moved_at = self._world.clock.now()
             await self._loop.advance_to(moment.at)
@@ -191,7 +201,7 @@ class Runner:
 
     async def _do_fault(self, step: Step) -> None:
         if step.fault is not None:
-            _arm(_fault(step.fault), [venue.faults for venue in self._world.venues.values()])
+            self._armed += _arm(_fault(step.fault), [venue.faults for venue in self._world.venues.values()])
 
     async def _do_crash(self, step: Step) -> None:
         crash = step.crash
@@ -229,6 +239,7 @@ class Runner:
     def _hold_invariants(self, moment: Moment) -> None:
         while self._world.engine.defects:
             self._violations.append(f"after step {moment.number + 1}: {self._world.engine.defects.pop(0)}")
+        self._rest.look(self._world, moment.what if isinstance(moment.what, Step) else None, self._armed)
         for text in self._broken():
             self._violations.append(f"after step {moment.number + 1} at {moment.at:f}: {text}")
 
@@ -242,6 +253,8 @@ class Runner:
             yield from violations(state, world.venues, self._excused)
             self._bare.look(state, now)
         yield from self._bare.overdue(state.config.protection.grace_sec, world.events, now)
+        if self._scenario.at_rest and self._rest.is_reached(now):
+            yield from unsettled(world, self._rest)
 
     def _hold_books(self, moment: Moment, moved_at: datetime) -> None:
         """Before the world is moved again: what was reconciled since it last moved must be equal."""
@@ -294,14 +307,13 @@ def _fault(step: FaultStep) -> Fault:
     )
 
 
-def _arm(fault: Fault, boxes: Sequence[FaultBox]) -> None:
+def _arm(fault: Fault, boxes: Sequence[FaultBox]) -> list[Armed]:
     """Requests of all accounts share the fault's `times`; each account's stream shows it for itself."""
     shared = Armed(fault, fault.times)
-    for box in boxes:
-        if fault.op == STREAM:
-            box.arm(fault)
-        else:
-            box.share(shared)
+    armed = [Armed(fault, fault.times) if fault.op == STREAM else shared for _ in boxes]
+    for box, each in zip(boxes, armed, strict=True):
+        box.share(each)
+    return armed
 
 
 async def _at_the_venue(world: World, deed: VenueDeed) -> None:

@@ -29,10 +29,15 @@ Ts = TypeVarTuple("Ts")
 _MICROSECONDS = 1_000_000
 _TIME_TO_CANCEL = 3_600 * _MICROSECONDS
 _CANCELLED_KEPT = 100
+_MOST_TURNS = 100_000
 
 
 class Deadlock(RuntimeError):
     """Nothing is ready to run, and whoever waits waits for something that cannot come."""
+
+
+class Livelock(RuntimeError):
+    """The loop turned so often at one instant that what runs there will never end by itself."""
 
 
 class _NoFiles(selectors.BaseSelector):
@@ -108,6 +113,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._timers_set = count()
         self._timers_cancelled = 0
         self._waits: deque[_Wait] = deque()
+        self._turns = 0
+        """Since something that was waited for ended, or time moved."""
         self._thread = threading.get_ident()
         files = _NoFiles(self._turn)
         super().__init__(files)
@@ -188,6 +195,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _turn(self, idle: bool) -> None:
         """Called once every turn of the loop, before what is ready runs."""
+        self._turns += 1
+        if self._turns > _MOST_TURNS:
+            self._turns = 0
+            raise Livelock(f"at {self._seconds} s there is no end of what is to be done at once")
         if self._fire_due() or not idle:
             return
         if not self._waits:
@@ -202,12 +213,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self._wake(wait)
 
     def _wake(self, wait: _Wait) -> None:
+        self._turns = 0
         if not wait.is_over():
             self._move_to(max(wait.target, self._instant))
         if not wait.woken.done():
             wait.woken.set_result(None)
 
     def _move_to(self, instant: int) -> None:
+        self._turns = 0
         self._instant = instant
         self._seconds = max(self._seconds, instant / _MICROSECONDS)
 
@@ -263,7 +276,7 @@ def _place(task: asyncio.Task[Any]) -> str:
 def run(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
     """What `main(loop)` returns, run in a new loop. What it leaves running is cancelled, and the loop closed.
 
-    Deadlock where `main` waits for something that cannot come by itself.
+    Deadlock where `main` waits for something that cannot come by itself, Livelock where an instant does not end.
     """
     loop = VirtualLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:

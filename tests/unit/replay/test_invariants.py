@@ -11,9 +11,10 @@ import pytest
 
 from app.base.changing import changed
 from app.domain.order import OrderStatus
-from app.domain.values import OrderRole, OrderSide
+from app.domain.values import OrderRole, OrderSide, Side
+from app.engine.state import external_fact
 from app.exchange.paper.venue import PaperVenue
-from app.replay.invariants import books_differ
+from app.replay.invariants import books_differ, violations
 from app.replay.protection import BareGroups
 from app.replay.trap import Trap, TrappedVenue
 from tests.unit.engine.worlds import FINE, Stage, scenario
@@ -81,6 +82,31 @@ def test_an_order_that_changed_after_the_reading_shows_nothing(stage: Stage) -> 
     orders[stop.client_order_id] = changed(stop, updated_at=stage.world.clock.now())
     paper(stage).ledger.resting[SOL].clear()
     assert not [text for text in found(stage) if stop.client_order_id in text]
+
+
+def test_a_position_that_no_group_has_shows(stage: Stage) -> None:
+    read_again(stage)
+    [(book, held)] = paper(stage).ledger.positions.items()
+    paper(stage).ledger.positions[book] = changed(held, quantity=Decimal(3))
+    assert found(stage) == [f"{SOL} on paper: 2 here, 3 at the venue"]
+
+
+def test_dust_that_an_entry_of_the_other_side_netted_shows_nothing_in_one_way_mode(stage: Stage) -> None:
+    read_again(stage)
+    state = stage.world.engine.state
+    [(book, held)] = paper(stage).ledger.positions.items()
+    paper(stage).ledger.positions[book] = changed(held, quantity=Decimal("1.5"))
+    state.facts[external_fact(("paper", SOL, Side.SHORT))] = "0.5"
+    assert found(stage) == []
+
+
+def test_exits_count_once_the_account_has_been_read(stage: Stage) -> None:
+    state = stage.world.engine.state
+    order = resting(stage, OrderRole.STOP_LOSS)
+    state.orders[order.client_order_id] = changed(order, reduce_only=False, quantity=Decimal(3))
+    assert list(violations(state, stage.world.venues)) == ["exits of g0000001 sell 3, 2 are open"]
+    state.accounts["paper"].last_reconciled_at = None
+    assert list(violations(state, stage.world.venues)) == []
 
 
 def test_coins_that_the_account_does_not_have_show() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.replay.virtual_loop import Deadlock, VirtualLoop, run, virtual_clock
+from app.replay.virtual_loop import Deadlock, Livelock, VirtualLoop, run, virtual_clock
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -342,3 +342,15 @@ def test_random_timers_run_in_the_order_and_at_the_instants_of_a_simple_model(
 @given(timers, targets)
 def test_two_runs_are_equal(plan: list[tuple[float, int, bool]], stops: list[int]) -> None:
     assert by_the_loop(plan, stops) == by_the_loop(plan, stops)
+
+
+def test_an_instant_that_does_not_end_is_an_error() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        def turn_again() -> None:
+            loop.call_soon(turn_again)
+
+        turn_again()
+        await loop.advance_to(3)
+
+    with pytest.raises(Livelock, match=r"^at 0\.0 s there is no end"):
+        run(main)

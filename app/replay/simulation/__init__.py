@@ -1,0 +1,1 @@
+"""Random scenarios, played and judged; a failing one is made small."""
