@@ -29,7 +29,7 @@ class Guard:
         self._app = app
         self._clock = clock
         self._port = port
-        self._extra_host = extra_host
+        self._names = (*_NAMES, extra_host) if extra_host else _NAMES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -39,13 +39,15 @@ class Guard:
         if refusal is not None:
             await self._refuse(scope, send, *refusal)
             return
-        await self._timed(scope, receive, send)
+        if scope["type"] == "http" and scope["path"] != WEBHOOK_PATH:
+            await self._logged(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
         headers = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        names = (*_NAMES, self._extra_host) if self._extra_host else _NAMES
-        if host not in {f"{name}:{self._port()}" for name in names}:
+        name, _, port = headers.get(b"host", b"").decode("latin-1").lower().rpartition(":")
+        if name not in self._names or port != str(self._port()):
             return 403, "wrong_host", "the API answers to this machine's own name and port only"
         if _REFUSED & headers.keys() or any(name.startswith(_FORWARDED) for name in headers):
             return 403, "not_local", "requests of web pages and proxies are refused"
@@ -59,7 +61,7 @@ class Guard:
             return
         await respond(send, status, {"error": code, "detail": detail, "fields": []})
 
-    async def _timed(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         started, status = self._clock.monotonic(), 0
 
         async def noting(message: Any) -> None:
@@ -69,12 +71,11 @@ class Guard:
             await send(message)
 
         await self._app(scope, receive, noting)
-        if scope["type"] == "http" and scope["path"] != WEBHOOK_PATH:
-            route = getattr(scope.get("route"), "path", "unknown")
-            ms = round((self._clock.monotonic() - started) * 1000, 2)
-            who = scope.get("state", {}).get("asked_by")
-            log.info("request", method=scope["method"], route=route, who=who, status=status, ms=ms)
-            _note_action(scope, route, status)
+        route = getattr(scope.get("route"), "path", "unknown")
+        ms = round((self._clock.monotonic() - started) * 1000, 2)
+        who = scope.get("state", {}).get("asked_by")
+        log.info("request", method=scope["method"], route=route, who=who, status=status, ms=ms)
+        _note_action(scope, route, status)
 
 
 def _note_action(scope: Scope, route: str, status: int) -> None:

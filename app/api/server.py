@@ -37,30 +37,35 @@ class PatientProtocol(HttpToolsProtocol):
     """Closes a connection whose headers do not come within five seconds (signals.md)."""
 
     headers_timeout_sec = 5.0
+    _wants_headers = True
     _headers_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
         super().connection_made(transport)
-        self._expect_headers()
+        self._bound_headers()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._bound_headers()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._expect_headers()
+        self._wants_headers = True
 
     def on_headers_complete(self) -> None:
-        self._stop_waiting()
+        self._wants_headers = False
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_waiting()
+        self._wants_headers = False
+        self._bound_headers()
         super().connection_lost(exc)
 
-    def _expect_headers(self) -> None:
-        if self._headers_timer is None:
+    def _bound_headers(self) -> None:
+        """Once per piece that came: headers that came whole need no timer."""
+        if self._wants_headers and self._headers_timer is None:
             self._headers_timer = self.loop.call_later(self.headers_timeout_sec, self._give_up)
-
-    def _stop_waiting(self) -> None:
-        if self._headers_timer is not None:
+        elif not self._wants_headers and self._headers_timer is not None:
             self._headers_timer.cancel()
             self._headers_timer = None
 

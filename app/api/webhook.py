@@ -38,6 +38,7 @@ LOCKED_AFTER = 10
 LOCK_WINDOW_SEC = 60.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _BROWSER_HEADERS = frozenset({b"origin", b"sec-fetch-site"})
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class _Answer(Exception):
@@ -283,7 +284,7 @@ async def respond(
     send: Send, status: int, body: dict[str, Any] | None, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
     """Send one JSON answer; no body where None."""
-    content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+    content = b"" if body is None else _json(body).encode()
     told = [(b"content-length", str(len(content)).encode()), *headers]
     if body is not None:
         told.append((b"content-type", b"application/json"))

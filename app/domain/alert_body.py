@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -82,7 +83,7 @@ def read_number(text: str) -> Decimal:
         raise ValueError(_TOO_MANY_DIGITS)
     if not number:
         return number if abs(number.adjusted()) <= MAX_MAGNITUDE else ZERO
-    if number.adjusted() < -MAX_MAGNITUDE or not -_LARGEST <= number <= _LARGEST:
+    if number.adjusted() < -MAX_MAGNITUDE or number.copy_abs() > _LARGEST:
         raise ValueError(_OUT_OF_RANGE)
     return number
 
@@ -103,7 +104,7 @@ class _Repeating(dict[str, Any]):
 
 def _loads(raw: bytes) -> object:
     try:
-        return _DECODER.decode(raw.decode("utf-8-sig"))
+        return _DECODER.decode(raw.removeprefix(BOM_UTF8).decode())
     except UnicodeDecodeError:
         raise NotAnObject("the body is not UTF-8 text") from None
     except json.JSONDecodeError as error:

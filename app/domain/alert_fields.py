@@ -1,4 +1,4 @@
-"""The fields of a webhook message, each a type that reads and checks its value; errors name no value."""
+"""How each kind of field of a webhook message is read: the value, or `ValueError` with a reason that names no value."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Literal, TypeVar
-
-from pydantic import BeforeValidator
+from typing import TypeVar, get_args
 
 from app.base import timeframe as timeframes
 from app.base.clock import from_microseconds
@@ -32,12 +30,13 @@ def _given(value: object) -> object:
     text = value.strip()
     if not text:
         raise ValueError("is empty")
-    _refuse_placeholder(text)
+    if "{{" in text:
+        _refuse_placeholder(text)
     return text
 
 
 def _refuse_placeholder(text: str) -> None:
-    if "{{" in text and (found := PLACEHOLDER.search(text)):
+    if found := PLACEHOLDER.search(text):
         raise ValueError(f"still holds the placeholder {shown(found[0])}, which was not filled in")
 
 
@@ -49,7 +48,7 @@ def _as_text(value: object) -> str:
     raise ValueError("is null" if value is None else "must be text")
 
 
-def _number(value: object) -> Decimal:
+def number(value: object) -> Decimal:
     given = _given(value)
     text = str(given) if isinstance(given, str | Decimal | int) else ""
     if _NUMBER.fullmatch(text) is None:
@@ -57,93 +56,90 @@ def _number(value: object) -> Decimal:
     return read_number(text)
 
 
-def _positive(value: object) -> Decimal:
-    number = _number(value)
-    if number <= 0:
+def positive(value: object) -> Decimal:
+    given = number(value)
+    if given <= 0:
         raise ValueError("must be more than 0")
-    return number
+    return given
 
 
-def _leverage(value: object) -> Decimal:
-    number = _number(value)
-    if number < 1:
+def leverage(value: object) -> Decimal:
+    given = number(value)
+    if given < 1:
         raise ValueError("must be 1 or more")
-    return number
+    return given
 
 
-def _not_negative(value: object) -> Decimal:
-    number = _number(value)
-    if number < 0:
+def not_negative(value: object) -> Decimal:
+    given = number(value)
+    if given < 0:
         raise ValueError("must not be negative")
-    return number
+    return given
 
 
-def _unsigned(value: object) -> Decimal:
-    return _number(value).copy_abs()
+def unsigned(value: object) -> Decimal:
+    return number(value).copy_abs()
 
 
-def _name(value: object) -> str:
+def name(value: object) -> str:
     text = _as_text(_given(value))
     if not is_plain(text):
         raise ValueError("holds control or invisible characters")
     return text
 
 
-def _strategy_id(value: object) -> str:
-    return "" if isinstance(value, str) and not value.strip() else _name(value)
+def strategy_id(value: object) -> str:
+    return "" if isinstance(value, str) and not value.strip() else name(value)
 
 
-def _label(value: object) -> str:
+def label(value: object) -> str:
     text = _as_text(value)
-    _refuse_placeholder(text)
+    if "{{" in text:
+        _refuse_placeholder(text)
     return plain_text(text)
 
 
-def _alert_name(value: object) -> str:
+def alert_name(value: object) -> str:
     # `{{alert_name}}` stands in our own generated message, though TradingView's list of placeholders lacks it
     text = _as_text(value)
     return "" if PLACEHOLDER.fullmatch(text.strip()) else plain_text(text)
 
 
-def _exchange(value: object) -> str:
-    return _name(value).upper()
+def exchange(value: object) -> str:
+    return name(value).upper()
 
 
-def _symbol(value: object) -> str:
-    text = _name(value)
+def symbol(value: object) -> str:
+    text = name(value)
     symbols.unify(text)
     return text
 
 
-def _timeframe(value: object) -> str:
-    return timeframes.canonical(_name(value))
+def timeframe(value: object) -> str:
+    return timeframes.canonical(name(value))
 
 
-def _moment(value: object) -> datetime:
+def moment(value: object) -> datetime:
     given = _given(value)
     if not isinstance(given, str) or _MOMENT.fullmatch(given) is None:
         raise ValueError("must be an ISO 8601 time such as 2026-01-05T00:00:00Z")
     try:
-        moment = datetime.fromisoformat(given)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        told = datetime.fromisoformat(given)
+        return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("is not a time that exists") from None
 
 
-def _bar_moment(value: object) -> datetime:
+def bar_moment(value: object) -> datetime:
     given = _given(value)
     counted = given.isdigit() if isinstance(given, str) else isinstance(given, Decimal | int)
-    return _epoch_moment(_number(given)) if counted else _moment(given)
+    return _epoch_moment(number(given)) if counted else moment(given)
 
 
 def _epoch_moment(milliseconds: Decimal) -> datetime:
     if milliseconds % 1 or not 10**11 <= milliseconds < 253_402_300_800_000:
         raise ValueError("is not a time in milliseconds since 1970")
     return from_microseconds(int(milliseconds) * 1000)
-
-
-def _forgotten(_: object) -> None:
-    """What comes in as the secret goes no further."""
 
 
 _Word = TypeVar("_Word")
@@ -160,34 +156,7 @@ def _one_of(words: Mapping[str, _Word]) -> Callable[[object], _Word]:
     return read
 
 
-_ACTIONS = {"buy": OrderSide.BUY, "sell": OrderSide.SELL, "long": OrderSide.BUY, "short": OrderSide.SELL}
-_INTENTS: dict[str, IntentType] = {"signal": "signal", "exit": "exit", "reduce": "reduce", "reverse": "reverse"}
-
-_ActionWords = Literal["buy", "sell", "long", "short"]
-Name = Annotated[str, BeforeValidator(_name)]
-Number = Annotated[Decimal | None, BeforeValidator(_number, json_schema_input_type=Decimal)]
-Positive = Annotated[Decimal | None, BeforeValidator(_positive, json_schema_input_type=Decimal)]
-LeverageWish = Annotated[Decimal | None, BeforeValidator(_leverage, json_schema_input_type=Decimal)]
-NotNegative = Annotated[Decimal | None, BeforeValidator(_not_negative, json_schema_input_type=Decimal)]
-Unsigned = Annotated[Decimal | None, BeforeValidator(_unsigned, json_schema_input_type=Decimal)]
-Label = Annotated[str, BeforeValidator(_label)]
-Action = Annotated[OrderSide, BeforeValidator(_one_of(_ACTIONS), json_schema_input_type=_ActionWords)]
-Position = Annotated[
-    PositionWord | None,
-    BeforeValidator(_one_of({word.value: word for word in PositionWord}), json_schema_input_type=PositionWord),
-]
-ExchangeName = Annotated[str, BeforeValidator(_exchange)]
-SymbolName = Annotated[str, BeforeValidator(_symbol)]
-Timeframe = Annotated[str, BeforeValidator(_timeframe)]
-BarTime = Annotated[datetime | None, BeforeValidator(_bar_moment, json_schema_input_type=datetime | int)]
-Price = Annotated[Decimal, BeforeValidator(_positive)]
-StrategyId = Annotated[str, BeforeValidator(_strategy_id)]
-AlertName = Annotated[str, BeforeValidator(_alert_name)]
-IntentWord = Annotated[IntentType, BeforeValidator(_one_of(_INTENTS), json_schema_input_type=IntentType)]
-OptionalAction = Annotated[OrderSide | None, BeforeValidator(_one_of(_ACTIONS), json_schema_input_type=_ActionWords)]
-SizeWord = Annotated[
-    SizeType, BeforeValidator(_one_of({size.value: size for size in SizeType}), json_schema_input_type=SizeType)
-]
-Forgotten = Annotated[None, BeforeValidator(_forgotten, json_schema_input_type=str)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-OptionalName = Annotated[str | None, BeforeValidator(_name, json_schema_input_type=str)]
+action = _one_of({"buy": OrderSide.BUY, "sell": OrderSide.SELL, "long": OrderSide.BUY, "short": OrderSide.SELL})
+position = _one_of({word.value: word for word in PositionWord})
+intent_type = _one_of({word: word for word in get_args(IntentType)})
+size_type = _one_of({size.value: size for size in SizeType})

@@ -14,18 +14,13 @@ from app.domain.signal import Signal
 from app.domain.values import Side
 
 
-def canonical_json(document: Mapping[str, Any]) -> str:
-    """The document as ASCII JSON without `secret`: keys sorted, no spaces, every number as the text it came as.
+def stored_payload(document: Mapping[str, Any]) -> str:
+    """What is kept of a message: all but `secret`, as ASCII JSON, keys sorted, no spaces, every number as it came.
 
     `1` and `1.0` stay different, as do `1` and `"1"`: a message sent again is the same text, and two messages that
     differ in a digit are two messages.
     """
     return _written({key: value for key, value in document.items() if key != "secret"})
-
-
-def stored_payload(document: Mapping[str, Any]) -> str:
-    """What is kept of a message: all of it but the secret."""
-    return canonical_json(document)
 
 
 def content_key(payload: str) -> str:
@@ -51,14 +46,14 @@ def bar_key(signal: Signal, account: str, side: Side) -> str | None:
 def _written(value: object) -> str:
     if isinstance(value, str):
         return _quoted(value)
+    if isinstance(value, dict):
+        return "{" + ",".join([f"{_quoted(key)}:{_written(value[key])}" for key in sorted(value)]) + "}"
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal | int):
         return str(value)
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{_quoted(key)}:{_written(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_written, value)) + "]"
     raise TypeError(f"{type(value).__name__} has no place in a message")

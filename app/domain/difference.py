@@ -54,6 +54,8 @@ def difference(wanted: Iterable[Wanted], live: Sequence[Order], means: Means) ->
             growing.append(wishes)
         elif len(wishes) > 1:
             _keep_or_cancel(wishes, present, result)
+        elif _are_met(wish, present):
+            continue
         elif _is_met_by_more(wish, present, means):
             growing.append((replace(wish, quantity=wish.quantity - _left(present)),))
         else:
@@ -68,6 +70,8 @@ def _bundled(wanted: Iterable[Wanted]) -> list[tuple[Wanted, ...]]:
     """Each wish alone, save that a take-profit comes with the stop it is paired with."""
     wishes = {wish.place: wish for wish in wanted}
     partners = {wish.place: wishes.get(wish.paired_with) for wish in wishes.values() if wish.paired_with is not None}
+    if not partners:
+        return [(wish,) for wish in wishes.values()]
     return [
         (wish,) if partner is None else (wish, partner)
         for wish, partner in ((wish, partners.get(wish.place)) for wish in wishes.values())
@@ -93,6 +97,10 @@ def _is_met(wish: Wanted, order: Order) -> bool:
     return _fits(wish, order) and order.remaining == wish.quantity
 
 
+def _are_met(wish: Wanted, present: Sequence[Order]) -> bool:
+    return all(_fits(wish, order) for order in present) and _left(present) == wish.quantity
+
+
 def _cancellable(orders: Iterable[Order]) -> list[Order]:
     return [order for order in orders if order.status in RESTING or _waits_to_be_sent(order)]
 
@@ -103,16 +111,16 @@ def _waits_to_be_sent(order: Order) -> bool:
 
 def _is_met_by_more(wish: Wanted, present: Sequence[Order], means: Means) -> bool:
     """Whether what is there can stay and more is placed beside it: one order cannot hold so much."""
+    if means.most is None:
+        return False
     settled = all(order.status in RESTING and not order.is_amending for order in present)
-    if means.most is None or not settled or not all(_fits(wish, order) for order in present):
+    if not settled or not all(_fits(wish, order) for order in present):
         return False
     beyond = len(present) > 1 or present[0].filled + wish.quantity > means.most
     return beyond and _left(present) < wish.quantity
 
 
 def _adjust(wish: Wanted, present: Sequence[Order], means: Means, result: Difference) -> None:
-    if all(_fits(wish, order) for order in present) and _left(present) == wish.quantity:
-        return
     if means.stops_beside and wish.place.role is OrderRole.STOP_LOSS:
         present = [order for order in present if order.status is not OrderStatus.PENDING_CANCEL] or present
         whole = next((order for order in reversed(present) if _is_met(wish, order)), None)

@@ -60,12 +60,13 @@ def lay_legs(
 ) -> tuple[Leg, ...] | Refusal:
     """As `plan_legs`, but refused for what the venue does not take alone: a stop that cannot protect holds no leg back,
     and none may be left to send."""
-    is_sound = stop_refusal(side, entry_price, signal_stop, None, settings) is None
-    shape = _Shape(settings, rules, side, pyramid, entry_price, signal_stop, is_sound)
+    has_stop = asked_stop(settings, side, entry_price, signal_stop) is not None
+    heeds_stop = has_stop and stop_refusal(side, entry_price, signal_stop, None, settings) is None
+    shape = _Shape(settings, rules, side, pyramid, entry_price, signal_stop, heeds_stop)
     plan = shape.plan(capital)
     if isinstance(plan, _Short):
         return Refusal("below_minimum", _too_small(shape, plan, capital))
-    huge = next((leg for leg in plan if leg.wants_entry and not rules.takes(leg.quantity)), None)
+    huge = next((leg for leg in plan if not rules.takes(leg.quantity) and leg.wants_entry), None)
     if huge is not None:
         most = rules.max_qty or huge.quantity
         sentence = f"leg {huge.index} would be {huge.quantity:f}; {MOST_PIECES} orders of {most:f} hold less"
@@ -98,13 +99,14 @@ class _Shape:
     pyramid: int
     entry_price: Decimal
     signal_stop: Decimal | None
-    has_sound_stop: bool = True
+    heeds_stop: bool
+    """Whether there is a stop, and it can protect."""
 
     def plan(self, capital: Decimal) -> tuple[Leg, ...] | _Short:
         levels = self.settings.levels_of(self.pyramid)
         while True:
             legs = self._lay(levels, capital)
-            short = [leg for leg in legs if leg.wants_entry and not self._is_enough(leg)]
+            short = [leg for leg in legs if not self._is_enough(leg) and leg.wants_entry]
             if not short:
                 return legs
             fewer = _merged(levels, legs, short[-1].index) if self.settings.on_leg_below_minimum == "merge" else None
@@ -114,13 +116,18 @@ class _Shape:
 
     def _lay(self, levels: Sequence[Level], capital: Decimal) -> tuple[Leg, ...]:
         legs: list[Leg] = []
+        sent: list[Leg] = []
         for index, level in enumerate(levels):
-            legs.append(self._leg(index, level, capital, [leg for leg in legs if leg.wants_entry]))
+            leg = self._leg(index, level, capital, sent)
+            legs.append(leg)
+            if leg.wants_entry:
+                sent.append(leg)
         return tuple(legs)
 
     def _leg(self, index: int, level: Level, capital: Decimal, shallower: Sequence[Leg]) -> Leg:
         exact = leg_price(level, self.side, self.entry_price)
         price = self.rules.quantize_entry_price(exact, self.side.entry_order_side)
+        is_beyond_stop = self.heeds_stop and self._is_beyond_stop(price, shallower)
         return Leg(
             pyramid=self.pyramid,
             index=index,
@@ -130,7 +137,7 @@ class _Shape:
             order_type=leg_type(self.settings, index, level),
             price=price,
             quantity=self._quantity(price, capital, level.weight_percent),
-            entry=EntryState.ENDED if self._is_beyond_stop(price, shallower) else EntryState.PLANNED,
+            entry=EntryState.ENDED if is_beyond_stop else EntryState.PLANNED,
         )
 
     def _quantity(self, price: Decimal, capital: Decimal, weight_percent: Decimal) -> Decimal:
@@ -141,7 +148,7 @@ class _Shape:
 
     def _is_beyond_stop(self, price: Decimal, shallower: Sequence[Leg]) -> bool:
         """Before any fill a stop counts from the planned average of the shallower legs, leg 0's from its own."""
-        if price <= 0 or not self.has_sound_stop:
+        if price <= 0:
             return False
         reference = _planned_average(shallower) if shallower else price
         asked = asked_stop(self.settings, self.side, reference, self.signal_stop)

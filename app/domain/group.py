@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from app.base.changing import changed
+from app.base.changing import changed, quick_dataclass
 from app.base.config.grid import GridSettings
 from app.domain.values import WIDE, ZERO, CloseReason, Identity, OrderType, Side
 
@@ -53,7 +53,7 @@ class Pyramid:
     created_at: datetime
 
 
-@dataclass(frozen=True)
+@quick_dataclass(frozen=True)
 class Leg:
     """One rung of a pyramid's grid; all quantities in contracts.
 
@@ -124,7 +124,7 @@ class Leg:
         return LegStatus.FILLED
 
 
-@dataclass(frozen=True)
+@quick_dataclass(frozen=True)
 class Group:
     """One running trade. Immutable: every change makes a new one.
 

@@ -133,7 +133,7 @@ class MarketRules:
 
     def quantize_entry_price(self, price: Decimal, side: OrderSide) -> Decimal:
         """An entry's price on the tick, never worse than asked: buys down, sells up."""
-        return self.quantize_price(price, Rounding.DOWN if side is OrderSide.BUY else Rounding.UP)
+        return _to_multiple(price, self.tick_size, Rounding.DOWN if side is OrderSide.BUY else Rounding.UP)
 
     def quantize_take_profit(self, price: Decimal, side: Side) -> Decimal:
         """A take-profit's price on the tick, away from the entry."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from app.base.changing import changed
+from app.base.changing import changed, quick_dataclass
 from app.base.errors import InvariantBroken
 from app.domain.values import ZERO, OrderRole, OrderSide, OrderType, TimeInForce
 
@@ -64,7 +63,7 @@ def may_become(now: OrderStatus, then: OrderStatus) -> bool:
     return now is then or then in TRANSITIONS[now]
 
 
-@dataclass(frozen=True)
+@quick_dataclass(frozen=True)
 class Order:
     """What is sent to a venue.
 

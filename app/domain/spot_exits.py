@@ -80,7 +80,7 @@ def _where_it_rests(profit: Wanted, stop: Decimal, live: Iterable[Order], terrai
 
 
 def _stop_place(profit: Place) -> Place:
-    return replace(profit, role=OrderRole.STOP_LOSS)
+    return profit._replace(role=OrderRole.STOP_LOSS)
 
 
 def _pair(profit: Wanted, stop: Decimal, terrain: Terrain) -> tuple[Wanted, Wanted]:

@@ -85,7 +85,7 @@ def current_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decima
     """The stop wanted now, on the tick: a person's, else the configured, or what is tighter; None without a stop or
     with nothing open. `taker_fee` is a fraction.
     """
-    average = exit_average(group)
+    average = exit_average(group) if _may_have_stop(group) else None
     if average is None:
         return None
     return _tightest(group.side, [_untightened(group, rules, average), tightened_stop(group, rules, taker_fee)])
@@ -95,7 +95,7 @@ def resting_stop(group: Group, rules: MarketRules) -> Decimal | None:
     """The stop that should rest at the venue: as `current_stop`, tightened only as far as `Group.stop_price` has been
     moved on, so that a price that runs does not move the order with every tick.
     """
-    average = exit_average(group)
+    average = exit_average(group) if _may_have_stop(group) else None
     if average is None:
         return None
     return _tightest(group.side, [_untightened(group, rules, average), group.stop_price])
@@ -162,6 +162,11 @@ def has_configured_stop(group: Group) -> bool:
     stop_loss = group.grid.stop_loss
     by_percent = stop_loss is not None and stop_loss.mode == "percent"
     return by_percent or group.signal_stop is not None or group.manual_stop is not None
+
+
+def _may_have_stop(group: Group) -> bool:
+    """Whether anything could give it one, were something open."""
+    return has_configured_stop(group) or group.grid.stop_loss is not None or group.stop_price is not None
 
 
 def _on_tick(group: Group, rules: MarketRules, level_of: Callable[[Group, Decimal], Decimal | None]) -> Decimal | None:

@@ -54,7 +54,7 @@ class Side(StrEnum):
 
     @property
     def exit_order_side(self) -> OrderSide:
-        return self.entry_order_side.opposite
+        return OrderSide.SELL if self is Side.LONG else OrderSide.BUY
 
     def gain(self, start: Decimal, end: Decimal) -> Decimal:
         """How far a move from `start` to `end` went in this side's favour, in price units."""
@@ -66,7 +66,7 @@ class Side(StrEnum):
 
     def shifted(self, price: Decimal, percent: Decimal) -> Decimal:
         """`price` moved by `percent` in this side's favour (a negative percent moves it against)."""
-        return price * (HUNDRED + percent * self.sign) / HUNDRED
+        return price * (HUNDRED + percent if self is Side.LONG else HUNDRED - percent) / HUNDRED
 
 
 class OrderRole(StrEnum):

@@ -37,7 +37,7 @@ def wanted_orders(group: Group, live: Sequence[Order], terrain: Terrain) -> list
     if group.hybrid_active:
         return [*stop, *_hybrid_close(group, live, terrain)]
     limits = [*_entries(group), *_take_profits(group, live, terrain)]
-    held = held_back(group, live, terrain)
+    held = _held_back(limits, live, terrain)
     stops = paired_exits(group, live, terrain) or stop
     wishes = [*(wish for wish in limits if wish.place not in held), *stops, *reduction]
     return [*wishes, *left_resting(group, live, wishes, terrain)]
@@ -46,11 +46,17 @@ def wanted_orders(group: Group, live: Sequence[Order], terrain: Terrain) -> list
 def held_back(group: Group, live: Sequence[Order], terrain: Terrain) -> dict[Place, Decimal]:
     """Entries and take-profits too far from the price for the venue to let them rest, with the price from which on it
     does. What rests already stays, however far the price has gone from it."""
-    band = terrain.rules.band
-    if band is None or not group.is_open or group.closing is not None or group.hybrid_active:
+    if not group.is_open or group.closing is not None or group.hybrid_active:
         return {}
+    return _held_back([*_entries(group), *_take_profits(group, live, terrain)], live, terrain)
+
+
+def _held_back(limits: Iterable[Wanted], live: Sequence[Order], terrain: Terrain) -> dict[Place, Decimal]:
     held: dict[Place, Decimal] = {}
-    for wish in (*_entries(group), *_take_profits(group, live, terrain)):
+    band = terrain.rules.band
+    if band is None:
+        return held
+    for wish in limits:
         opens = None if wish.price is None else band.opens_at(wish.side, wish.price)
         if opens is not None and is_too_far(wish, live, terrain):
             held[wish.place] = opens
@@ -95,7 +101,8 @@ def _sold_at_market(live: Iterable[Order]) -> set[Place]:
 
 def reached_though_refused(group: Group, orders: Sequence[Order], terrain: Terrain) -> list[Wanted]:
     """Take-profits that are not at the venue, since it did not take them, and whose price is there."""
-    if terrain.quote is None or group.hybrid_active:
+    waiting = [order for order in orders if order.retry_at is not None and terrain.now < order.retry_at]
+    if not waiting or terrain.quote is None or group.hybrid_active:
         return []
     price = terrain.quote.executable(group.side.exit_order_side)
     return [
@@ -112,7 +119,7 @@ def reached_though_refused(group: Group, orders: Sequence[Order], terrain: Terra
 def failed_exit(place: Place, orders: Iterable[Order]) -> Order | None:
     """The last order of an exit that could not be placed and waits to be tried again, if that is so. It is not where
     the venue says that there is nothing to sell: the position is read first."""
-    own = [order for order in orders if place_of(order) == place]
+    own = [order for order in orders if order.role is place.role and place_of(order) == place]
     if not own or any(order.is_live and not order.waits_to_be_sent for order in own):
         return None
     last = max(own, key=lambda order: order.number)
@@ -310,7 +317,7 @@ def last_leg_price(group: Group) -> Decimal | None:
 def beyond_last_leg(group: Group) -> Decimal | None:
     """The price at which unfilled entries are given up (`cancel_beyond_percent`)."""
     percent = group.grid.cancel_beyond_percent
-    deepest = last_leg_price(group)
+    deepest = None if percent is None else last_leg_price(group)
     if percent is None or deepest is None:
         return None
     return deepest * (HUNDRED - percent * group.side.sign) / HUNDRED

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
+from app.base.changing import quick_dataclass
 from app.domain.market import MarketRules, Quote
 from app.domain.order import Order
 from app.domain.values import OrderRole, OrderSide, OrderType, TimeInForce
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What an order is for: there is at most one wish for each place of a group."""
 
     role: OrderRole
@@ -20,7 +20,7 @@ class Place:
     leg: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@quick_dataclass(frozen=True)
 class Wanted:
     """An order that should be live. `quantity` is what should be left to fill, in contracts."""
 
@@ -38,7 +38,7 @@ class Wanted:
     is what a pair has left, and only stays."""
 
 
-@dataclass(frozen=True, slots=True)
+@quick_dataclass(frozen=True)
 class Terrain:
     """What the rules need to know of the market and the venue around a group."""
 

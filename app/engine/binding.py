@@ -26,7 +26,7 @@ def note_entry(state: EngineState, order: Order) -> None:
     balance = state.balances.get(order.account, {}).get(group.quote)
     if balance is None:
         return
-    bound = state.bound.setdefault((order.account, group.quote), Bound())
+    bound = state.bound[order.account, group.quote]
     if is_unknown_to(order, balance.at):
         bound.put(order.client_order_id, group.leverage, value_of(state, group, order))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -39,7 +39,7 @@ from app.engine.closing import begin_close
 from app.engine.pairs import make_room, pairs_left, tie
 from app.engine.pausing import note_stop
 from app.engine.protecting import guard_protection
-from app.engine.retrying import attempt_of, forget_failures
+from app.engine.retrying import attempt_of, failures, forget_failures
 from app.engine.state import AccountState, external_fact
 from app.engine.terrain import terrain_of
 from app.engine.turn import Turn
@@ -64,16 +64,16 @@ def care_for(turn: Turn, group_id: str) -> None:
     if market is None or account is None:
         _care_without_market(turn, group)
         return
-    stop_rests = has_stop(turn.live_orders(group.id))
-    terrain = terrain_of(turn.config, account, market, turn.now, stop_rests=stop_rests)
-    terrain = changed(terrain, pairs=pairs_left(turn, group, account, market.rules))
-    group = _advanced(turn, group, terrain)
-    group = _settle_leftovers(turn, group, terrain)
+    orders = turn.orders_of(group.id)
+    pairs = pairs_left(turn, group, account, market.rules)
+    terrain = terrain_of(turn.config, account, market, turn.now, stop_rests=has_stop(orders), pairs=pairs)
+    group = _advanced(turn, group, orders, terrain)
+    group = _settle_leftovers(turn, group, orders, terrain)
     if _is_over(turn, group):
         _close(turn, group)
         return
     turn.keep_group(group)
-    wishes = _mend_orders(turn, group, terrain, account)
+    wishes = _mend_orders(turn, group, orders, terrain, account)
     guard_protection(turn, turn.group(group_id), wishes, terrain)
     _look_up_unknown(turn, group)
     _wake_for_holding(turn, group)
@@ -91,18 +91,18 @@ def _care_without_market(turn: Turn, group: Group) -> None:
 # ---------------------------------------------------------------------------------------------- moving on by itself
 
 
-def _advanced(turn: Turn, group: Group, terrain: Terrain) -> Group:
-    """The group after what prices, time and its own fills decide."""
+def _advanced(turn: Turn, group: Group, orders: Sequence[Order], terrain: Terrain) -> Group:
+    """The group after what prices, time and its own fills decide; its `orders` stay as they are meanwhile."""
     group = _start_timer(turn, group)
     group = _end_entries_beyond_stop(group, terrain)
     group = _trail(turn, group, terrain)
     if group.closing is None:
-        group = _decide_exit(turn, group, terrain)
+        group = _decide_exit(turn, group, orders, terrain)
     if group.closing is None:
         group = _watch_hybrid(turn, group, terrain)
-        group = _watch_take_profits(turn, group, terrain)
+        group = _watch_take_profits(turn, group, orders, terrain)
         group = _give_up_entries(group, terrain)
-        group = _end_flat_pyramids(turn, group, terrain)
+        group = _end_flat_pyramids(group, orders, terrain)
     return group
 
 
@@ -138,10 +138,9 @@ def _trail(turn: Turn, group: Group, terrain: Terrain) -> Group:
     return changed(group, stop_price=trailed, trailed_at=turn.now)
 
 
-def _decide_exit(turn: Turn, group: Group, terrain: Terrain) -> Group:
-    orders = turn.orders_of(group.id)
+def _decide_exit(turn: Turn, group: Group, orders: Sequence[Order], terrain: Terrain) -> Group:
     stopped = any(order.role is OrderRole.STOP_LOSS and order.filled > 0 for order in orders)
-    if stopped or _watched_stop_hit(turn, group, terrain):
+    if stopped or _watched_stop_hit(group, orders, terrain):
         return begin_close(turn, group, CloseReason.STOP_LOSS)
     if _held_too_long(turn, group):
         return begin_close(turn, group, CloseReason.MANUAL)
@@ -153,11 +152,9 @@ def _decide_exit(turn: Turn, group: Group, terrain: Terrain) -> Group:
     return group
 
 
-def _watched_stop_hit(turn: Turn, group: Group, terrain: Terrain) -> bool:
+def _watched_stop_hit(group: Group, orders: Sequence[Order], terrain: Terrain) -> bool:
     """Only where no stop rests at the venue: one that does triggers there."""
-    if has_stop(turn.live_orders(group.id)):
-        return False
-    return group.open_quantity > 0 and watched_stop_is_hit(group, terrain)
+    return group.open_quantity > 0 and not has_stop(orders) and watched_stop_is_hit(group, terrain)
 
 
 def _held_too_long(turn: Turn, group: Group) -> bool:
@@ -204,12 +201,12 @@ def _hybrid_start(turn: Turn, group: Group) -> int:
     return max(per_leg, default=0) + 1
 
 
-def _watch_take_profits(turn: Turn, group: Group, terrain: Terrain) -> Group:
+def _watch_take_profits(turn: Turn, group: Group, orders: Sequence[Order], terrain: Terrain) -> Group:
     if terrain.quote is None:
         return group
     if not stop_locks_coins(group, terrain):
-        return _watch_refused(turn, group, terrain)
-    price, live = terrain.quote.executable(group.side.exit_order_side), turn.live_orders(group.id)
+        return _watch_refused(turn, group, orders, terrain)
+    price, live = terrain.quote.executable(group.side.exit_order_side), _live(orders)
 
     def is_reached(leg: Leg) -> bool:
         target = exit_target(leg, group, terrain.rules)
@@ -218,11 +215,13 @@ def _watch_take_profits(turn: Turn, group: Group, terrain: Terrain) -> Group:
     return _triggered(group, {leg.key for _, legs in sold_together(group, is_reached, terrain) for leg in legs})
 
 
-def _watch_refused(turn: Turn, group: Group, terrain: Terrain) -> Group:
+def _watch_refused(turn: Turn, group: Group, orders: Sequence[Order], terrain: Terrain) -> Group:
     """What the venue does not take is sold at market while its price is there, the last of it by closing the group."""
-    reached = reached_though_refused(group, turn.orders_of(group.id), terrain)
+    reached = reached_though_refused(group, orders, terrain)
+    if not reached:
+        return _triggered(group, frozenset())
     left = group.open_quantity - sum((wish.quantity for wish in reached), ZERO)
-    if reached and terrain.rules.quantize_quantity(left) == 0 and _ends_when_flat(group):
+    if terrain.rules.quantize_quantity(left) == 0 and _ends_when_flat(group):
         return begin_close(turn, group, CloseReason.TAKE_PROFIT)
     places = {wish.place for wish in reached}
     return _triggered(group, {leg.key for leg in group.legs if take_profit_place(group, leg) in places})
@@ -246,36 +245,39 @@ def _give_up_entries(group: Group, terrain: Terrain) -> Group:
     return group if group.side.is_better(terrain.quote.last, bound) else group.with_legs(end_entry)
 
 
-def _end_flat_pyramids(turn: Turn, group: Group, terrain: Terrain) -> Group:
+def _end_flat_pyramids(group: Group, orders: Sequence[Order], terrain: Terrain) -> Group:
     """pyramid_aggregate: a pyramid whose exit filled takes its unfilled entries with it."""
     if group.grid.tp_mode is not TakeProfitMode.PYRAMID_AGGREGATE:
         return group
-    orders = turn.orders_of(group.id)
     over = {pyramid.index for pyramid in group.pyramids if _exited_flat(group, pyramid.index, orders, terrain)}
     return group.with_legs(lambda leg: end_entry(leg) if leg.pyramid in over else leg) if over else group
 
 
-def _exited_flat(group: Group, pyramid: int, orders: list[Order], terrain: Terrain) -> bool:
+def _exited_flat(group: Group, pyramid: int, orders: Sequence[Order], terrain: Terrain) -> bool:
     legs = [leg for leg in group.legs if leg.pyramid == pyramid]
     if not is_sold_out(legs, terrain.rules) or not any(leg.exited for leg in legs):
         return False
     return any(order.pyramid == pyramid and order.role is OrderRole.TAKE_PROFIT and order.filled for order in orders)
 
 
-def _settle_leftovers(turn: Turn, group: Group, terrain: Terrain) -> Group:
+def _settle_leftovers(turn: Turn, group: Group, orders: Sequence[Order], terrain: Terrain) -> Group:
     """Sell or write off what is open and can wait for nothing any more."""
-    live = turn.live_orders(group.id)
+    live = _live(orders)
     if leftover_cannot_be_sold(group, live, terrain):
         if external_fills.explained(turn, (group.account, group.symbol, group.side)) > 0:
             return group  # it was sold there by others, or liquidated: the next reading books that
         turn.emit("position.updated", group=group, detail="dust", quantity=group.open_quantity)
         if group.closing is None:
-            reason = closed_by(turn.orders_of(group.id)) or CloseReason.DUST
+            reason = closed_by(orders) or CloseReason.DUST
             group = begin_close(turn, group, reason)
         return _written_off(turn, group)
     if leftover_must_be_sold(group, live, terrain):
-        return begin_close(turn, group, closed_by(turn.orders_of(group.id)) or CloseReason.DUST)
+        return begin_close(turn, group, closed_by(orders) or CloseReason.DUST)
     return group
+
+
+def _live(orders: Iterable[Order]) -> list[Order]:
+    return [order for order in orders if order.is_live]
 
 
 def _written_off(turn: Turn, group: Group) -> Group:
@@ -332,12 +334,15 @@ def _close(turn: Turn, group: Group) -> None:
 # ---------------------------------------------------------------------------------------------- wanted minus live
 
 
-def _mend_orders(turn: Turn, group: Group, terrain: Terrain, account: AccountState) -> list[Wanted]:
+def _mend_orders(
+    turn: Turn, group: Group, orders: Sequence[Order], terrain: Terrain, account: AccountState
+) -> list[Wanted]:
     """Ask for what is missing and end what is too much; all that is wanted."""
-    live = turn.live_orders(group.id)
+    live = _live(orders)
     wishes = wanted_orders(group, live, terrain)
-    room = None if terrain.reduce_only else group.open_quantity - bound_by_exits(turn.orders_of(group.id))
-    beside = terrain.reduce_only and _is_alone_in_its_book(turn, group)
+    room = None if terrain.reduce_only else group.open_quantity - bound_by_exits(orders)
+    stops = [wish for wish in wishes if wish.place.role is OrderRole.STOP_LOSS]
+    beside = bool(stops) and terrain.reduce_only and _is_alone_in_its_book(turn, group)
     gap = difference(wishes, live, Means(account.capabilities.amend_types, room, terrain.rules.max_qty, beside))
     _place(turn, group, gap.place, terrain, account)
     for amendment in gap.amend:
@@ -356,8 +361,11 @@ def _is_alone_in_its_book(turn: Turn, group: Group) -> bool:
 
 
 def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain, account: AccountState) -> None:
+    if not wishes:
+        return
     placed: list[Order] = []
-    attempts = {wish.place: attempt_of(turn, group, wish) for wish in wishes}
+    failed = failures(turn, group)
+    attempts = {wish.place: attempt_of(turn, wish, failed) for wish in wishes}
     for wish in wishes:
         attempt = attempts[wish.place]
         if attempt is None or (wish.paired_with is not None and attempts[wish.paired_with] is None):
@@ -366,7 +374,8 @@ def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain, acc
         for quantity in terrain.rules.split(asked.quantity, asked.expected_price or ZERO):
             placed.append(_record(turn, group, asked, quantity, attempt, group.next_number + len(placed)))
     if placed:
-        forget_failures(turn, group, placed)
+        if failed:
+            forget_failures(turn, placed, failed)
         tie(turn, wishes, placed)
         make_room(turn, group, placed)
         _note_placed(turn, group, placed)
@@ -396,16 +405,16 @@ def _within_bound(turn: Turn, group: Group, wish: Wanted, terrain: Terrain) -> W
 
 
 def _record(turn: Turn, group: Group, wish: Wanted, quantity: Decimal, attempt: int, number: int) -> Order:
-    place = wish.place
-    address = OrderAddress(turn.namespace, group.id, place.pyramid, place.leg, place.role, number)
+    role, pyramid, leg = wish.place
+    address = OrderAddress(turn.namespace, group.id, pyramid, leg, role, number)
     order = Order(
         client_order_id=client_order_id.encode(address),
         account=group.account,
         symbol=group.symbol,
         group_id=group.id,
-        pyramid=wish.place.pyramid,
-        leg=wish.place.leg,
-        role=wish.place.role,
+        pyramid=pyramid,
+        leg=leg,
+        role=role,
         side=wish.side,
         type=wish.type,
         quantity=quantity,
@@ -446,7 +455,7 @@ def _cancel(turn: Turn, order: Order) -> None:
 
 def _repeat_cancels(turn: Turn, group: Group) -> None:
     """Cancels are idempotent: one that was not answered is sent again."""
-    for order in turn.live_orders(group.id):
+    for order in turn.orders_of(group.id):
         if order.status is not OrderStatus.PENDING_CANCEL or ("cancel", order.client_order_id) in turn.state.in_flight:
             continue
         if order.retry_at is not None and turn.now < order.retry_at:
@@ -457,7 +466,7 @@ def _repeat_cancels(turn: Turn, group: Group) -> None:
 
 
 def _look_up_unknown(turn: Turn, group: Group) -> None:
-    for order in turn.live_orders(group.id):
+    for order in turn.orders_of(group.id):
         if order.status is not OrderStatus.UNKNOWN or order.unknown_since is None:
             continue
         if ("look_up", order.client_order_id) in turn.state.in_flight:

@@ -58,6 +58,11 @@ def _hurry(turn: Turn, group: Group) -> None:
             turn.put_order(replace(order, retry_at=turn.now))
 
 
+def was_begun(turn: Turn) -> bool:
+    """Whether it ever was; it may be over."""
+    return turn.fact(FACT) is not None
+
+
 def advance(turn: Turn) -> None:
     """Have each account read once all of its groups are closed."""
     progress = _read(turn.fact(FACT))

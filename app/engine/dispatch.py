@@ -193,8 +193,10 @@ class Dispatcher:
                 group_id = next(iter(turn.touched))
                 turn.touched.pop(group_id)
                 isolated(turn, f"the care of group {group_id}", care_for, group_id)
-            isolated(turn, "the offset", offsetting.advance)
-            isolated(turn, "closing all", close_all.advance)
+            if offsetting.active(turn) is not None:
+                isolated(turn, "the offset", offsetting.advance)
+            if close_all.was_begun(turn):
+                isolated(turn, "closing all", close_all.advance)
             if turn.wants_promotion and not turn.touched:
                 turn.wants_promotion = False
                 isolated(turn, "promotion from the queue", queueing.promote, self._read_payload)

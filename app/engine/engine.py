@@ -324,7 +324,8 @@ class Engine:
                 return
             self._meter.observe(Stage.COMMIT, self._clock.monotonic() - writes_at)
         turn.apply()
-        self._submitter.promoted.update(that_waited(turn))
+        if waited := that_waited(turn):
+            self._submitter.note_waited(waited)
         for effect in turn.ledger.effects:
             self._submitter.perform(effect)
         if turn.ledger.effects:

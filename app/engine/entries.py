@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from itertools import starmap
 
 from app.base.changing import changed
 from app.base.config.grid import GridSettings, TakeProfitMode
@@ -35,6 +37,8 @@ from app.messages.records import CheckResult, QueueReason, SignalOutcome, Signal
 BY_EQUITY = frozenset({"equity_percent", "risk_percent"})
 PASSES_WITH_TIME = frozenset({"cooldown", "stop_guard", "low_profit"})
 """Refusals that leave a queued signal where it is."""
+_result = lru_cache(256)(CheckResult)
+"""Most checks pass, in the same words every time."""
 _ENTRY_RATE_WINDOW = timedelta(minutes=1)
 
 
@@ -74,7 +78,8 @@ def enter(turn: Turn, entry: Entry) -> QueueReason | None:
             detail = f"{len(group.pyramids)} of {most} entries are in"
             _settle(turn, entry, SignalOutcome.IGNORED, (), reason="max_pyramids_reached", detail=detail)
             return None
-    standing, trace = check_standing(_standing(turn, entry, group))
+    here = turn.groups_on(entry.identity.account, entry.identity.symbol)
+    standing, trace = check_standing(_standing(turn, entry, group, here))
     if isinstance(standing, Refusal):
         trace.not_reached(*checks.NAMES)
         return _refused(turn, entry, standing, trace.checked)
@@ -83,7 +88,7 @@ def enter(turn: Turn, entry: Entry) -> QueueReason | None:
     if waiting is not None or market is None:
         trace.not_reached(*checks.NAMES)
         return _wait(turn, entry, waiting or QueueReason.MISSING_MARKET_RULES, trace.checked)
-    verdict, more = check_candidate(_candidate(turn, entry, group, market, standing))
+    verdict, more = check_candidate(_candidate(turn, entry, group, here, market, standing))
     trace.extend(more.checked)
     if _is_news(turn, entry, trace.checked):
         turn.emit("risk.checked", signal=entry.record.id, account=entry.identity.account, symbol=entry.identity.symbol)
@@ -192,7 +197,10 @@ def _opposite_is_open(turn: Turn, identity: Identity, *, one_way: bool) -> bool:
 
 def _is_tradable(turn: Turn, book: BookKey) -> bool:
     """Whether a position that is not ours is more than dust: the venue would net an entry against it."""
-    theirs, market = Decimal(turn.fact(external_fact(book)) or 0), turn.state.market(book[0], book[1])
+    told = turn.fact(external_fact(book))
+    if told is None:
+        return False
+    theirs, market = Decimal(told), turn.state.market(book[0], book[1])
     return theirs > 0 if market is None else theirs >= max(market.rules.min_qty, market.rules.step_size)
 
 
@@ -205,7 +213,8 @@ def _settings(turn: Turn, entry: Entry, group: Group | None) -> GridSettings:
     return entry.signal.grid_of(usual)
 
 
-def _standing(turn: Turn, entry: Entry, group: Group | None) -> Standing:
+def _standing(turn: Turn, entry: Entry, group: Group | None, here: Sequence[Group]) -> Standing:
+    """`here` are the open groups on the market."""
     identity, risk = entry.identity, turn.config.risk
     account = turn.state.accounts.get(identity.account)
     config = turn.config.account(identity.account)
@@ -222,11 +231,11 @@ def _standing(turn: Turn, entry: Entry, group: Group | None) -> Standing:
         allowed_symbols=config.allowed_symbols if config else None,
         pyramid=len(group.pyramids) if group else 0,
         is_reverse=entry.is_reverse,
-        cooling_since=_cooling_since(turn, identity),
+        cooling_since=_cooling_since(turn, identity, here),
         stops=tuple(_stops(turn, identity)) if risk.stop_guard_count is not None else (),
         results=tuple(_results(turn, identity)) if risk.low_profit_bound_quote is not None else (),
         requested_leverage=entry.signal.leverage,
-        book_leverage=_book_leverage(turn, identity),
+        book_leverage=_book_leverage(identity, here),
         is_armed=may_enter(turn, identity.account),
     )
 
@@ -247,7 +256,10 @@ def _results(turn: Turn, identity: Identity) -> Iterable[Decimal]:
             yield group.realized_pnl
 
 
-def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market, standing: Standing) -> Candidate:
+def _candidate(
+    turn: Turn, entry: Entry, group: Group | None, here: Sequence[Group], market: Market, standing: Standing
+) -> Candidate:
+    """`here` are the open groups on the market."""
     identity, signal, risk = entry.identity, entry.signal, turn.config.risk
     entry_price = _entry_price(turn, entry, market, standing.settings.entry_reference)
     by_market = standing.settings.entry_reference == "market" or signal.is_at_market
@@ -269,13 +281,13 @@ def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market, st
         max_slippage_percent=signal.max_slippage_percent,
         taker_fee=fee,
         free=free,
-        groups_on_symbol=len(turn.groups_on(identity.account, identity.symbol)),
+        groups_on_symbol=len(here),
         groups_on_account=_groups_on_account(turn, identity.account),
         is_forced=entry.is_forced,
         exposure=_exposure(turn, identity),
         day_result=day_result(turn, environment) if risk.daily_loss_limit_quote is not None else None,
         drawdown_percent=drawdown_percent(turn, environment) if risk.max_drawdown_percent is not None else None,
-        book=_open_book(turn, identity, market, fee, free) if can_be_liquidated(standing) else OpenBook(),
+        book=_open_book(identity, here, market, fee, free) if can_be_liquidated(standing) else OpenBook(),
         entries_lately=turn.entries_since(turn.now - _ENTRY_RATE_WINDOW),
         has_waited=_has_waited(turn, entry),
         conditional_orders=None if group is not None else _conditional_orders(turn, entry, market, standing),
@@ -284,10 +296,12 @@ def _candidate(turn: Turn, entry: Entry, group: Group | None, market: Market, st
 
 def _conditional_orders(turn: Turn, entry: Entry, market: Market, standing: Standing) -> int | None:
     """None where the new group's stop, if it has one, does not rest at the venue or nothing bounds their number."""
+    if market.rules.max_conditional_orders is None:
+        return None
     account = turn.state.accounts[entry.identity.account]
     rests = account.capabilities.stop_type is not None and account.conditional_refused is None
     stop = asked_stop(standing.settings, entry.identity.side, entry.signal.reference_price, entry.signal.stop_loss)
-    if stop is None or not rests or market.rules.max_conditional_orders is None:
+    if stop is None or not rests:
         return None
     return conditional_orders(turn, account.id, entry.identity.symbol, pairs_give_way=True)
 
@@ -320,8 +334,8 @@ def _exposure(turn: Turn, identity: Identity) -> Exposure | None:
     return None if all(bound is None for bound in bounds) else exposure(turn, identity)
 
 
-def _open_book(turn: Turn, identity: Identity, market: Market, fee: Decimal, free: Decimal) -> OpenBook:
-    groups = [group for group in turn.groups_on(identity.account, identity.symbol) if group.side is identity.side]
+def _open_book(identity: Identity, here: Sequence[Group], market: Market, fee: Decimal, free: Decimal) -> OpenBook:
+    groups = [group for group in here if group.side is identity.side]
     stops = (current_stop(group, market.rules, fee) for group in groups)
     waiting = [leg for group in groups for leg in group.legs if leg.wants_entry and leg.unfilled > 0]
     order_side = identity.side.entry_order_side
@@ -383,19 +397,19 @@ def _entry_price(turn: Turn, entry: Entry, market: Market, reference: str) -> De
     return market.quote.executable(entry.identity.side.entry_order_side)
 
 
-def _book_leverage(turn: Turn, identity: Identity) -> tuple[Decimal, str] | None:
-    for group in turn.groups_on(identity.account, identity.symbol):
+def _book_leverage(identity: Identity, here: Sequence[Group]) -> tuple[Decimal, str] | None:
+    for group in here:
         if group.side is identity.side:
             return group.leverage, group.margin_mode
     return None
 
 
-def _cooling_since(turn: Turn, identity: Identity) -> datetime | None:
+def _cooling_since(turn: Turn, identity: Identity, here: Sequence[Group]) -> datetime | None:
     """The last moment that a cooldown can count from, if it is not over since."""
     market = (identity.account, identity.symbol)
     closed = turn.closed_since(turn.now - timedelta(seconds=turn.config.risk.cooldown_sec), market)
     moments: list[datetime] = []
-    for group in (*turn.groups_on(*market), *closed):
+    for group in (*here, *closed):
         moments.append(group.opened_at)
         if group.closed_at is not None and group.was_filled and group.realized_pnl < 0:
             moments.append(group.closed_at)
@@ -486,4 +500,4 @@ def _waited(turn: Turn, entry: Entry) -> str | None:
 
 
 def _kept(trace: Iterable[Checked]) -> tuple[CheckResult, ...]:
-    return tuple(CheckResult(item.check, item.result, item.detail) for item in trace)
+    return tuple(starmap(_result, trace))

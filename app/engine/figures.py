@@ -10,12 +10,13 @@ from decimal import Decimal
 
 from app.base.clock import iso
 from app.domain.group import EntryState, Group, Leg
+from app.domain.order import Order
 from app.domain.risk.checks import Exposure
 from app.domain.risk.worth import fills_at_most
-from app.domain.values import HUNDRED, ZERO, Identity, OrderRole
+from app.domain.values import HUNDRED, ZERO, Identity
 from app.engine.binding import is_unknown_to, value_of
 from app.engine.money import balances_of, equity_of, realized_fact, unrealized_of
-from app.engine.state import Bound, EngineState
+from app.engine.state import EngineState, Tally
 from app.engine.turn import Turn
 
 _DAY = "day/"
@@ -87,23 +88,42 @@ def _needs(leverage: Decimal, value: Decimal, taker_fee: Decimal) -> Decimal:
 
 def _bound(turn: Turn, account: str, quote: str, at: datetime) -> dict[Decimal, Decimal]:
     """By leverage, the quote value of the entries that a balance of `at` could not know of, this turn's included."""
-    known = turn.state.bound.get((account, quote), Bound())
-    values = dict(known.by_leverage)
-    for order_id, order in turn.orders.changes.items():
-        if order is None or order.role is not OrderRole.ENTRY or order.account != account:
-            continue
-        group = turn.group(order.group_id)
-        if order_id in known.values:
-            leverage, value = known.values[order_id]
-            values[leverage] -= value
-        if group.quote == quote and is_unknown_to(order, at):
-            values[group.leverage] = values.get(group.leverage, ZERO) + value_of(turn.state, group, order)
+    tally = _tally(turn, account, quote, at)
+    values = {} if tally.known is None else dict(tally.known.by_leverage)
+    for leverage, value in tally.added.by_leverage.items():
+        values[leverage] = values.get(leverage, ZERO) + value
     return values
+
+
+def _tally(turn: Turn, account: str, quote: str, at: datetime) -> Tally:
+    """Of all that the turn has put; where nothing else has changed since it was asked for, what is new is added."""
+    known, fills = turn.state.bound.get((account, quote)), len(turn.ledger.fills)
+    tally = turn.tallies.get((account, quote))
+    if tally is None or tally.known is not known or (tally.at, tally.fills) != (at, fills):
+        tally = turn.tallies[account, quote] = Tally(known, at, fills)
+    for order_id in turn.entries_put[tally.counted :]:
+        order = turn.orders.get(order_id)
+        if order is not None and order.account == account:
+            _count(turn, tally, order, quote)
+    tally.counted = len(turn.entries_put)
+    return tally
+
+
+def _count(turn: Turn, tally: Tally, order: Order, quote: str) -> None:
+    order_id, group = order.client_order_id, turn.group(order.group_id)
+    before = None if tally.known is None else tally.known.values.get(order_id)
+    if before is not None:
+        tally.added.put(f"-{order_id}", before[0], -before[1])
+    if group.quote == quote and is_unknown_to(order, tally.at):
+        tally.added.put(order_id, group.leverage, value_of(turn.state, group, order))
+    else:
+        tally.added.drop(order_id)
 
 
 def _planned(state: EngineState, group: Group) -> Decimal:
     """Quote value of legs that are to be sent later."""
-    return _worth(state, group, (leg for leg in group.legs if leg.entry is EntryState.PLANNED))
+    planned = [leg for leg in group.legs if leg.entry is EntryState.PLANNED]
+    return _worth(state, group, planned) if planned else ZERO
 
 
 # ---------------------------------------------------------------------------------------------- the day

@@ -10,6 +10,7 @@ from app.domain.group import Group
 from app.engine.indexing import drop_group, note_closed
 from app.engine.state import REMEMBERED, EngineState, PaymentKey, TradeKey
 from app.messages.records import ActionStatus, SeenSignal
+from app.ports.store import ACTIONS_REMEMBERED
 from app.ports.venue import OVERLAP
 
 Told = TypeVar("Told", PaymentKey, TradeKey)
@@ -50,6 +51,7 @@ def forget(state: EngineState, now: datetime) -> None:
         _forget_seen(seen, now - REMEMBERED)
     _forget_told(state, state.funding_ids, now)
     _forget_told(state, state.external_ids, now)
+    _forget_actions(state)
 
 
 def _forget_groups(state: EngineState, now: datetime) -> None:
@@ -85,6 +87,11 @@ def _forget_seen(seen: dict[str, SeenSignal], until: datetime) -> None:
         if signal.received_at >= until:
             return
         del seen[key]
+
+
+def _forget_actions(state: EngineState) -> None:
+    for action_id in list(islice(state.actions, max(len(state.actions) - ACTIONS_REMEMBERED, 0))):
+        del state.actions[action_id]
 
 
 def _forget_told(state: EngineState, told: dict[Told, datetime], now: datetime) -> None:

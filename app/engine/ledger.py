@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
 from app.domain.fill import Fill
@@ -15,22 +16,13 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Journal:
+class Journal(list[tuple[dict[Any, Any], Any, tuple[Any, ...]]]):
     """What a turn's mappings held before each change, so that changes can be taken back, the last first."""
-
-    def __init__(self) -> None:
-        self._before: list[tuple[dict[Any, Any], Any, tuple[Any, ...]]] = []
-
-    def note(self, mapping: dict[Any, Any], key: Any) -> None:
-        self._before.append((mapping, key, (mapping[key],) if key in mapping else ()))
-
-    def __len__(self) -> int:
-        return len(self._before)
 
     def rewind(self, length: int) -> None:
         """Take back every change since there were `length`."""
-        while len(self._before) > length:
-            mapping, key, before = self._before.pop()
+        while len(self) > length:
+            mapping, key, before = self.pop()
             if before:
                 dict.__setitem__(mapping, key, before[0])
             else:
@@ -45,7 +37,7 @@ class Noted(dict[K, V]):
         self._journal = journal
 
     def __setitem__(self, key: K, value: V) -> None:
-        self._journal.note(self, key)
+        self._journal.append((self, key, (self[key],) if key in self else ()))
         super().__setitem__(key, value)
 
 
@@ -63,11 +55,21 @@ class Layer(Generic[K, V]):
             return self.changes[key]
         return self.base.get(key)
 
+    def get_all(self, keys: Iterable[K]) -> list[V]:
+        """Those that are there, in the order of the keys."""
+        changes, base = self.changes, self.base
+        found = [changes[key] if key in changes else base.get(key) for key in keys]
+        return [value for value in found if value is not None]
+
     def put(self, key: K, value: V) -> None:
         self.changes[key] = value
 
     def remove(self, key: K) -> None:
         self.changes[key] = None
+
+    def changed(self) -> tuple[V, ...]:
+        """What was put, save what was removed again."""
+        return tuple([value for value in self.changes.values() if value is not None])
 
     def values(self) -> Iterator[V]:
         for key, value in self.base.items():
@@ -93,27 +95,30 @@ class Ledger:
     wakes: list[tuple[str, datetime]] = field(default_factory=list)
     equity: list[EquitySample] = field(default_factory=list)
 
-    def _lists(self) -> tuple[list[Any], ...]:
-        records = (self.fills, self.fills_removed, self.funding, self.events, self.findings, self.equity)
-        return *records, self.effects, self.wakes
-
     def lengths(self) -> tuple[int, ...]:
-        return tuple(map(len, self._lists()))
+        records = (len(self.fills), len(self.fills_removed), len(self.funding), len(self.events), len(self.findings))
+        return *records, len(self.effects), len(self.wakes), len(self.equity)
 
     def rewind(self, lengths: tuple[int, ...]) -> None:
         """Take back what was appended since the lists had these lengths."""
-        for appended, length in zip(self._lists(), lengths, strict=True):
+        records = (self.fills, self.fills_removed, self.funding, self.events, self.findings)
+        lists: tuple[list[Any], ...] = (*records, self.effects, self.wakes, self.equity)
+        for appended, length in zip(lists, lengths, strict=True):
             del appended[length:]
 
 
 def to_json(value: Any) -> Json:
     """Plain JSON: numbers that are money as strings, everything unknown as its text."""
-    if value is None or isinstance(value, bool | int | str):
-        return str(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if value is None or isinstance(value, int):
+        return value
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [to_json(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
-    return f"{value:f}" if hasattr(value, "as_tuple") else str(value)
+    return str(value)

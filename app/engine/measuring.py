@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from app.domain.values import OrderType
@@ -29,11 +28,10 @@ def measure(turn: Turn, meter: Meter, now: datetime) -> None:
                     meter.observe(Stage.ORDER_FILLED, (now - order.created_at).total_seconds())
 
 
-def that_waited(turn: Turn) -> Iterator[str]:
+def that_waited(turn: Turn) -> list[str]:
     """Signals that were promoted after longer than it takes to fetch a market's rules."""
-    for event in turn.ledger.events:
-        if event.type == "signal.promoted" and event.signal_id and _waited_sec(event) >= MARKET_WAIT_SEC:
-            yield event.signal_id
+    promoted = [event for event in turn.ledger.events if event.type == "signal.promoted"]
+    return [event.signal_id for event in promoted if event.signal_id and _waited_sec(event) >= MARKET_WAIT_SEC]
 
 
 def _waited_sec(event: EventRecord) -> float:

@@ -69,9 +69,10 @@ def make_room(turn: Turn, group: Group, placed: Sequence[Order]) -> None:
 
 def tie(turn: Turn, wishes: Sequence[Wanted], placed: Sequence[Order]) -> None:
     """The orders of wishes that are paired know each other, and may be moved after a while."""
-    made = {place_of(order): order for order in placed}
-    for wish in wishes:
-        if wish.paired_with is not None and wish.paired_with in made:
+    paired = [wish for wish in wishes if wish.paired_with is not None]
+    made = {place_of(order): order for order in placed} if paired else {}
+    for wish in paired:
+        if wish.paired_with in made:
             order, partner = made[wish.place], made[wish.paired_with].client_order_id
             turn.put_order(changed(order, paired_with=partner))
             turn.wake(f"pairs/{order.group_id}", turn.now + PAIR_STAYS)

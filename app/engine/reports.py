@@ -71,8 +71,9 @@ def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) ->
     before, order = order, turn.orders.get(report.client_order_id) or order
     if report.filled > order.filled:
         order = _owed(turn, order, report, looked_up=looked_up)
-    order = changed(order, venue_order_id=report.venue_order_id or order.venue_order_id)
-    turn.put_order(order)
+    if report.venue_order_id and report.venue_order_id != order.venue_order_id:
+        order = changed(order, venue_order_id=report.venue_order_id)
+        turn.put_order(order)
     _move(turn, order, report)
     if turn.orders.get(order.client_order_id) is not before:
         turn.touch(order.group_id)
@@ -111,7 +112,8 @@ def _move(turn: Turn, order: Order, report: OrderReport) -> None:
         end_order(turn, order, status, report.reason)
         return
     retry_at = order.retry_at if order.is_amending else None
-    turn.put_order(changed(order.moved(status, turn.now), unknown_since=None, look_ups=0, retry_at=retry_at))
+    moved = changed(order, status=status, updated_at=turn.now, unknown_since=None, look_ups=0, retry_at=retry_at)
+    turn.put_order(moved)
     if status is OrderStatus.OPEN:
         turn.emit("order.placed", order=order, role=order.role, price=order.price, quantity=order.quantity)
 

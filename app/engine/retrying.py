@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from app.base.changing import changed
@@ -10,7 +10,7 @@ from app.domain.group import Group
 from app.domain.order import Order, OrderStatus
 from app.domain.values import OrderRole, OrderType, TimeInForce
 from app.domain.wanted import REDUCE_ONLY
-from app.domain.wishes import Place, Wanted, place_of
+from app.domain.wishes import Wanted, place_of
 from app.engine.forgetting import watermark_fact
 from app.engine.pairs import partner_of
 from app.engine.turn import Turn
@@ -18,9 +18,16 @@ from app.engine.turn import Turn
 _BACKED_OFF = frozenset({OrderStatus.REJECTED, OrderStatus.LOST, OrderStatus.EXPIRED, OrderStatus.CANCELLED})
 
 
-def attempt_of(turn: Turn, group: Group, wish: Wanted) -> int | None:
+def failures(turn: Turn, group: Group) -> list[Order]:
+    """The orders of a group that are over and whose wish waits to be tried again: nothing was placed there since.
+    Of an order split in pieces that is one piece, or some."""
+    orders = turn.orders_of(group.id)
+    return [order for order in orders if order.status in _BACKED_OFF and order.retry_at is not None]
+
+
+def attempt_of(turn: Turn, wish: Wanted, failures: Sequence[Order]) -> int | None:
     """Which try this is, None where it must wait (a timer is set) or the tries are used up."""
-    failed = _failed_at(turn, group, {wish.place})
+    failed = [order for order in failures if place_of(order) == wish.place]
     last = max(failed, key=lambda order: (order.attempt, order.number), default=None)
     if last is None or last.retry_at is None or _is_hybrid_try(last):
         return 1
@@ -30,26 +37,17 @@ def attempt_of(turn: Turn, group: Group, wish: Wanted) -> int | None:
     if wish.place.role is OrderRole.TAKE_PROFIT and wish.type is OrderType.MARKET and last.type is not wish.type:
         return last.attempt  # its price is there: it goes another way, and at once
     if turn.now < last.retry_at:
-        turn.wake(f"group/{group.id}", last.retry_at)
+        turn.wake(f"group/{last.group_id}", last.retry_at)
         return None
     return None if _waits_for_reading(turn, last) else last.attempt + 1
 
 
-def forget_failures(turn: Turn, group: Group, placed: Iterable[Order]) -> None:
+def forget_failures(turn: Turn, placed: Iterable[Order], failures: Sequence[Order]) -> None:
     """What was placed is the next try of what failed there before."""
-    for order in _failed_at(turn, group, {place_of(order) for order in placed}):
-        turn.put_order(changed(order, retry_at=None))
-
-
-def _failed_at(turn: Turn, group: Group, places: Set[Place]) -> list[Order]:
-    """The orders of some places that are over and whose wish waits to be tried again: nothing was placed there since.
-    Of an order split in pieces that is one piece, or some."""
-    orders = turn.orders_of(group.id)
-    return [
-        order
-        for order in orders
-        if order.status in _BACKED_OFF and order.retry_at is not None and place_of(order) in places
-    ]
+    places = {place_of(order) for order in placed}
+    for order in failures:
+        if place_of(order) in places:
+            turn.put_order(changed(order, retry_at=None))
 
 
 def _waits_for_reading(turn: Turn, refused: Order) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -128,6 +128,19 @@ class Bound:
             self.by_leverage[known[0]] -= known[1]
 
 
+@dataclass(slots=True)
+class Tally:
+    """What the entries of one turn add to what is `known` to be bound as of a balance told at `at`."""
+
+    known: Bound | None
+    at: datetime
+    fills: int
+    """Of the turn: with each, prices move."""
+    counted: int = 0
+    """How many of the turn's puts are in it."""
+    added: Bound = field(default_factory=Bound)
+
+
 @dataclass(frozen=True, slots=True)
 class Suspicion:
     """A first read that nothing explains; a second one that agrees makes it true."""
@@ -203,7 +216,7 @@ class EngineState:
     markets: dict[MarketKey, Market] = field(default_factory=dict)
     balances: dict[str, dict[str, Balance]] = field(default_factory=dict)
     """Account → asset → balance."""
-    bound: dict[tuple[str, str], Bound] = field(default_factory=dict)
+    bound: defaultdict[tuple[str, str], Bound] = field(default_factory=lambda: defaultdict(Bound))
     """By account and currency."""
     open_on: dict[MarketKey, dict[str, None]] = field(default_factory=dict)
     """Ids of the open groups by market, in order of creation; no market without one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -85,7 +85,7 @@ class Submitter:
         self._tasks: set[asyncio.Task[None]] = set()
         self._leverage: dict[tuple[str, str], tuple[Any, str]] = {}
         self._loading: set[tuple[str, str]] = set()
-        self.promoted: set[str] = set()
+        self.waited: set[str] = set()
         """Signals that waited in the queue: what they took until they were sent is not the program's doing."""
 
     def perform(self, effect: Effect) -> None:
@@ -107,6 +107,11 @@ class Submitter:
                 self._spawn(self._load_group(group_id))
             case Reconcile(account, delay):
                 self._read_account(account, delay)
+
+    def note_waited(self, signal_ids: Iterable[str]) -> None:
+        """Signals left the queue; those that were sent long ago are forgotten."""
+        known = self._state.recent_signals
+        self.waited = {signal_id for signal_id in (*self.waited, *signal_ids) if signal_id in known}
 
     async def stop(self, grace: float) -> None:
         """Wait for requests under way, at most `grace` seconds; what is dropped then is looked up at the next start."""
@@ -266,8 +271,7 @@ class Submitter:
             return None
         pyramid = self._state.groups[order.group_id].pyramids[order.pyramid]
         record = self._state.recent_signals.get(pyramid.signal_id)
-        if record is None or pyramid.signal_id in self.promoted:
-            self.promoted.discard(pyramid.signal_id)
+        if record is None or pyramid.signal_id in self.waited:
             return None
         return record.received_at
 

@@ -10,7 +10,7 @@ from app.engine.state import AccountState, Market
 
 
 def terrain_of(
-    config: Config, account: AccountState, market: Market, now: datetime, *, stop_rests: bool = False
+    config: Config, account: AccountState, market: Market, now: datetime, *, stop_rests: bool = False, pairs: int = 0
 ) -> Terrain:
     """The terrain at `now`. With `stop_rests` a stop is at the venue, which therefore takes stops."""
     can = account.capabilities
@@ -25,4 +25,5 @@ def terrain_of(
         stop_type=can.stop_type if takes_stops else None,
         take_profit_trigger=can.take_profit_market and takes_stops,
         close_without_waiting_sec=config.order.timeout_sec,
+        pairs=pairs,
     )

@@ -14,11 +14,11 @@ from app.domain.client_order_id import Namespace
 from app.domain.fill import Fill
 from app.domain.group import Group
 from app.domain.order import Order
-from app.domain.values import ZERO, Identity
+from app.domain.values import ZERO, Identity, OrderRole
 from app.engine.indexing import index_group, index_order, index_queued, note_trade, remember_signal
 from app.engine.ledger import Journal, Layer, Ledger, Noted, to_json
 from app.engine.money import realized_fact
-from app.engine.state import EngineState, MarketKey, TradeKey
+from app.engine.state import EngineState, MarketKey, Tally, TradeKey
 from app.messages.effects import Effect
 from app.messages.records import (
     Changes,
@@ -73,6 +73,10 @@ class Turn:
         """The trades that are known from this turn on, with their groups."""
         self.loaded: Noted[str, Group] = Noted(journal)
         """Groups that came back into memory in this turn, as the disk has them."""
+        self.entries_put: list[str] = []
+        """Client ids of entries, as often as they were put."""
+        self.tallies: dict[tuple[str, str], Tally] = {}
+        """Of those entries, by account and currency: in a burst of signals each asks after all before it."""
         self.ledger = Ledger()
         self.touched: dict[str, None] = {}
         self.wants_promotion = False
@@ -106,8 +110,7 @@ class Turn:
             groups = self.state.groups
             return [groups[group_id] for group_id in self.state.open_ids]
         known = [*self.state.open_ids, *(key for key in self.groups.changes if key not in self.state.open_ids)]
-        found = (self.groups.get(group_id) for group_id in known)
-        return [group for group in found if group is not None and group.is_open]
+        return [group for group in self.groups.get_all(known) if group.is_open]
 
     def open_group_count(self) -> int:
         known = self.state.open_ids
@@ -142,11 +145,10 @@ class Turn:
 
     def groups_on(self, account: str, symbol: str) -> list[Group]:
         """Open groups on one market, in order of creation."""
-        key = (account, symbol)
-        known = self.state.open_on.get(key, {})
-        new = [item.id for item in self.groups.changes.values() if item is not None and item.market_key == key]
-        found = map(self.groups.get, [*known, *(group_id for group_id in new if group_id not in known)])
-        return [group for group in found if group is not None and group.is_open]
+        known = self.state.open_on.get((account, symbol), {})
+        changed = [group for group in self.groups.changed() if group.symbol == symbol and group.account == account]
+        ids = [*known, *(group.id for group in changed if group.id not in known)]
+        return [group for group in self.groups.get_all(ids) if group.is_open]
 
     def closed_since(self, moment: datetime, market: MarketKey | None = None) -> Iterator[Group]:
         """Groups closed at `moment` or later, of one market or of all, at most as long ago as is remembered."""
@@ -165,14 +167,12 @@ class Turn:
     def orders_that_live(self) -> list[Order]:
         """All live orders, of whatever group and account."""
         new = (key for key in self.orders.changes if key not in self.state.live)
-        found = map(self.orders.get, [*self.state.live, *new])
-        return [order for order in found if order is not None and order.is_live]
+        return [order for order in self.orders.get_all([*self.state.live, *new]) if order.is_live]
 
     def orders_of(self, group_id: str) -> list[Order]:
         """All orders of a group, in order of creation."""
         ids = [*self.state.orders_of.get(group_id, ()), *self.new_orders_of.get(group_id, ())]
-        found = (self.orders.get(client_order_id) for client_order_id in ids)
-        return [order for order in found if order is not None]
+        return self.orders.get_all(ids)
 
     def fills_of(self, group_id: str) -> list[Fill]:
         """All fills of a group, in the order of their booking."""
@@ -239,12 +239,14 @@ class Turn:
 
     def put_order(self, order: Order) -> None:
         known = self.orders.get(order.client_order_id)
-        if known == order:
-            return
         if known is None:
             ids = self.new_orders_of.get(order.group_id, ())
             self.new_orders_of[order.group_id] = (*ids, order.client_order_id)
+        elif vars(known) == vars(order):  # as `==`, which makes two tuples of all fields first
+            return
         self.orders.put(order.client_order_id, order)
+        if order.role is OrderRole.ENTRY:
+            self.entries_put.append(order.client_order_id)
 
     def put_fill(self, fill: Fill) -> None:
         self.ledger.fills.append(fill)
@@ -330,6 +332,7 @@ class Turn:
 
     def rollback(self, savepoint: Savepoint) -> None:
         self._journal.rewind(savepoint.changes)
+        self.tallies.clear()
         self.ledger.rewind(savepoint.appended)
         self.touched = dict(savepoint.touched)
         (
@@ -348,18 +351,18 @@ class Turn:
         return Changes(
             signals=tuple(self.signals.values()),
             groups=tuple(self._group_changes()),
-            orders=tuple(order for order in self.orders.changes.values() if order is not None),
+            orders=self.orders.changed(),
             fills=tuple(self._kept(ledger.fills)),
             fills_removed=tuple(fill.key for fill in ledger.fills_removed),
             funding=tuple(ledger.funding),
-            queue_put=tuple(entry for entry in self.queue.changes.values() if entry is not None),
+            queue_put=self.queue.changed(),
             queue_removed=tuple(key for key, entry in self.queue.changes.items() if entry is None),
             last_exits=tuple((key, at) for key, at in self.last_exits.changes.items() if at is not None),
             events=tuple(ledger.events),
             findings=tuple(ledger.findings),
             equity=tuple(ledger.equity),
             facts={key: value or "" for key, value in self.facts.changes.items()},
-            actions=tuple(action for action in self.actions.changes.values() if action is not None),
+            actions=self.actions.changed(),
         )
 
     def _changed_groups(self) -> Iterator[tuple[Group | None, Group]]:
@@ -406,12 +409,10 @@ class Turn:
         """Lay the changes into the state; the disk has them."""
         state = self.state
         self._apply_standing()
-        for group in self.groups.changes.values():
-            if group is not None:
-                index_group(state, group, self.now)
-        for order in self.orders.changes.values():
-            if order is not None:
-                index_order(state, order)
+        for group in self.groups.changed():
+            index_group(state, group, self.now)
+        for order in self.orders.changed():
+            index_order(state, order)
         for group_id, new in self.new_orders_of.items():
             state.orders_of.setdefault(group_id, []).extend(new)
         for signal_id, entry in self.queue.changes.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from app.base.config.grid import TakeProfitMode
@@ -10,13 +10,13 @@ from app.domain.booking import exit_average
 from app.domain.exits import take_profit_place
 from app.domain.group import Group
 from app.domain.market import MarketRules
-from app.domain.order import has_stop
+from app.domain.order import Order, has_stop
 from app.domain.stop_loss import current_stop, needs_stop
 from app.domain.take_profit import exit_target, group_target
 from app.domain.values import HUNDRED, ZERO, OrderRole
 from app.domain.wanted import beyond_last_leg, failed_exit, held_back
 from app.domain.wishes import Place
-from app.engine.state import EngineState, Watch
+from app.engine.state import AccountState, EngineState, Watch
 from app.engine.terrain import terrain_of
 
 
@@ -26,20 +26,20 @@ def watch_of(state: EngineState, group: Group) -> Watch:
     account = state.accounts.get(group.account)
     if market is None or account is None or group.closing is not None:
         return Watch()
-    against = [price for price in _against(state, group, market.rules) if price is not None]
-    favour = [price for price in _in_favour(state, group, market.rules) if price is not None]
+    orders = [state.orders[order_id] for order_id in state.orders_of.get(group.id, ())]
+    against = [price for price in _against(group, orders, market.rules) if price is not None]
+    favour = [price for price in _in_favour(group, orders, market.rules, account) if price is not None]
     for place, opens in prices_waited_for(state, group).items():
         (against if place.role is OrderRole.ENTRY else favour).append(opens)
     down, up = (against, favour) if group.side.sign > 0 else (favour, against)
     return Watch(low=max(down, default=None), high=min(up, default=None))
 
 
-def _against(state: EngineState, group: Group, rules: MarketRules) -> Iterator[Decimal | None]:
+def _against(group: Group, orders: Sequence[Order], rules: MarketRules) -> Iterator[Decimal | None]:
     if group.wants_entries:
         yield beyond_last_leg(group)
     if _waits_for_target(group) and not group.hybrid_armed:
         yield group_target(group, rules)
-    orders = (state.orders[order_id] for order_id in state.orders_of.get(group.id, ()))
     if needs_stop(group) and not has_stop(orders):
         yield current_stop(group, rules, ZERO)
 
@@ -54,11 +54,12 @@ def prices_waited_for(state: EngineState, group: Group) -> dict[Place, Decimal]:
     return held_back(group, live, terrain_of(state.config, account, market, market.quote.at, stop_rests=has_stop(live)))
 
 
-def _in_favour(state: EngineState, group: Group, rules: MarketRules) -> Iterator[Decimal | None]:
+def _in_favour(
+    group: Group, orders: Sequence[Order], rules: MarketRules, account: AccountState
+) -> Iterator[Decimal | None]:
     if _waits_for_target(group) and group.hybrid_armed:
         yield group_target(group, rules)
-    reduce_only = state.accounts[group.account].capabilities.reduce_only
-    orders = [state.orders[order_id] for order_id in state.orders_of.get(group.id, ())]
+    reduce_only = account.capabilities.reduce_only
     for leg in group.legs:
         if leg.open_quantity > 0 and (not reduce_only or failed_exit(take_profit_place(group, leg), orders)):
             yield exit_target(leg, group, rules)
@@ -71,8 +72,11 @@ def _waits_for_target(group: Group) -> bool:
 
 
 def _trailing_from(group: Group) -> Decimal | None:
-    stop_loss, average = group.grid.stop_loss, exit_average(group)
-    if stop_loss is None or stop_loss.trailing is None or average is None or group.best_price is None:
+    stop_loss = group.grid.stop_loss
+    if stop_loss is None or stop_loss.trailing is None or group.best_price is None:
+        return None
+    average = exit_average(group)
+    if average is None:
         return None
     activation = average * (HUNDRED + stop_loss.trailing.activation_percent * group.side.sign) / HUNDRED
     return max(activation, group.best_price) if group.side.sign > 0 else min(activation, group.best_price)

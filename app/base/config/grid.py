@@ -167,9 +167,11 @@ class GridConfig(Settings):
 
     def resolve(self, account: str, symbol: str, timeframe: str) -> GridSettings:
         """The most specific override over the default: more keys first, then symbol, timeframe, account."""
-        key = (account, symbol, timeframe)
-        if key not in self._resolved:
+        if not self.overrides:
+            return self.default
+        key, resolved = (account, symbol, timeframe), self._resolved
+        if key not in resolved:
             found = [override for override in self.overrides if override.matches(key)]
             best = max(found, key=lambda override: override.specificity, default=None)
-            self._resolved[key] = self.default if best is None else _merged(self.default, best.settings)
-        return self._resolved[key]
+            resolved[key] = self.default if best is None else _merged(self.default, best.settings)
+        return resolved[key]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
+from app.base.changing import changed, quick_dataclass
 from app.domain.grid import lay_legs, none_is_sent
 from app.domain.group import Leg
 from app.domain.market import MarketRules, Quote
@@ -45,9 +46,12 @@ class OpenBook:
     backing: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
+@quick_dataclass(frozen=True)
 class Candidate:
-    """An entry with its market; the checks fill in `capital` and `legs`. None means: not known, or not asked for."""
+    """An entry with its market; the checks fill in `capital`, `legs` and `notional`.
+
+    None means: not known, or not asked for.
+    """
 
     standing: Standing
     rules: MarketRules
@@ -79,17 +83,14 @@ class Candidate:
     """How many conditional orders the account has in the market or will have; None where a new group needs none."""
     capital: Decimal = ZERO
     legs: tuple[Leg, ...] = ()
+    notional: Decimal = ZERO
+    """Worth in quote of all legs that will be sent, at most."""
     unsized: Refusal | None = None
     """Why its stop gives it no size, where that is a share of what is at risk."""
 
     @property
     def sent_legs(self) -> tuple[Leg, ...]:
         return tuple(leg for leg in self.legs if leg.wants_entry)
-
-    @property
-    def notional(self) -> Decimal:
-        """Worth in quote of all legs that will be sent, at most."""
-        return sum((self.worth(leg) for leg in self.sent_legs), ZERO)
 
     def worth(self, leg: Leg) -> Decimal:
         """In quote, at most."""
@@ -100,21 +101,21 @@ class Candidate:
         return fills_at_most(self.standing.identity.side.entry_order_side, leg.order_type, leg.price, self.quote)
 
 
-Answer = Passed[Candidate] | Refusal | Held
+Answer = Passed[Candidate] | Refusal | Held | None
 
 
 def check_candidate(candidate: Candidate) -> tuple[Candidate | Refusal | Held, Trace]:
     """The entry ready to open, or what decided against it now; with the result of every check."""
     trace = Trace()
-    verdict: Candidate | Refusal | Held = candidate
     for name, check in CHECKS:
-        if not isinstance(verdict, Candidate):
-            trace.not_reached(name)
-            continue
-        answer = check(verdict)
+        answer = check(candidate)
         trace.note(name, answer)
-        verdict = answer.examined if isinstance(answer, Passed) else answer
-    return verdict, trace
+        if isinstance(answer, Passed):
+            candidate = answer.examined
+        elif answer is not None:
+            trace.not_reached(*NAMES[len(trace.checked) :])
+            return answer, trace
+    return candidate, trace
 
 
 def _minimums(candidate: Candidate) -> Answer:
@@ -133,19 +134,22 @@ def _minimums(candidate: Candidate) -> Answer:
         candidate.signal_stop,
     )
     if isinstance(capital, Refusal):
-        return Passed(replace(candidate, unsized=capital)) if capital.code == "stop_sanity" else capital
+        return Passed(changed(candidate, unsized=capital)) if capital.code == "stop_sanity" else capital
     legs = lay_legs(settings, candidate.rules, side, pyramid, candidate.entry_price, capital, candidate.signal_stop)
     if isinstance(legs, Refusal):
         return legs
-    planned = replace(candidate, capital=capital, legs=legs)
-    return _too_large(planned) or Passed(planned)
+    sent = [leg for leg in legs if leg.wants_entry]
+    notional = sum(map(candidate.worth, sent), ZERO)
+    return _too_large(candidate, sent) or Passed(changed(candidate, capital=capital, legs=legs, notional=notional))
 
 
-def _too_large(candidate: Candidate) -> Refusal | None:
+def _too_large(candidate: Candidate, sent: Sequence[Leg]) -> Refusal | None:
     bound = candidate.standing.risk.max_order_quote
-    for leg in candidate.sent_legs if bound is not None else ():
+    if bound is None:
+        return None
+    for leg in sent:
         worth = candidate.worth(leg)
-        if bound is not None and worth > bound:
+        if worth > bound:
             quote = candidate.rules.quote
             return Refusal("max_order", f"leg {leg.index} would be {worth:f} {quote}, an order is at most {bound:f}")
     return None
@@ -159,7 +163,7 @@ def _stop_sanity(candidate: Candidate) -> Answer:
         candidate.signal_take_profit,
         candidate.standing.settings,
     )
-    return refusal or candidate.unsized or none_is_sent(candidate.legs) or Passed(candidate)
+    return refusal or candidate.unsized or none_is_sent(candidate.legs)
 
 
 def _slippage(candidate: Candidate) -> Answer:
@@ -172,7 +176,7 @@ def _slippage(candidate: Candidate) -> Answer:
     price = candidate.quote.executable(side.entry_order_side)
     worse = side.gain(candidate.signal_price, price) * HUNDRED / candidate.signal_price
     if worse <= bound:
-        return Passed(candidate)
+        return None
     sentence = f"the price {price:f} is {worse:.2f} % worse than {candidate.signal_price:f}, the bound is {bound:f} %"
     return Refusal("slippage", sentence)
 
@@ -180,7 +184,7 @@ def _slippage(candidate: Candidate) -> Answer:
 def _group_limits(candidate: Candidate) -> Answer:
     risk, identity = candidate.standing.risk, candidate.standing.identity
     if candidate.is_forced or candidate.standing.pyramid > 0:
-        return Passed(candidate)
+        return None
     limits = (
         (candidate.groups_on_symbol, risk.max_open_groups_per_symbol, identity.symbol),
         (candidate.groups_on_account, risk.max_open_groups_per_account, identity.account),
@@ -188,14 +192,14 @@ def _group_limits(candidate: Candidate) -> Answer:
     for used, limit, where in limits:
         if limit is not None and used >= limit:
             return Held("symbol_limit", f"{used} of {limit} groups are open on {where}")
-    return Passed(candidate)
+    return None
 
 
 def _conditional_orders(candidate: Candidate) -> Answer:
     """A stop that could not be placed is found out before there is anything to protect (hazard 25)."""
     most, taken = candidate.rules.max_conditional_orders, candidate.conditional_orders
     if most is None or taken is None or taken < most:
-        return Passed(candidate)
+        return None
     sentence = f"{candidate.rules.symbol} takes {most} conditional orders of an account; all are in use"
     return Refusal("conditional_orders", f"{sentence}, none is left for its stop")
 
@@ -203,7 +207,7 @@ def _conditional_orders(candidate: Candidate) -> Answer:
 def _max_exposure(candidate: Candidate) -> Answer:
     exposure, risk, identity = candidate.exposure, candidate.standing.risk, candidate.standing.identity
     if exposure is None:
-        return Passed(candidate)
+        return None
     limits = (
         (exposure.total, risk.max_exposure_quote, "in total"),
         (exposure.symbol, risk.max_exposure_per_symbol_quote, f"on {identity.symbol}"),
@@ -214,12 +218,11 @@ def _max_exposure(candidate: Candidate) -> Answer:
         if limit is not None and worst > limit:
             detail = f"{where} up to {worst:f} {candidate.rules.quote} would be exposed, at most {limit:f} may be"
             return Refusal("max_exposure", detail)
-    return Passed(candidate)
+    return None
 
 
 def _daily_loss(candidate: Candidate) -> Answer:
-    refusal = daily_loss(candidate.day_result, candidate.standing.risk.daily_loss_limit_quote)
-    return refusal or Passed(candidate)
+    return daily_loss(candidate.day_result, candidate.standing.risk.daily_loss_limit_quote)
 
 
 def daily_loss(result: Decimal | None, limit: Decimal | None) -> Refusal | None:
@@ -230,8 +233,7 @@ def daily_loss(result: Decimal | None, limit: Decimal | None) -> Refusal | None:
 
 
 def _drawdown(candidate: Candidate) -> Answer:
-    refusal = drawdown(candidate.drawdown_percent, candidate.standing.risk.max_drawdown_percent)
-    return refusal or Passed(candidate)
+    return drawdown(candidate.drawdown_percent, candidate.standing.risk.max_drawdown_percent)
 
 
 def drawdown(percent: Decimal | None, limit: Decimal | None) -> Refusal | None:
@@ -246,7 +248,7 @@ def _margin(candidate: Candidate) -> Answer:
     leverage = candidate.standing.leverage
     needed = candidate.notional / leverage + candidate.notional * candidate.taker_fee
     if needed <= candidate.free:
-        return Passed(candidate)
+        return None
     sentence = f"{needed:.2f} {candidate.rules.quote} needed, {max(candidate.free, ZERO):.2f} free"
     return Refusal("insufficient_margin", sentence)
 
@@ -254,12 +256,12 @@ def _margin(candidate: Candidate) -> Answer:
 def _liquidation(candidate: Candidate) -> Answer:
     standing = candidate.standing
     if not can_be_liquidated(standing):
-        return Passed(candidate)
+        return None
     book, bounds = _whole_book(candidate), (*candidate.book.stops, *_planned_stops(candidate))
     buffer = standing.risk.liquidation_buffer_percent
     price = too_near(book, bounds, standing.leverage, buffer)
     if price is None:
-        return Passed(candidate)
+        return None
     safe = highest_safe_leverage(book, bounds, standing.leverage, buffer)
     advice = f"{safe:f}x or less would do" if safe is not None else "no leverage would do"
     tick = candidate.rules.tick_size
@@ -312,7 +314,7 @@ def _planned_stops(candidate: Candidate) -> Iterator[Decimal]:
 def _order_rate(candidate: Candidate) -> Answer:
     most = candidate.standing.risk.max_entries_per_minute
     if candidate.entries_lately < most:
-        return Passed(candidate)
+        return None
     sentence = f"{candidate.entries_lately} entries were made within a minute, at most {most} may be"
     return Refusal("order_rate", sentence) if candidate.has_waited else Held("order_rate", sentence)
 

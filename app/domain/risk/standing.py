@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 
+from app.base.changing import changed, quick_dataclass
 from app.base.config.grid import GridSettings
 from app.base.config.groups import RiskConfig
 from app.domain.refusal import Refusal
@@ -16,7 +16,7 @@ from app.domain.values import ONE, ZERO, Identity, MarketType
 HARD_LEVERAGE_CAP = Decimal(25)
 
 
-@dataclass(frozen=True, slots=True)
+@quick_dataclass(frozen=True)
 class Standing:
     """Whether this may trade at all now; the checks fill in `leverage`."""
 
@@ -49,46 +49,40 @@ class Standing:
 
 def check_standing(standing: Standing) -> tuple[Standing | Refusal, Trace]:
     """The entry with its leverage or the first refusal, and every result; what it would have to wait for passes."""
-    trace: Trace = Trace()
-    verdict: Standing | Refusal = standing
+    trace = Trace()
     for name, check in CHECKS:
-        if isinstance(verdict, Refusal):
-            trace.not_reached(name)
-            continue
-        answer = check(verdict)
+        answer = check(standing)
         trace.note(name, answer)
-        match answer:
-            case Refusal():
-                verdict = answer
-            case Passed(changed):
-                verdict = changed
-            case Held():
-                pass
-    return verdict, trace
+        if isinstance(answer, Passed):
+            standing = answer.examined
+        elif isinstance(answer, Refusal):
+            trace.not_reached(*(after for after, _ in CHECKS[len(trace.checked) :]))
+            return answer, trace
+    return standing, trace
 
 
-Answer = Passed[Standing] | Refusal | Held
+Answer = Passed[Standing] | Refusal | Held | None
 
 
 def _paused(standing: Standing) -> Answer:
     if standing.paused is not None:
         return Refusal("paused", f"the engine is paused: {standing.paused}")
-    return Passed(standing)
+    return None
 
 
 def _emergency(standing: Standing) -> Answer:
     if standing.emergency is not None:
         return Refusal("emergency_stop", f"the emergency stop is critical: {standing.emergency}")
-    return Passed(standing)
+    return None
 
 
 def _account(standing: Standing) -> Answer:
-    return standing.hold or Passed(standing)
+    return standing.hold
 
 
 def _armed(standing: Standing) -> Answer:
     if standing.is_armed:
-        return Passed(standing)
+        return None
     account = standing.identity.account
     return Refusal("not_armed", f"{account} is live and not armed; arm it in the window or on the command line")
 
@@ -96,7 +90,7 @@ def _armed(standing: Standing) -> Answer:
 def _symbol(standing: Standing) -> Answer:
     allowed, symbol = standing.allowed_symbols, standing.identity.symbol
     if allowed is None or symbol in allowed:
-        return Passed(standing)
+        return None
     return Refusal("symbol_not_allowed", f"{symbol} is not among the {len(allowed)} markets of this account")
 
 
@@ -104,10 +98,10 @@ def _cooldown(standing: Standing) -> Answer:
     risk, since = standing.risk, standing.cooling_since
     exempt = standing.is_reverse or (standing.pyramid > 0 and not risk.cooldown_applies_to_pyramids)
     if exempt or since is None:
-        return Passed(standing)
+        return None
     over = since + timedelta(seconds=risk.cooldown_sec)
     if standing.now >= over:
-        return Passed(standing)
+        return None
     left = int((over - standing.now).total_seconds())
     return Refusal("cooldown", f"{standing.identity.symbol} is cooling down for another {left} s")
 
@@ -115,7 +109,7 @@ def _cooldown(standing: Standing) -> Answer:
 def _stop_guard(standing: Standing) -> Answer:
     risk = standing.risk
     if risk.stop_guard_count is None:
-        return Passed(standing)
+        return None
     window = timedelta(minutes=risk.stop_guard_window_minutes)
     stops = sorted(standing.stops)
     for index in range(risk.stop_guard_count - 1, len(stops)):
@@ -128,16 +122,16 @@ def _stop_guard(standing: Standing) -> Answer:
                 f"{risk.stop_guard_count} stops within {risk.stop_guard_window_minutes} min on {where}; "
                 f"entries go on in {left} min",
             )
-    return Passed(standing)
+    return None
 
 
 def _low_profit(standing: Standing) -> Answer:
     risk, results = standing.risk, standing.results
     if risk.low_profit_bound_quote is None or len(results) < risk.low_profit_min_trades:
-        return Passed(standing)
+        return None
     total = sum(results, ZERO)
     if total >= risk.low_profit_bound_quote:
-        return Passed(standing)
+        return None
     return Refusal(
         "low_profit",
         f"{standing.identity.symbol} realised {total:f} with {len(results)} trades within "
@@ -148,7 +142,7 @@ def _low_profit(standing: Standing) -> Answer:
 def _leverage(standing: Standing) -> Answer:
     """What is asked for within the cap, as a whole number: exchanges take no other."""
     if standing.market_type is not MarketType.LINEAR:
-        return Passed(standing)
+        return None
     cap = min(HARD_LEVERAGE_CAP, standing.risk.max_leverage)
     wanted = standing.requested_leverage or standing.settings.leverage
     if wanted < ONE:
@@ -158,18 +152,18 @@ def _leverage(standing: Standing) -> Answer:
     taken = min(wanted, cap).to_integral_value(ROUND_FLOOR)
     how = "capped" if wanted > cap else "rounded down"
     note = "" if taken == wanted else f"leverage {wanted:f} was {how} to {taken:f}"
-    return Passed(replace(standing, leverage=taken), note)
+    return Passed(changed(standing, leverage=taken), note)
 
 
 def _leverage_in_use(standing: Standing) -> Answer:
     """The book has one leverage; a pyramid takes its group's."""
     if standing.book_leverage is None or standing.market_type is not MarketType.LINEAR:
-        return Passed(standing)
+        return None
     leverage, mode = standing.book_leverage
     if standing.pyramid > 0:
-        return Passed(replace(standing, leverage=leverage))
+        return Passed(changed(standing, leverage=leverage))
     if (leverage, mode) == (standing.leverage, standing.settings.margin_mode):
-        return Passed(standing)
+        return None
     wanted = f"{standing.leverage:f}x {standing.settings.margin_mode}"
     return Refusal("leverage_in_use", f"the open position runs at {leverage:f}x {mode}, the entry wants {wanted}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.domain.values import OrderType, PositionMode
+from app.domain.values import PositionMode
 from app.exchange.ccxt.dialects.base import CONDITIONAL_TYPES, Dialect, Params, spelled
 from app.exchange.ccxt.limits import Priority
 from app.exchange.ccxt.mapping import LIMIT_TYPES
@@ -19,10 +19,12 @@ def priority_of(request: OrderRequest) -> Priority:
 def order_arguments(request: OrderRequest, dialect: Dialect, mode: PositionMode) -> dict[str, Any]:
     """What ccxt's `create_order` takes, by name; its `create_orders` takes a list of the same."""
     is_limit = request.type in LIMIT_TYPES
-    params: Params = {_create_key(request.type, dialect): dialect.sent_id(request.client_order_id)}
+    is_conditional = request.type in CONDITIONAL_TYPES
+    apart = dialect.trigger_id_create if is_conditional and dialect.triggers_apart else None
+    params: Params = {apart or dialect.client_id_create: dialect.sent_id(request.client_order_id)}
     if is_limit:
-        params["timeInForce"] = request.time_in_force.value.upper()
-    if request.type in CONDITIONAL_TYPES and request.trigger_price is not None:
+        params["timeInForce"] = request.time_in_force.upper()
+    if is_conditional and request.trigger_price is not None:
         params |= dialect.trigger_words(request, request.trigger_price)
     if dialect.is_linear:
         params |= dialect.position_words(request, mode)
@@ -30,16 +32,11 @@ def order_arguments(request: OrderRequest, dialect: Dialect, mode: PositionMode)
     return {
         "symbol": request.symbol,
         "type": "limit" if is_limit else "market",
-        "side": request.side.value,
+        "side": str(request.side),
         "amount": spelled(request.quantity),
         "price": spelled(request.price) if is_limit and request.price is not None else None,
         "params": params,
     }
-
-
-def _create_key(order_type: OrderType, dialect: Dialect) -> str:
-    apart = dialect.trigger_id_create if dialect.is_apart(order_type) else None
-    return apart or dialect.client_id_create
 
 
 def reference(order: OrderRef, dialect: Dialect) -> tuple[str | None, Params]:
@@ -56,11 +53,12 @@ def reference(order: OrderRef, dialect: Dialect) -> tuple[str | None, Params]:
 def batches(requests: list[OrderRequest], dialect: Dialect) -> list[list[OrderRequest]]:
     """The requests in groups that may travel together, in order; what no batch takes travels alone."""
     made: list[list[OrderRequest]] = []
+    before: Priority | None = None
     for request in requests:
-        last = made[-1] if made else []
-        fits = 0 < len(last) < dialect.batch_size and dialect.may_batch(last[0].type)
-        if fits and dialect.may_batch(request.type) and priority_of(request) is priority_of(last[0]):
-            last.append(request)
+        together = priority_of(request) if dialect.may_batch(request.type) else None
+        if together is not None and together is before and len(made[-1]) < dialect.batch_size:
+            made[-1].append(request)
         else:
             made.append([request])
+        before = together
     return made

@@ -47,7 +47,7 @@ _STREAM_KEY = re.compile(r"(?<=/)[A-Za-z0-9_-]{40,}")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back over HTTP, with lower-case header names."""
+    """What came back over HTTP; headers are asked for by names in lower case."""
 
     status: int
     text: str

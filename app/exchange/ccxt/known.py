@@ -79,7 +79,7 @@ class Known:
     def owned(self, report: OrderReport) -> OrderReport:
         """The order under the id that it was made with: a triggered stop lives on as another order."""
         owner = self.owner(report.venue_order_id)
-        return report if owner is None else replace(report, client_order_id=owner)
+        return report if owner in (None, report.client_order_id) else replace(report, client_order_id=owner)
 
     def learn(self, report: OrderReport, raw: Raw) -> None:
         """Remember an order as it was just told; an answer that newer news overtook changes nothing."""

@@ -50,7 +50,7 @@ def number(value: Any) -> Decimal | None:
 
 def positive(value: Any) -> Decimal | None:
     """The number that `value` spells where it is above zero; venues write zero for "none"."""
-    spelled = number(value)
+    spelled = None if value is None else number(value)
     return spelled if spelled is not None and spelled > 0 else None
 
 
@@ -66,7 +66,7 @@ def moment(milliseconds: Any, otherwise: datetime, ahead: timedelta = IN_STEP) -
 
     `otherwise` where it tells none, or none that can be.
     """
-    told = positive(milliseconds)
+    told = milliseconds if type(milliseconds) is int and milliseconds > 0 else positive(milliseconds)
     return otherwise if told is None or told > LATEST_MS else EPOCH + timedelta(milliseconds=int(told)) + ahead
 
 
@@ -77,13 +77,17 @@ def milliseconds(at: datetime) -> int:
 
 def first(raw: Raw, *names: str) -> Any:
     """The first of these entries that is neither missing nor empty."""
-    return next((raw[name] for name in names if raw.get(name) not in (None, "")), None)
+    for name in names:
+        value = raw.get(name)
+        if value is not None and value != "":
+            return value
+    return None
 
 
 def info_of(raw: Raw) -> Raw:
     """The venue's own words inside ccxt's."""
     info = raw.get("info")
-    return info if isinstance(info, Mapping) else NOTHING
+    return info if isinstance(info, (dict, Mapping)) else NOTHING  # a dict is told from the rest at once
 
 
 def text(value: Any) -> str | None:

@@ -49,13 +49,16 @@ class PublicPrices:
             clock,
             self.limiter,
             Breaker(dialect.name, clock, lambda _: None),
-            StreamHooks(lambda: None, lambda _: None),
+            StreamHooks(lambda: None, lambda _: None, ticker=self._ticker_was_pushed),
             make,
         )
         self._reader = Reader(dialect.name, self._session, clock, self._known)
         takers = Takers(_nothing, _nothing, self._take_ticker, self._ask)
         self._streams = Streams(lambda: self._session.exchange, clock, takers, has_marks=dialect.is_linear)
         self._is_loaded = False
+
+    def _ticker_was_pushed(self, ticker: Raw) -> None:
+        self._streams.push_ticker(ticker)
 
     async def market(self, symbol: str) -> MarketReport | None:
         """Rules and present price, None where the venue does not have the market. Retryable, OperatorActionNeeded."""

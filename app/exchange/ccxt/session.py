@@ -163,7 +163,8 @@ class Session:
 
         Raises RequestFailed.
         """
-        await self._keep_in_step()
+        if self._synced_at is not None and self._clock.monotonic() - self._synced_at > RESYNC_SEC:
+            await self._keep_in_step()
         for attempt in range(1, _TRIES + 1):
             try:
                 return await self._send(operation, priority, ask, orders)
@@ -198,9 +199,6 @@ class Session:
             await asyncio.gather(*asked, return_exceptions=True)
 
     async def _keep_in_step(self) -> None:
-        due = self._synced_at is not None and self._clock.monotonic() - self._synced_at > RESYNC_SEC
-        if not due:
-            return
         self._synced_at = self._clock.monotonic()
         try:
             await self.synchronise()

@@ -18,6 +18,8 @@ from app.exchange.ccxt.wire import is_private
 FIRST_WAIT_SEC = 1.0
 LONGEST_WAIT_SEC = 3.0
 """Books must be equal soon after a network has come back, and a stream is what tells that it has."""
+LASTING_SEC = 30.0
+"""A stream that broke after so long had come up, though nothing may have come to who watched it."""
 PRICES_SILENT_SEC = 10.0
 """A market's price that was not told for so long is asked for: a market at rest and a dead stream look alike."""
 PRICES_POLLED_SEC = 2.0
@@ -90,9 +92,7 @@ class Streams:
             return
         for followed in [each for each in self._prices if not each & symbols]:
             _cancel(self._prices.pop(followed))
-        added = sorted(symbols.difference(*self._prices))
-        for start in range(0, len(added), MOST_FOLLOWED_AT_ONCE):
-            self._follow_prices(added[start : start + MOST_FOLLOWED_AT_ONCE])
+        self._follow_listed()
         now = self._clock.monotonic()
         self._heard = {symbol: self._heard.get(symbol, now) for symbol in symbols}
         self._streamed &= symbols
@@ -107,6 +107,13 @@ class Streams:
         self._own, self._prices, self._watcher = [], {}, None
         self._heard.clear()
         self._streamed.clear()
+
+    def _follow_listed(self) -> None:
+        """Follow those that the venue lists by now and that are not followed yet."""
+        missing = self._symbols.difference(*self._prices)
+        added = sorted(symbol for symbol in missing if symbol in self._exchange().markets)
+        for start in range(0, len(added), MOST_FOLLOWED_AT_ONCE):
+            self._follow_prices(added[start : start + MOST_FOLLOWED_AT_ONCE])
 
     def _follow_prices(self, symbols: list[str]) -> None:
         """Follow some more markets; those that are followed already stay as they are."""
@@ -140,6 +147,10 @@ class Streams:
     def _take_tickers(self, told: Mapping[str, Raw]) -> None:
         self.each(told.values(), self._take_ticker)
 
+    def push_ticker(self, ticker: Raw) -> None:
+        """Take a ticker that comes past who watches."""
+        self.each((ticker,), self._take_ticker)
+
     def _take_ticker(self, ticker: Raw) -> None:
         symbol = ticker.get("symbol")
         if symbol in self._symbols:
@@ -153,6 +164,7 @@ class Streams:
         asked: dict[str, float] = {}
         while True:
             await self._clock.sleep(PRICES_POLLED_SEC)
+            self._follow_listed()
             now = self._clock.monotonic()
             silent = frozenset(each for each in self._symbols if self._is_due(each, asked.get(each, 0.0), now))
             if not silent:
@@ -212,9 +224,12 @@ class Streams:
     ) -> None:
         wait = FIRST_WAIT_SEC
         while True:
+            since = self._clock.monotonic()
             try:
                 take(await watch(self._exchange()))
             except Exception as error:  # noqa: BLE001 - ccxt raises anything, and a stream must come back from all of it
+                if self._clock.monotonic() - since > LASTING_SEC:
+                    wait = FIRST_WAIT_SEC
                 log.log(_level(is_first=wait == FIRST_WAIT_SEC), "a stream of the exchange broke: %s", said(error))
                 on_break()
                 await self._clock.sleep(wait)

@@ -85,7 +85,9 @@ class CcxtVenue:
         self._deliver: Callable[[VenueReport], None] | None = None
         self._breaker = Breaker(account, clock, self._tell)
         self.limiter = Limiter(host, dialect.budgets, clock)
-        hooks = StreamHooks(self._went_up, self._went_down, self._order_was_pushed, self._trade_was_pushed)
+        hooks = StreamHooks(
+            self._went_up, self._went_down, self._order_was_pushed, self._trade_was_pushed, self._ticker_was_pushed
+        )
         self._session = Session(
             dialect,
             access,
@@ -269,6 +271,9 @@ class CcxtVenue:
     def _trade_was_pushed(self, trade: Raw) -> None:
         Streams.each((trade,), self._take_trade)
 
+    def _ticker_was_pushed(self, ticker: Raw) -> None:
+        self._streams.push_ticker(ticker)
+
     def _take_order(self, order: Raw) -> None:
         report = self._known.owned(
             mapping.order_report(order, self._account, self._clock.now(), ahead=self._session.ahead)
@@ -309,8 +314,12 @@ class CcxtVenue:
         rules = self._known.rules.get(request.symbol)
         if rules is None:
             return None
-        prices = [price for price in (request.price, request.trigger_price) if price is not None]
-        if request.quantity % rules.step_size or any(price % rules.tick_size for price in prices):
+        tick = rules.tick_size
+        if (
+            request.quantity % rules.step_size
+            or (request.price or ZERO) % tick
+            or (request.trigger_price or ZERO) % tick
+        ):
             return Refused(RefusalCode.PRECISION, "a quantity or price is off the market's steps; it was not sent")
         return None
 
@@ -351,8 +360,8 @@ class CcxtVenue:
 
     async def _create_batch(self, group: list[OrderRequest]) -> list[SubmitOutcome]:
         arguments = [order_arguments(request, self._dialect, self._mode) for request in group]
-        for request in group:
-            self._known.touch(request.symbol)
+        for symbol in {request.symbol for request in group}:
+            self._known.touch(symbol)
         try:
             told = await self._session.call(
                 Operation.CREATE_BATCH,

@@ -8,11 +8,21 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
+from socket import gaierror
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakSet
 
-from aiohttp import ClientRequest, ClientSession, ClientWebSocketResponse, TCPConnector
+from aiohttp import (
+    ClientConnectionError,
+    ClientError,
+    ClientRequest,
+    ClientSession,
+    ClientTimeout,
+    ClientWebSocketResponse,
+    TCPConnector,
+)
+from yarl import URL
 
 from app.base.masking import keep_out
 from app.exchange.ccxt.dialects.base import Dialect
@@ -72,13 +82,15 @@ def _ignored(_told: Mapping[str, Any]) -> None:
 class StreamHooks:
     """Told when the private stream comes up and when it goes down.
 
-    `order` and `trade` are told, in ccxt's words, of what a dialect reads by itself; the rest comes to who watches.
+    `order`, `trade` and `ticker` are told, in ccxt's words, of what a dialect reads by itself; the rest comes to who
+    watches.
     """
 
     up: Callable[[], None]
     down: Callable[[str], None]
     order: Callable[[Mapping[str, Any]], None] = _ignored
     trade: Callable[[Mapping[str, Any]], None] = _ignored
+    ticker: Callable[[Mapping[str, Any]], None] = _ignored
 
 
 def redirected(urls: Any, base_url: str) -> Any:
@@ -96,7 +108,7 @@ def redirected(urls: Any, base_url: str) -> Any:
 def make_exchange(dialect: Dialect, access: Access, hooks: StreamHooks) -> Any:
     """ccxt's object for this venue: numbers as text, no limiter and no time correction of its own."""
     base = dialect.refined(getattr(import_module("ccxt.pro"), dialect.exchange))
-    kind = _watched(_traced(_connecting(_patient(base))), hooks)
+    kind = _watched(_traced(_connecting(_fetching(_patient(base)))), hooks)
     exchange = kind(
         {
             "apiKey": access.api_key,
@@ -188,6 +200,41 @@ def _resumed(work: Coroutine[Any, Any, None], awaited: Any) -> Generator[Any, An
     yield from work
 
 
+def _fetching(base: Any) -> Any:
+    """`base` that exchanges messages over its session, and no more."""
+    ccxt = import_module("ccxt")
+
+    class Fetching(base):  # type: ignore[misc]  # ccxt is untyped
+        session: ClientSession
+
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            seconds = self.timeout / 1000
+            self._patience = ClientTimeout(total=seconds, sock_connect=seconds, sock_read=seconds)
+
+        async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: str | None = None) -> Any:
+            """As ccxt's own, which sees to proxies, forms, logs and memories of the last request too: here are none."""
+            self.open(True)
+            headers, data = self.prepare_request_headers(headers), body.encode() if body else None
+            try:
+                async with self.session.request(
+                    method, URL(url, encoded=True), data=data, headers=headers, timeout=self._patience
+                ) as response:
+                    text = (await response.text("utf-8", "replace")).strip()
+            except TimeoutError as error:
+                raise ccxt.RequestTimeout(f"{self.id} {method} {url}") from error
+            except (gaierror, ClientConnectionError) as error:
+                raise ccxt.ExchangeNotAvailable(f"{self.id} {method} {url}") from error
+            except ClientError as error:
+                raise ccxt.ExchangeError(f"{self.id} {method} {url}") from error
+            status, reason, answer = response.status, response.reason, self.parse_json(text)
+            self.handle_errors(status, reason, url, method, response.headers, text, answer, headers, body)
+            self.handle_http_status_code(status, reason, url, method, text)
+            return text if answer is None else answer
+
+    return Fetching
+
+
 def _connecting(base: Any) -> Any:
     """`base` with connections of our own."""
 
@@ -203,6 +250,8 @@ def _connecting(base: Any) -> Any:
 
             ExchangeClosedByUser after `close`: nobody would close what is opened then.
             """
+            if self.session is not None and not self.closed_by_user:
+                return
             super().open(lazy or self.closed_by_user)
             if self.session is None:
                 connector = Connections(ssl=self.ssl_context, limit=0, keepalive_timeout=KEEP_ALIVE_SEC)
@@ -255,8 +304,7 @@ def _traced(base: Any) -> Any:
         ) -> Any:
             trace = TRACE.get()
             if trace is not None:
-                lowered = {str(name).lower(): str(value) for name, value in (headers or {}).items()}
-                trace.answer = Answer(int(code), body or "", lowered)
+                trace.answer = Answer(int(code), body or "", headers or {})
             return super().handle_errors(code, reason, url, method, headers, body, *rest)
 
         def parse_orders(self, orders: Any, market: Any = None, *rest: Any, **named: Any) -> Any:
@@ -328,6 +376,12 @@ def _patient(base: Any) -> Any:
     """`base` without some of ccxt's habits."""
 
     class Patient(base):  # type: ignore[misc]  # ccxt is untyped
+        async def fetch2(self, path: str, api: Any, method: str, params: Any, _config: Any) -> Any:
+            """Signed and sent; the rest of ccxt's own is a limiter, retries and memories that nobody uses."""
+            words = params.copy()  # signing may add to them, and without any they are ccxt's own default
+            signed = self.sign(path, api, method, words)
+            return await self.fetch(signed["url"], signed["method"], signed["headers"], signed["body"])
+
         @staticmethod
         def rawencode(params: Mapping[str, Any], _sort: bool = False) -> str:
             """As ccxt's own, which encodes every byte only to decode it again: a third of what signing a batch took."""

@@ -163,6 +163,8 @@ async def test_a_preview_shows_the_grid_and_leaves_no_trace(running: Running) ->
     await running.set_price(SOL, "200")
     await running.send(running.message(symbol="SOLUSDT.P", tv__timeframe="15"))
     await until_open(running)
+    while running.application.engine.is_busy():  # its exits are on their way
+        await running.get("/api/execution/status")
     before = (await running.get("/api/execution/status")).json()
     preview = (await running.post("/api/execution/signals/preview", running.message())).json()
     after = (await running.get("/api/execution/status")).json()

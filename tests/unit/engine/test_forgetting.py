@@ -21,7 +21,8 @@ from app.engine.recovery import Recovery
 from app.engine.state import REMEMBERED, AccountState, EngineState
 from app.engine.turn import Turn
 from app.messages.commands import CloseGroup
-from app.messages.records import QueueEntry, QueueReason, SeenSignal
+from app.messages.records import ActionStatus, QueueEntry, QueueReason, RiskAction, SeenSignal
+from app.ports.store import ACTIONS_REMEMBERED
 from app.ports.venue import OVERLAP
 from tests.support.examples import NOON
 from tests.support.strategies import filled_group
@@ -259,3 +260,31 @@ def test_open_groups_are_found_without_a_look_at_those_that_are_over() -> None:
     assert turn.groups_on(*mine.market_key) == turn.open_groups() == [mine]
     assert list(turn.closed_since(turn.now - timedelta(minutes=59), mine.market_key)) == []
     assert exposure(turn, mine.identity).total == 100
+
+
+def test_as_many_offset_actions_are_known_as_a_start_loads() -> None:
+    state = state_with()
+    for number in range(ACTIONS_REMEMBERED + 1):
+        state.actions[f"a{number}"] = action(number)
+    forget(state, NOON)
+    assert len(state.actions) == ACTIONS_REMEMBERED
+    assert next(iter(state.actions)) == "a1"
+
+
+def action(number: int) -> RiskAction:
+    return RiskAction(
+        id=f"a{number}",
+        at=NOON,
+        status=ActionStatus.DONE,
+        started_by="auto",
+        loser_id="g0000001",
+        account="paper",
+        loser=SOL,
+        timeframe="60",
+        loser_quantity=D(1),
+        loss=D(1),
+        required=D(1),
+        expected=D(1),
+        winners=(),
+        loser_before=D(0),
+    )

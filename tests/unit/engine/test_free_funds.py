@@ -96,3 +96,31 @@ def test_the_sums_are_those_of_a_count_over_every_order(steps: list[tuple[object
                 assert_equal(turn)
                 turn.apply()
         assert_equal(turn_of(state))
+
+
+@settings(deadline=None)
+@given(st.lists(STEP, max_size=10), st.lists(st.one_of(STEP, st.tuples(st.just("nothing of it"))), max_size=15))
+def test_a_turn_that_goes_on_counts_what_it_takes_back_and_what_is_told_meanwhile(
+    before: list[tuple[object, ...]], steps: list[tuple[object, ...]]
+) -> None:
+    state = EngineState(parse_config({}), groups=dict(GROUPS))
+    turn = turn_of(state)
+    for step in before:
+        take(turn, step)
+    turn.apply()
+    turn = turn_of(state)
+    savepoint = turn.savepoint()
+    for step in steps:
+        if step == ("nothing of it",):
+            turn.rollback(savepoint)
+        take(turn, step)
+        assert_equal(turn)
+
+
+def take(turn: Turn, step: tuple[object, ...]) -> None:
+    match step:
+        case ("balance", (str(account), str(asset)), int(second)):
+            put_balance(turn.state, account, asset, Balance(FREE, FREE, NOON + timedelta(seconds=second)))
+        case ("orders", list(facts)):
+            for each in facts:
+                turn.put_order(order_of(**each))

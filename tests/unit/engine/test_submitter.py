@@ -20,7 +20,7 @@ from app.engine.submitter import MARKET_TIMEOUT_SEC, Submitter
 from app.messages.effects import AmendOrder, CancelOrder, Effect, LoadMarket, LookUpOrder, SubmitOrders
 from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
 from app.ports.meter import NoMeter
-from tests.support.examples import NOON
+from tests.support.examples import NOON, signal_record
 from tests.support.fakes import HandClock, until
 from tests.support.memory_store import MemoryStore
 from tests.support.strategies import filled_group
@@ -262,3 +262,12 @@ async def test_a_market_that_is_not_told_in_time_counts_as_not_fetched() -> None
     desk.clock.advance(MARKET_TIMEOUT_SEC)
     await until(lambda: bool(desk.told))
     assert (desk.told[0].report, desk.told[0].failure) == (None, "no answer within 20 s")
+
+
+async def test_signals_that_waited_are_known_to_have_waited_as_long_as_they_are_remembered() -> None:
+    desk = Desk(Side.LONG)
+    desk.state.recent_signals = {"s1": signal_record(1)}
+    desk.submitter.note_waited(["s1"])
+    desk.state.recent_signals = {"s2": signal_record(2)}
+    desk.submitter.note_waited(["s2"])
+    assert desk.submitter.waited == {"s2"}

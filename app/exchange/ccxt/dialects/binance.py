@@ -21,6 +21,7 @@ from app.exchange.ccxt.dialects.base import (
     Pool,
     facts,
 )
+from app.exchange.ccxt.dialects.binance_wire import answered, listening, row_of, signing
 from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, MODE, NO_CHANGE, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
 
@@ -112,10 +113,6 @@ _BINANCE_OPTIONS: Mapping[str, Any] = facts(
 )
 
 
-_FILLING = frozenset({"TRADE", "CALCULATED"})
-"""Execution types that tell of a fill; CALCULATED is a liquidation's."""
-
-
 @dataclass(frozen=True, slots=True)
 class BinanceUsdm(Dialect):
     """Plain orders are put together, and what becomes of them is read, by ourselves.
@@ -128,93 +125,15 @@ class BinanceUsdm(Dialect):
         """New Order, https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api"""
         if self.client_id_create not in order["params"]:
             return await exchange.create_order(**order)
-        return _answered(await exchange.fapiPrivatePostOrder(_row(exchange, order)))
+        return answered(await exchange.fapiPrivatePostOrder(row_of(exchange, order)))
 
     async def create_batch(self, exchange: Any, orders: Sequence[Params]) -> list[Any]:
         """Place Multiple Orders, https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api"""
-        told = await exchange.fapiPrivatePostBatchOrders({"batchOrders": [_row(exchange, each) for each in orders]})
-        return [_answered(each) for each in told]
+        told = await exchange.fapiPrivatePostBatchOrders({"batchOrders": [row_of(exchange, each) for each in orders]})
+        return [answered(each) for each in told]
 
     def refined(self, exchange: Any) -> Any:
-        class Frugal(exchange):  # type: ignore[misc]  # ccxt is untyped
-            def handle_order_update(self, client: Any, message: Any) -> None:
-                """Order Update of the user data stream; a conditional order is told in another event."""
-                told = message.get("o")
-                market = self.markets_by_id.get(told.get("s")) if isinstance(told, dict) else None
-                if message.get("e") != "ORDER_TRADE_UPDATE" or not market:
-                    super().handle_order_update(client, message)
-                    return
-                symbol = market[0]["symbol"]
-                if told.get("x") in _FILLING:
-                    self.hooks.trade(_pushed_trade(told, symbol))
-                self.hooks.order(_pushed_order(told, symbol))
-
-            def handle_acount_update(self, client: Any, message: Any) -> None:
-                """Nobody follows balances and positions here: they are read, beside each other, at one moment."""
-
-        return Frugal
-
-
-def _row(exchange: Any, order: Params) -> Params:
-    row = {
-        "symbol": exchange.market(order["symbol"])["id"],
-        "side": order["side"].upper(),
-        "type": order["type"].upper(),
-        "quantity": order["amount"],
-        "newOrderRespType": "RESULT",
-        **order["params"],
-    }
-    if order["price"] is not None:
-        row["price"] = order["price"]
-    return row
-
-
-def _answered(told: Params) -> Params:
-    """An order as a request for it was answered."""
-    return {
-        "info": told,
-        "id": told.get("orderId"),
-        "clientOrderId": told.get("clientOrderId"),
-        "side": told.get("side"),
-        "amount": told.get("origQty"),
-        "filled": told.get("executedQty"),
-        "average": told.get("avgPrice"),
-        "price": told.get("price"),
-        "reduceOnly": told.get("reduceOnly"),
-        "lastUpdateTimestamp": told.get("updateTime"),
-    }
-
-
-def _pushed_order(told: Params, symbol: str) -> Params:
-    return {
-        "info": told,
-        "id": told.get("i"),
-        "clientOrderId": told.get("c"),
-        "symbol": symbol,
-        "side": told.get("S"),
-        "amount": told.get("q"),
-        "filled": told.get("z"),
-        "average": told.get("ap"),
-        "price": told.get("p"),
-        "triggerPrice": told.get("sp"),
-        "reduceOnly": told.get("R"),
-        "lastUpdateTimestamp": told.get("T"),
-    }
-
-
-def _pushed_trade(told: Params, symbol: str) -> Params:
-    return {
-        "info": told,
-        "id": told.get("t"),
-        "order": told.get("i"),
-        "symbol": symbol,
-        "side": told.get("S"),
-        "price": told.get("L"),
-        "amount": told.get("l"),
-        "takerOrMaker": "maker" if told.get("m") else "taker",
-        "fee": {"cost": told.get("n"), "currency": told.get("N")},
-        "timestamp": told.get("T"),
-    }
+        return listening(signing(exchange))
 
 
 BINANCE_USDM = BinanceUsdm(

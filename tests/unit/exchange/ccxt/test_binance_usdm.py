@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exchange.ccxt import mapping
+from app.domain.market import Quote
+from app.exchange.ccxt import mapping, market_mapping
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 from app.messages.reports import FillKind
@@ -66,7 +68,10 @@ class Told:
     def __init__(self) -> None:
         self.orders: list[Any] = []
         self.trades: list[Any] = []
-        self.hooks = StreamHooks(lambda: None, lambda _: None, self.orders.append, self.trades.append)
+        self.tickers: list[Any] = []
+        self.hooks = StreamHooks(
+            lambda: None, lambda _: None, self.orders.append, self.trades.append, self.tickers.append
+        )
 
 
 @pytest.fixture
@@ -128,6 +133,32 @@ def test_a_liquidation_tells_its_fill(exchange: Any, told: Told) -> None:
     assert (fill.kind, fill.quantity) == (FillKind.LIQUIDATION, Decimal("0.004"))
 
 
+BEST: dict[str, Any] = {
+    "e": "bookTicker", "u": 400900217, "E": 1568014460893, "T": 1568014460891, "s": "BTCUSDT", "b": "50000.1",
+    "B": "31.2", "a": "50000.2", "A": "40.6",
+}  # fmt: skip
+DAY: dict[str, Any] = {
+    "e": "24hrTicker", "E": 1568014460999, "s": "BTCUSDT", "p": "12.5", "P": "0.025", "w": "50010", "c": "50000.2",
+    "Q": "0.1", "o": "49987.7", "h": "51000", "l": "49000", "v": "10000", "q": "500100000", "O": 1567928060893,
+    "C": 1568014460892, "F": 1, "L": 18150, "n": 18151,
+}  # fmt: skip
+MARKED: dict[str, Any] = {
+    "e": "markPriceUpdate", "E": 1562305380000, "s": "BTCUSDT", "p": "50001.5", "ap": "50001.4", "i": "50001.2",
+    "P": "50001.3", "r": "0.0001", "T": 1562306400000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", [BEST, DAY, MARKED])
+@pytest.mark.parametrize("before", [None, Quote.flat(Decimal(49_990), NOW)])
+def test_a_pushed_price_is_read_as_ccxt_reads_it(
+    exchange: Any, told: Told, message: dict[str, Any], before: Quote | None
+) -> None:
+    exchange.handle_message(SimpleNamespace(subscriptions={}, url="wss://x.example"), dict(message))
+    ours = market_mapping.quote_of(told.tickers[0], before, NOW)
+    assert ours == market_mapping.quote_of(exchange.parse_ws_ticker(message, "contract"), before, NOW)
+    assert told.tickers[0]["symbol"] == SYMBOL
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -148,6 +179,21 @@ async def test_an_answer_is_read_as_ccxt_reads_it(exchange: Any, changes: dict[s
     told = await BINANCE_USDM.create_batch(exchange, [])
     ours = mapping.order_report({**told[0], "symbol": SYMBOL}, "perp", NOW)
     assert ours == mapping.order_report(exchange.parse_order(answer), "perp", NOW)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("order", {"symbol": "币安USDT", "quantity": "1.5", "newClientOrderId": "zg1", "reduceOnly": True}),
+        ("batchOrders", {"batchOrders": [{"symbol": "币安USDT", "newClientOrderId": "zg1"}]}),
+    ],
+)
+def test_an_order_is_signed_as_ccxt_signs_it(path: str, words: dict[str, Any]) -> None:
+    ours = make_exchange(BINANCE_USDM, Access(api_key="key", secret="secret"), Told().hooks)
+    ccxts = import_module("ccxt.pro").binanceusdm({"apiKey": "key", "secret": "secret", "options": ours.options})
+    ours.nonce = ccxts.nonce = lambda: 1568879465651
+    signed = [each.sign(path, ["fapiPrivate"], "POST", dict(words)) for each in (ours, ours, ccxts)]
+    assert signed[0] == signed[1] == signed[2]
 
 
 @given(st.dictionaries(st.text("abcXYZ_09"), st.text() | st.integers() | st.booleans() | st.none()))

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Container
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
-from app.exchange.ccxt.streams import LONGEST_WAIT_SEC, PRICES_POLLED_SEC, PRICES_SILENT_SEC, Streams, Takers
+from app.exchange.ccxt.streams import (
+    FIRST_WAIT_SEC,
+    LASTING_SEC,
+    LONGEST_WAIT_SEC,
+    PRICES_POLLED_SEC,
+    PRICES_SILENT_SEC,
+    Streams,
+    Takers,
+)
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 from tests.support.clock import ManualClock, settle
 
@@ -241,3 +250,40 @@ async def test_markets_none_of_which_is_listed_are_followed_when_one_is(desk: De
     desk.api.markets = {"A"}
     await desk.wait(LONGEST_WAIT_SEC)
     assert desk.api.followed == [["A"]]
+
+
+async def test_a_market_that_is_listed_later_than_the_others_is_followed_then(desk: Desk) -> None:
+    desk.api.markets = {"A"}
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset({"A", "B"}))
+    await settle()
+    desk.api.markets = {"A", "B"}
+    await desk.wait(PRICES_POLLED_SEC)
+    assert desk.api.followed == [["A"], ["B"]]
+
+
+async def test_a_price_that_comes_past_who_watches_is_heard(desk: Desk) -> None:
+    desk.streams.start(follow_own=False)
+    desk.streams.watch_prices(frozenset({"A"}))
+    for _ in range(int(PRICES_SILENT_SEC) + 1):
+        desk.streams.push_ticker({"symbol": "A"})
+        desk.streams.push_ticker({"symbol": "B"})
+        await desk.wait(1)
+    assert desk.asked == []
+    assert {each["symbol"] for each in desk.told} == {"A"}
+
+
+async def test_a_stream_that_lasted_is_opened_as_soon_as_at_first(desk: Desk) -> None:
+    watched_at: list[float] = []
+
+    async def watch_orders() -> None:
+        watched_at.append(desk.clock.monotonic())
+        await desk.clock.sleep(1 if len(watched_at) < 4 else LASTING_SEC + 1)
+        raise ConnectionError("broke")
+
+    desk.api.watch_orders = watch_orders  # type: ignore[method-assign]  # one that breaks
+    desk.streams.start()
+    for _ in range(60):
+        await desk.wait(1)
+    waits = [later - before for before, later in pairwise(watched_at)]
+    assert waits[:4] == [1 + FIRST_WAIT_SEC, 3, 1 + LONGEST_WAIT_SEC, LASTING_SEC + 1 + FIRST_WAIT_SEC]
