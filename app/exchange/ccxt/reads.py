@@ -47,6 +47,8 @@ FUNDING_PAGE = 1000
 MARKETS_KEPT_SEC = 3600.0
 MOST_SYMBOLS_ASKED_SINGLY = 8
 """Up to so many markets it is cheaper to ask for each one's orders than for all the account's."""
+READ_AT_ONCE = 50
+"""Of a thousand listed orders: what else is to be done must not wait for all of them."""
 ABSENT = frozenset({RefusalCode.NOT_FOUND, RefusalCode.HALTED})
 """Why a look-up is refused where there is no such order, or no such market any more (hazard 41)."""
 
@@ -249,7 +251,11 @@ class Reader:
         if self._dialect.triggers_apart:
             lists.append(dict(self._dialect.trigger_params))
         told = await together(*(self._list(operation, symbol, params) for params in lists))
-        reports = [self._listed_order(row) for rows in told for row in rows]
+        rows = [row for listed in told for row in listed]
+        reports: list[OrderReport | None] = []
+        for start in range(0, len(rows), READ_AT_ONCE):
+            reports += map(self._listed_order, rows[start : start + READ_AT_ONCE])
+            await self._clock.sleep(0)  # an alert may have come meanwhile
         return [report for report in reports if report is not None]
 
     def _listed_order(self, row: Raw) -> OrderReport | None:

@@ -12,6 +12,7 @@ _PLAIN = frozenset({"order", "batchOrders"})
 """Where plain orders are sent to."""
 _PRICES = frozenset({"bookTicker", "24hrTicker", "markPriceUpdate"})
 """Events that tell prices."""
+_PLAIN_TYPES = frozenset({"LIMIT", "MARKET"})
 _FILLING = frozenset({"TRADE", "CALCULATED"})
 """Execution types that tell of a fill; CALCULATED is a liquidation's."""
 
@@ -76,6 +77,13 @@ def listening(base: Any) -> Any:
             if told.get("x") in _FILLING:
                 self.hooks.trade(_pushed_trade(told, symbol))
             self.hooks.order(_pushed_order(told, symbol))
+
+        def parse_order(self, order: Any, market: Any = None) -> Any:
+            """A plain order as it is listed or looked up: the account's lists have a thousand of them at times."""
+            known = self.markets_by_id.get(order.get("symbol"))
+            if not known or order.get("type") not in _PLAIN_TYPES:
+                return super().parse_order(order, market)
+            return {**answered(order), "symbol": known[0]["symbol"], "timestamp": order.get("time")}
 
         def handle_acount_update(self, client: Any, message: Any) -> None:
             """Nobody follows balances and positions here: they are read, beside each other, at one moment."""
