@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import getpass
 import os
 import random
@@ -12,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from app.accounts.office import AccountOffice
 from app.accounts.venues import VenueMaker, exchange_urls, is_loopback
 from app.api.server import build_listeners
 from app.base.clock import LoopClock, Timer, system_clock
+from app.base.collecting import Collector
 from app.base.config import Config, parse_config
 from app.base.config.file import ConfigFile
 from app.base.config.tree import deep_merged
@@ -62,6 +63,7 @@ from app.vault.webhook_keys import WebhookKeyring
 log = structlog.get_logger("system")
 CONFIG_FILE = "config.json"
 EQUITY_EVERY_SEC = 60
+CALM_AFTER = timedelta(seconds=1)
 END_SEC = 20.0
 """How long each part of an instance may take to end, beyond the grace."""
 FEED_VARIABLE = "ZIGGURAT_PAPER_FEED"
@@ -207,6 +209,7 @@ class Application:
         market = _real_market(settings, self._maker, database.queries)
         self._feed = make_feed(config.paper, self.board, self._clock, settings.paper_feed, market)
         self._watch = LoopWatch(self._clock)
+        self._collector = Collector(self._clock, self._is_calm)
         metrics = Metrics()
         self._sampler: Timer | None = None
         self._sampling: asyncio.Task[None] | None = None
@@ -267,6 +270,12 @@ class Application:
     def _must_stay_awake(self) -> bool:
         return self.config.app.hold_off_sleep and bool(self.engine.state.open_ids)
 
+    def _is_calm(self) -> bool:
+        """Whether no alert came lately: they come in clusters."""
+        last = self.engine.state.last_signal_at
+        is_long_ago = last is None or self._clock.now() - last > CALM_AFTER
+        return is_long_ago and not self.engine.is_busy()
+
     def _follow_level(self, event: EventRecord) -> None:
         """What is set while it runs counts more than what the command line asked for."""
         changes = event.data.get("changes") if event.type == "policy.updated" else None
@@ -315,9 +324,7 @@ class Application:
         if self._keeper is not None:
             self._keeper.start()
         self._sample_equity()
-        gc.collect()
-        gc.freeze()  # what was loaded at start is never garbage: full collections over it would stop the loop
-        gc.set_threshold(20_000, 20, 100)  # a signal makes thousands of objects, which are gone before they are counted
+        self._collector.start()
         log.info("started", api_port=ports[0], webhook_port=ports[1], vault=self._vault.kind)
         return ports
 
@@ -326,6 +333,7 @@ class Application:
         if self._sampler is not None:
             self._sampler.cancel()
         self._watch.stop()
+        self._collector.stop()
         async with AsyncExitStack() as ends:  # what is pushed last ends first
 
             def then(end: Callable[..., Coroutine[Any, Any, None]], *told: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import signal
 import tempfile
@@ -13,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.base.collecting import keep
 from app.base.config import Config
 from app.bootstrap import Application, Settings, read_settings
 from app.cli.control import ControlServer
@@ -83,8 +83,7 @@ async def _main(app: Any, settings: Settings, busy: Busy | None) -> int:
         session = WindowSession(desk_of(application), layout)
         _stop_on_signals(session.stopped.set)
         await session.open(first_start=busy is None)
-        gc.collect()
-        gc.freeze()  # the window's objects live as long as it does
+        keep()  # the window's objects live as long as it does
         if busy is not None:
             secret = await application.administration.show_secret(None, path_token=False)
             work = asyncio.ensure_future(busy(application, secret))
