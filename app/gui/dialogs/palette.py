@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QLineEdit, QListWidget, QListWidgetItem, QWidget
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
+from PySide6.QtGui import QKeyEvent, QPainter
+from PySide6.QtWidgets import (
+    QFrame,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
 
 from app.gui.theme import theme
 from app.gui.widgets.sheet import Sheet
 
 SHOWN = 12
+HINT = Qt.ItemDataRole.UserRole
+Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,20 @@ def matches(entries: Sequence[Entry], text: str) -> list[Entry]:
     return sorted(found, key=lambda entry: not entry.words.casefold().startswith(text.strip().casefold()))
 
 
+class _Line(QStyledItemDelegate):
+    """The words as the list shows them, and the hint at the right."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        super().paint(painter, option, index)
+        painter.setPen(theme.color("text_secondary"))
+        painter.setFont(theme.font("body"))
+        room = option.rect.adjusted(0, 0, -theme.metric("space.2"), 0)
+        painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, str(index.data(HINT)))
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(super().sizeHint(option, index).width(), theme.row_height)
+
+
 class CommandPalette(Sheet):
     def __init__(self, parent: QWidget, entries: Sequence[Entry]) -> None:
         super().__init__(parent, "Find an action or a group", width=560)
@@ -44,6 +68,7 @@ class CommandPalette(Sheet):
         self.list = QListWidget()
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setFont(theme.font("body"))
+        self.list.setItemDelegate(_Line(self.list))
         self.list.setFixedHeight(SHOWN * theme.row_height)
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.itemClicked.connect(lambda _: self._act())
@@ -67,8 +92,10 @@ class CommandPalette(Sheet):
         self._found = matches(self._entries, text)[:SHOWN]
         self.list.clear()
         for entry in self._found:
-            hint = f"   {entry.hint}" if entry.hint else ""
-            self.list.addItem(QListWidgetItem(theme.icon(entry.icon), f"{entry.words}{hint}"))
+            item = QListWidgetItem(theme.icon(entry.icon), entry.words)
+            item.setData(HINT, entry.hint)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{entry.words} {entry.hint}".strip())
+            self.list.addItem(item)
         self.list.setCurrentRow(0)
 
     def _act(self) -> None:
