@@ -281,8 +281,11 @@ def look_up_answered(turn: Turn, message: LookUpAnswered) -> None:
 
 
 def _look_up_later(turn: Turn, order: Order, retry_after: float | None) -> None:
-    """Only an answer of the venue counts (hazard 4): it is asked again after as long as it has been in doubt."""
-    doubted = (turn.now - (order.unknown_since or order.updated_at)).total_seconds()
+    """Only an answer of the venue counts (hazard 4): it is asked again after as long as it has been in doubt, or as
+    its account has been back."""
+    since, account = order.unknown_since or order.updated_at, turn.state.accounts.get(order.account)
+    back_since = account.ready_since if account is not None else None
+    doubted = (turn.now - max(since, back_since or since)).total_seconds()
     at = turn.now + timedelta(seconds=retry_after or min(max(doubted, ASK_BACKOFF_SEC), MOST_BACKOFF_SEC))
     if order.status is OrderStatus.UNKNOWN:
         turn.put_order(changed(order, look_ups=max(order.look_ups - 1, 0), retry_at=at))

@@ -67,6 +67,7 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     if not settled:
         turn.effect(Reconcile(read.account, turn.config.reconcile.confirm_after_sec))
     if was_stale:
+        _hurry_look_ups(turn, read.account)
         for group in turn.open_groups():
             if group.account == read.account:
                 turn.touch(group.id)
@@ -113,6 +114,13 @@ def _resolve_orders(turn: Turn, read: AccountRead) -> None:
         if order.account != read.account or order.client_order_id in listed or not _should_be_listed(order, read):
             continue
         ask_for_unlisted(turn, order)
+
+
+def _hurry_look_ups(turn: Turn, account: str) -> None:
+    """What nobody answered while the account was away is asked for at once: pauses grew with its absence."""
+    for order in turn.orders_that_live():
+        if order.account == account and order.status is OrderStatus.UNKNOWN and order.retry_at is not None:
+            turn.put_order(replace(order, retry_at=None))
 
 
 def _should_be_listed(order: Order, read: AccountRead) -> bool:

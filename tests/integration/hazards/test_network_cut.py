@@ -121,7 +121,9 @@ async def test_an_order_sent_into_the_silence_is_neither_doubled_nor_lost() -> N
         await trading.exit()
         await while_away(trading)
         trading.tunnel.mend(forgets=True)
-        await trading.until(lambda: not trading.groups() and not trading.held() and not trading.resting(), 15.0)
+        await trading.until(
+            lambda: not trading.groups() and not trading.held() and not trading.resting(), EQUAL_WITHIN_SEC
+        )
         assert trading.last.id == group
         sold = sum((order.filled for order in trading.fake.ledger.orders.values() if order.side == "sell"), start=D(0))
         assert sold == 2

@@ -10,11 +10,12 @@ import pytest
 from app.domain.group import Group
 from app.domain.order import OrderStatus
 from app.domain.values import CloseReason, OrderRole, Side
+from app.engine.inbox import AccountRead, AccountUnreachable
 from app.engine.views import group_view
 from app.engine.watching import watch_of
 from app.messages.commands import CancelEntries, CloseGroup, EmergencyStop, MoveStop, Pause
 from app.messages.effects import AmendOrder, CancelOrder, LoadMarket, LookUpOrder, SubmitOrders
-from app.messages.reports import NotFound, NotSent, OutcomeUnknown, RefusalCode, Refused
+from app.messages.reports import NotFound, NotSent, OutcomeUnknown, PositionReport, RefusalCode, Refused
 from tests.support.strategies import filled_group, grid_of, group_of, leg_of, levels_of, rules_of
 from tests.unit.engine.bench import Bench, gaps
 
@@ -53,6 +54,37 @@ def test_a_look_up_that_may_not_be_sent_waits_as_long_as_told() -> None:
     bench.care()
     bench.wait(45)
     assert bench.asked_at(LookUpOrder, bench.stop()) == [0, 20, 40]
+
+
+def returned(bench: Bench) -> None:
+    """The account was given up while nothing answered, and has just been read."""
+    bench.tell(AccountUnreachable(bench.group.account, "no connection"))
+    position = PositionReport(
+        bench.group.account, bench.group.symbol, bench.group.side, D(1), D(100), D(1), None, bench.now
+    )
+    activity = bench.state.accounts[bench.group.account].activity
+    bench.tell(AccountRead(bench.group.account, bench.now, activity, (), (position,), (), (), ()))
+
+
+def test_an_order_in_doubt_is_looked_up_as_soon_as_its_account_is_back() -> None:
+    bench = Bench(held())
+    bench.answers = {SubmitOrders: OutcomeUnknown("cut"), LookUpOrder: OutcomeUnknown("no connection")}
+    bench.care()
+    bench.wait(65)
+    bench.answers = {}
+    returned(bench)
+    assert bench.asked_at(LookUpOrder, bench.stop())[-2:] == [62, 65]
+    assert bench.stop().status is OrderStatus.OPEN
+
+
+def test_the_pauses_between_look_ups_begin_anew_when_the_account_is_back() -> None:
+    bench = Bench(held())
+    bench.answers = {SubmitOrders: OutcomeUnknown("cut"), LookUpOrder: OutcomeUnknown("no connection")}
+    bench.care()
+    bench.wait(65)
+    returned(bench)
+    bench.wait(9)
+    assert gaps(bench.asked_at(LookUpOrder, bench.stop()))[-5:] == [3, 1, 1, 2, 4]
 
 
 def test_what_the_venue_did_not_answer_does_not_count_as_not_found() -> None:
