@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from PySide6.QtCore import QObject, Qt, QTimer
 
+from app.base.clock import Clock
 from app.base.errors import AppError
 from app.gui.desk import Desk
 from app.gui.models.positions import is_stale
@@ -31,9 +32,12 @@ EQUITY_SHOWN = timedelta(days=400)
 RELOAD_EVERY_MS = 2000
 ENGINE_EVERY_SEC = 0.25
 """The engine's own snapshot sums up all groups; it is taken at most so often, or at once after what turns it."""
-AGAIN_MS = 20
+AGAIN_MS = 4
 WAITS_SEC = 0.3
 """So long the window lets the engine go first: what it paints meanwhile would delay an order."""
+JUST_SEC = 0.01
+LULL_SEC = 0.1
+"""Alerts come in runs: the window paints right after one, or when nothing has come for so long."""
 READ_EVERY_SEC = 0.9
 """The queue and the risk are read at most so often."""
 RISK_MS = 30
@@ -44,22 +48,24 @@ QUEUED = frozenset({"signal.queued", "signal.replaced", "signal.promoted"})
 
 
 class WhenFree(QObject):
-    """Does its work when the engine has nothing under way, after WAITS_SEC in any case."""
+    """Does its work as soon as the engine leaves room for it, after WAITS_SEC in any case."""
 
-    def __init__(self, parent: QObject, desk: Desk, work: Callable[[], None]) -> None:
+    def __init__(self, parent: QObject, clock: Clock, is_free: Callable[[], bool], work: Callable[[], None]) -> None:
         super().__init__(parent)
-        self._desk = desk
+        self._clock = clock
+        self._is_free = is_free
         self._work = work
         self._since: float | None = None
         self._again = QTimer(self)
+        self._again.setTimerType(Qt.TimerType.PreciseTimer)
         self._again.setInterval(AGAIN_MS)
         self._again.setSingleShot(True)
         self._again.timeout.connect(self.due)
 
     def due(self) -> None:
-        now = self._desk.clock.monotonic()
+        now = self._clock.monotonic()
         self._since = now if self._since is None else self._since
-        if self._desk.engine.is_busy() and now - self._since < WAITS_SEC:
+        if now - self._since < WAITS_SEC and not self._is_free():
             self._again.start()
             return
         self._since = None
@@ -95,12 +101,15 @@ class EngineBridge(QObject):
         """Whether an event touched the queue or the risk since they were read."""
         self._queue_at: float | None = None
         self._risk_at: float | None = None
-        self._gather = self._timer(GATHER_MS, self._look, single=True)
-        self._passing = WhenFree(self, desk, self._pass_on)
+        self._looking = WhenFree(self, desk.clock, self._is_idle, self._look)
+        self._gather = self._timer(GATHER_MS, self._looking.due, single=True)
+        self._told_at: float | None = None
+        """When the last event came, on the monotonic clock."""
+        self._passing = WhenFree(self, desk.clock, self._leaves_room, self._pass_on)
         self._refresh = self._timer(REFRESH_MS, self._passing.due, single=True)
         self._ages = self._timer(AGES_EVERY_MS, self._tick)
         self._reload = self._timer(RELOAD_EVERY_MS, self.reload)
-        self._reading = WhenFree(self, desk, self._read_risk)
+        self._reading = WhenFree(self, desk.clock, self._leaves_room, self._read_risk)
         self._risk = self._timer(RISK_MS, self._reading.due, single=True)
         store.risk_wanted.connect(self._want_risk)
 
@@ -128,7 +137,8 @@ class EngineBridge(QObject):
         for end in self._ends:
             end()
         self._ends.clear()
-        for timer in (self._gather, self._refresh, self._ages, self._reload, self._risk, self._passing, self._reading):
+        waiting = (self._looking, self._passing, self._reading)
+        for timer in (self._gather, self._refresh, self._ages, self._reload, self._risk, *waiting):
             timer.stop()
         for task in self._tasks:
             task.cancel()
@@ -153,6 +163,7 @@ class EngineBridge(QObject):
         if event.sequence > self._sequence + 1:
             self._missed(event)
         self._sequence = event.sequence
+        self._told_at = self._desk.clock.monotonic()
         self._engine_changed = True
         if event.group_id is not None:
             self._dirty[event.group_id] = None
@@ -181,6 +192,16 @@ class EngineBridge(QObject):
             self._gather.start()
         if not self._refresh.isActive():
             self._refresh.start()
+
+    def _is_idle(self) -> bool:
+        return not self._desk.engine.is_busy()
+
+    def _leaves_room(self) -> bool:
+        """Whether the engine is idle, and an alert is not to be expected just now."""
+        if not self._is_idle():
+            return False
+        quiet = LULL_SEC if self._told_at is None else self._desk.clock.monotonic() - self._told_at
+        return quiet <= JUST_SEC or quiet >= LULL_SEC
 
     # ------------------------------------------------------------------ gathered a few at a time
 

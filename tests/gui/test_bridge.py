@@ -16,6 +16,8 @@ from app.gui.bridge import (
     ENGINE_EVERY_SEC,
     GATHER_MS,
     GROUPS_AT_ONCE,
+    JUST_SEC,
+    LULL_SEC,
     REFRESH_MS,
     RISK_MS,
     WAITS_SEC,
@@ -51,11 +53,14 @@ class Bridged:
 
     def fire(self) -> None:
         """Everything is gathered, and the next refresh falls due."""
-        while self.gatherer.isActive():
-            self.gather()
+        self.gather_all()
         assert self.timer.isActive()
         self.timer.stop()
         self.timer.timeout.emit()
+
+    def gather_all(self) -> None:
+        while self.gatherer.isActive():
+            self.gather()
 
     def second(self) -> None:
         """A second has passed, and the window hears of it."""
@@ -145,8 +150,9 @@ async def test_few_groups_are_looked_at_in_one_go_and_the_window_hears_of_all_at
 
 async def test_while_the_engine_is_busy_the_window_waits_but_not_for_ever(bridged: Bridged) -> None:
     bridged.scene.engine.groups = [group(1)]
-    bridged.scene.engine.busy = True
     bridged.scene.engine.publish(event(1, "order.filled", "g0000001"))
+    bridged.gather_all()
+    bridged.scene.engine.busy = True
     bridged.fire()
     assert bridged.changes == []
     bridged.scene.clock.advance(WAITS_SEC)
@@ -154,12 +160,45 @@ async def test_while_the_engine_is_busy_the_window_waits_but_not_for_ever(bridge
     assert [change.groups for change in bridged.changes] == [frozenset({"g0000001"})]
 
 
+async def test_while_the_engine_is_busy_no_group_is_looked_at_but_not_for_ever(bridged: Bridged) -> None:
+    bridged.scene.engine.groups = [group(1)]
+    bridged.scene.engine.publish(event(1, "order.filled", "g0000001"))
+    bridged.scene.engine.busy = True
+    bridged.gather()
+    assert not bridged.gatherer.isActive()
+    bridged.scene.clock.advance(WAITS_SEC)
+    bridged.again()
+    assert bridged.gatherer.isActive()  # the engine's snapshot has been taken, the group is next
+
+
 async def test_as_soon_as_the_engine_is_free_the_window_hears(bridged: Bridged) -> None:
     bridged.scene.engine.groups = [group(1)]
-    bridged.scene.engine.busy = True
     bridged.scene.engine.publish(event(1, "order.filled", "g0000001"))
+    bridged.gather_all()
+    bridged.scene.engine.busy = True
     bridged.fire()
     bridged.scene.engine.busy = False
+    bridged.again()
+    assert [change.groups for change in bridged.changes] == [frozenset({"g0000001"})]
+
+
+@pytest.mark.parametrize(("since", "hears"), [(0.0, True), (JUST_SEC, True), (0.05, False), (LULL_SEC, True)])
+async def test_the_window_hears_right_after_an_alert_or_when_none_came_for_a_while(
+    bridged: Bridged, since: float, hears: bool
+) -> None:
+    bridged.scene.engine.groups = [group(1)]
+    bridged.scene.engine.publish(event(1, "order.filled", "g0000001"))
+    bridged.scene.clock.advance(since)
+    bridged.fire()
+    assert bool(bridged.changes) is hears
+
+
+async def test_a_window_that_waits_for_the_next_alert_hears_right_after_it(bridged: Bridged) -> None:
+    bridged.scene.engine.groups = [group(1)]
+    bridged.scene.engine.publish(event(1, "order.filled", "g0000001"))
+    bridged.scene.clock.advance(0.05)
+    bridged.fire()
+    bridged.scene.engine.publish(event(2, "order.filled", "g0000001"))
     bridged.again()
     assert [change.groups for change in bridged.changes] == [frozenset({"g0000001"})]
 

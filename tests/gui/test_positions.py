@@ -223,8 +223,10 @@ async def test_a_cell_is_spoken_with_its_column(scene: Scene) -> None:
 
 
 def painted(scene: Scene) -> QImage:
+    """As the table looks once all that changed is painted, which takes an event for every two rows."""
     QApplication.processEvents()
-    return scene.window.positions.table.viewport().grab().toImage()
+    images = [scene.window.positions.table.viewport().grab().toImage() for _ in range(5)]
+    return images[-1]
 
 
 async def test_rows_that_only_moved_look_the_same_as_rows_painted_anew(
@@ -255,6 +257,43 @@ async def test_a_row_that_changed_is_painted_anew(scene: Scene, changes: dict[st
         groups[5] = replace(groups[5], **changes)
     scene.show(groups)
     assert painted(scene) != before
+
+
+async def test_of_rows_that_changed_two_are_painted_at_a_time_and_in_the_end_all(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.window.show_view("positions")
+    groups = [group(number) for number in range(1, 7)]
+    scene.show(groups)
+    painted(scene)
+    table = scene.window.positions.table
+    made: list[object] = []
+    keep = table._pictures.keep
+
+    def kept(index: Any, picture: Any) -> None:
+        made.append(index)
+        keep(index, picture)
+
+    monkeypatch.setattr(table._pictures, "keep", kept)
+    scene.show([replace(one, mark=D(50_300), unrealized_percent=D("1.2")) for one in groups])
+    counts = []
+    for _ in range(4):
+        made.clear()
+        table.viewport().grab()
+        counts.append(len(made))
+    assert counts == [2, 2, 2, 0]
+
+
+async def test_a_row_that_is_chosen_looks_so_and_the_one_before_no_more(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    groups = [group(number) for number in range(1, 5)]
+    scene.show(groups)
+    table = scene.window.positions.table
+    for one in (groups[2], groups[0]):
+        table.choose(one.id)
+        shown = painted(scene)
+        table._pictures.forget()
+        assert shown == painted(scene)
 
 
 async def test_the_age_of_a_row_goes_on_though_the_row_stays_the_same(scene: Scene) -> None:

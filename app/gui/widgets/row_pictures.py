@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt
 from PySide6.QtGui import QCursor, QPixmap
 from PySide6.QtWidgets import QStyleOptionViewItem, QTreeView
 
-from app.gui.models.tree import TreeModel
+from app.gui.models.tree import Node, TreeModel
 
 Index = QModelIndex | QPersistentModelIndex
 KEPT = 120
+ANEW_AT_ONCE = 2
+"""So many rows that changed are painted in one go, 2 ms each: before the next go an alert may come."""
 
 
 class RowPictures:
-    """Only plain rows: the chosen one and the one below the pointer look different and are painted each time.
+    """Of all rows but the one below the pointer, which looks different and is painted each time.
 
     A picture is good as long as its row equals the one it was made of, with the same texts of the clock.
     """
@@ -24,10 +26,13 @@ class RowPictures:
         self._view = view
         self._model = model
         self._ticking = [column for column in model.columns if column.ticks]
-        self._made: dict[int, tuple[tuple[Any, ...], QPixmap]] = {}
+        self._made: dict[Node, tuple[tuple[Any, ...], QPixmap]] = {}
         """The one used last at the end."""
         self._whole = False
+        self._anew = 0
         self._pointer: QPoint | None = None
+        self._chosen: tuple[int, bool, bool] = (0, False, False)
+        """The current row, whether it has the focus and whether it is framed therefore."""
         header = view.header()
         header.sectionResized.connect(self.forget)
         header.sectionMoved.connect(self.forget)
@@ -39,31 +44,41 @@ class RowPictures:
         """A paint event begins; `whole` rows are painted in it, not a few columns."""
         viewport = self._view.viewport()
         self._whole = whole
+        self._anew = 0
         self._pointer = viewport.mapFromGlobal(QCursor.pos()) if viewport.underMouse() else None
+        by_key = self._view.window().testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
+        self._chosen = (self._view.currentIndex().internalId(), self._view.hasFocus(), by_key)
 
-    def takes(self, rect: QRect, index: Index) -> bool:
+    def takes(self, rect: QRect) -> bool:
         """Whether the row at `rect` is taken from here in this paint event."""
-        if not self._whole or (self._pointer is not None and rect.contains(self._pointer)):
-            return False
-        return index.internalId() != self._view.currentIndex().internalId()
+        return self._whole and (self._pointer is None or not rect.contains(self._pointer))
 
-    def known(self, index: Index) -> QPixmap | None:
-        made = self._made.pop(index.internalId(), None)
-        if made is None or made[0] != self._look(index):
+    def known(self, rect: QRect, index: Index) -> QPixmap | None:
+        """The row's picture; the one before where enough were painted anew in this event: another follows then."""
+        node = self._model.node(index)
+        made = self._made.pop(node, None)
+        if made is None:
             return None
-        self._made[index.internalId()] = made
+        if made[0] != self._look(node, index):
+            if self._anew < ANEW_AT_ONCE:
+                return None
+            self._view.viewport().update(rect)
+        self._made[node] = made
         return made[1]
 
     def keep(self, index: Index, picture: QPixmap) -> None:
-        self._made[index.internalId()] = (self._look(index), picture)
+        node = self._model.node(index)
+        self._made[node] = (self._look(node, index), picture)
+        self._anew += 1
         if len(self._made) > KEPT:
             del self._made[next(iter(self._made))]
 
-    def _look(self, index: Index) -> tuple[Any, ...]:
+    def _look(self, node: Node, index: Index) -> tuple[Any, ...]:
         """All that the picture of a row depends on."""
-        node = self._model.node(index)
         texts = (column.text(node.row) for column in self._ticking)
-        return node.row, bool(node.children), self._view.isExpanded(index), self._view.devicePixelRatioF(), *texts
+        chosen = self._chosen if index.internalId() == self._chosen[0] else None
+        state = (chosen, self._view.isExpanded(index), self._view.devicePixelRatioF())
+        return node.row, bool(node.children), *state, *texts
 
     def blank(self, option: QStyleOptionViewItem) -> tuple[QPixmap, QStyleOptionViewItem]:
         """A picture of the row's size, and the option to paint on it."""

@@ -152,10 +152,10 @@ class Table(QTreeView):
     def drawRow(  # noqa: N802 - Qt's name
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        if not self._pictures.takes(option.rect, index):
+        if not self._pictures.takes(option.rect):
             super().drawRow(painter, option, index)
             return
-        picture = self._pictures.known(index)
+        picture = self._pictures.known(option.rect, index)
         if picture is None:
             picture, blank = self._pictures.blank(option)
             inner = QPainter(picture)
