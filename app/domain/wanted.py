@@ -154,14 +154,15 @@ def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]
 
 
 def _stop_quantity(group: Group, resting: Sequence[Order], live: Sequence[Order], terrain: Terrain) -> Decimal:
-    """What the stop is to be over. One that has triggered sells what it was over, and a close what is open besides."""
+    """What the stop is to be over. One that has triggered is left to sell what it is over, and a close what is open
+    besides: no venue changes it any more."""
     if not terrain.reduce_only:
         return without_sales(group, terrain).open_quantity - group.reduce_quantity
     quantity = group.open_quantity
     if group.grid.stop_sizing == "planned":
         quantity += sum((order.remaining for order in live if _may_fill_unseen(order)), ZERO) - group.oversold
-    if any(map(_is_triggered_stop, resting)):
-        quantity = min(quantity, sum((order.remaining for order in resting), ZERO))
+    if quantity > 0 and any(map(_is_triggered_stop, resting)):
+        return sum((order.remaining for order in resting), ZERO)
     return quantity
 
 

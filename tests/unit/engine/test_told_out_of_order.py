@@ -65,6 +65,17 @@ def test_a_shorts_entry_told_after_the_stop_that_bought_it_back_is_closed_with_i
     assert (bench.group.status, bench.group.realized_pnl) == (GroupStatus.CLOSED, D(-14))
 
 
+def test_a_planned_stop_that_has_triggered_is_left_to_sell_though_less_is_open_than_it_is_over() -> None:
+    bench = planned()
+    bench.asked.clear()
+    bench.fill(bench.stop(), "92", quantity="0.5")
+    bench.wait(60)
+    assert second_entry(bench).status is OrderStatus.CANCELLED
+    assert (bench.group.open_quantity, bench.stop().remaining) == (D("0.5"), D("1.5"))
+    assert bench.asked_at(AmendOrder) == bench.asked_at(CancelOrder, bench.stop()) == []
+    assert len(bench.orders(STOP)) == 1
+
+
 def test_a_planned_stop_that_fills_in_parts_before_its_entry_is_told_is_not_made_larger() -> None:
     bench = planned()
     bench.answers = {CancelOrder: OutcomeUnknown("no answer")}
