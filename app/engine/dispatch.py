@@ -99,7 +99,9 @@ MOST_CARE_ROUNDS = 20
 """A group that is not at rest after so many rounds is a defect."""
 
 
-TOLD_TOGETHER: frozenset[type] = frozenset({OrdersSent, SubmitAnswered, OrderReport, FillReport, BalanceReport})
+TOLD_TOGETHER: frozenset[type] = frozenset(
+    {OrdersSent, SubmitAnswered, OrderReport, FillReport, PositionReport, BalanceReport}
+)
 """Reports that come in swarms: what follows from them is decided once for all that wait."""
 
 
@@ -284,8 +286,9 @@ def _account_read(turn: Turn, read: AccountRead) -> None:
 def _balance(turn: Turn, report: BalanceReport) -> None:
     put_balance(turn.state, report.account, report.asset, Balance(report.total, report.free, report.at))
     account = turn.state.accounts.get(report.account)
-    if account is not None:
-        account.fills_unsettled = False
+    if account is not None and account.unsettled_since is not None:
+        account.unsettled_since = None
+        turn.wants_promotion = turn.wants_promotion or bool(turn.state.queue)
 
 
 def _position(turn: Turn, report: PositionReport) -> None:

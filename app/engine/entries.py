@@ -37,6 +37,8 @@ from app.messages.records import CheckResult, QueueReason, SignalOutcome, Signal
 BY_EQUITY = frozenset({"equity_percent", "risk_percent"})
 PASSES_WITH_TIME = frozenset({"cooldown", "stop_guard", "low_profit"})
 """Refusals that leave a queued signal where it is."""
+BALANCE_WITHIN = timedelta(seconds=5)
+"""So long after a fill a queued signal waits for the balance that the fill changed: its order may come before it."""
 _result = lru_cache(256)(CheckResult)
 """Most checks pass, in the same words every time."""
 _ENTRY_RATE_WINDOW = timedelta(minutes=1)
@@ -135,10 +137,21 @@ def _hold(turn: Turn) -> timedelta:
 
 
 def _refused(turn: Turn, entry: Entry, refusal: Refusal, trace: list[Checked]) -> QueueReason | None:
-    if entry.promoted and not entry.by_hand and refusal.code in PASSES_WITH_TIME:
+    if entry.promoted and not entry.by_hand and _passes(turn, entry, refusal):
         return entry.waited_for
     _settle(turn, entry, SignalOutcome.REJECTED, trace, reason=refusal.code, detail=refusal.detail)
     return None
+
+
+def _passes(turn: Turn, entry: Entry, refusal: Refusal) -> bool:
+    """Whether what refuses it passes by itself; the queue is looked at when it does."""
+    if refusal.code in PASSES_WITH_TIME:
+        return True
+    filled_at = turn.state.accounts[entry.identity.account].unsettled_since
+    if refusal.code != "insufficient_margin" or filled_at is None or turn.now >= filled_at + BALANCE_WITHIN:
+        return False
+    turn.wake("queue", filled_at + BALANCE_WITHIN)
+    return True
 
 
 def blocked_by(

@@ -233,7 +233,7 @@ def equities(turn: Turn, environment: str) -> dict[str, Decimal] | None:
     """Of its accounts; None while a balance or a held price is not known, or a balance is older than a fill."""
     accounts = accounts_of(turn.state, environment)
     groups = [group for group in turn.open_groups() if group.account in accounts]
-    if any(turn.state.accounts[account].fills_unsettled for account in accounts):
+    if any(turn.state.accounts[account].unsettled_since is not None for account in accounts):
         return None
     if any(group.open_quantity > 0 and turn.state.quote(*group.market_key) is None for group in groups):
         return None

@@ -110,7 +110,7 @@ def _note_activity(turn: Turn, order: Order) -> None:
     account = turn.state.accounts.get(order.account)
     if account is not None:
         account.activity += 1
-        account.fills_unsettled = True
+        account.unsettled_since = turn.now
 
 
 def _most(order: Order) -> Decimal:

@@ -47,7 +47,8 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     turn.emit("reconcile.started", account=read.account)
     before = len(turn.ledger.findings)
     _take_balances(turn, read)
-    account.fills_unsettled = account.activity != read.activity
+    is_current = account.activity == read.activity
+    account.unsettled_since = None if is_current else account.unsettled_since or turn.now
     book_missed_fills(turn, read)
     for payment in read.funding:
         book_funding(turn, payment)

@@ -65,8 +65,8 @@ class AccountState:
     """Since when it has been connected and reconciled without a break."""
     conditional_refused: str | None = None
     """What the venue said when it took no conditional order of this account: its stops are watched here."""
-    fills_unsettled: bool = False
-    """A fill was booked that no balance has been told since."""
+    unsettled_since: datetime | None = None
+    """When a fill was booked that no balance has been told since."""
     activity: int = 0
     """Counts fills and sent orders, so that a snapshot older than one is recognised."""
     stop_moves: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST_MOVES))
