@@ -229,11 +229,15 @@ def _begun(legs: Sequence[Leg], step: Decimal) -> Sequence[Leg]:
 
 
 def _only_shared(legs: Sequence[Leg], step: Decimal) -> bool:
-    """Whether only exits of all these legs have changed what they have open since such exits began."""
+    """Whether only exits of all these legs have changed what they have open since such exits began.
+
+    What is shared bit by bit may differ by single steps from what is shared at once.
+    """
     if any(leg.begun_quantity < leg.open_quantity for leg in legs):
         return False
     sold = [leg.begun_quantity - leg.open_quantity for leg in legs]
-    return _in_proportion(legs, sum(sold, ZERO), step) == sold
+    shares = _in_proportion(legs, sum(sold, ZERO), step)
+    return all(abs(one - share) < len(legs) * step for one, share in zip(sold, shares, strict=True))
 
 
 def _fresh(leg: Leg) -> Leg:
@@ -253,18 +257,16 @@ def _shares(begun: Sequence[Leg], quantity: Decimal, step: Decimal) -> dict[tupl
 
 
 def _in_proportion(legs: Sequence[Leg], quantity: Decimal, step: Decimal) -> list[Decimal]:
-    """`quantity` shared among the legs by what they began with: rounded down to the step, the last absorbing the rest.
-
-    Each rounds its part of what those before it left: so no share gets smaller when more is shared, and what is shared
-    bit by bit is shared as at once.
-    """
+    """`quantity` shared among the legs by what they began with: rounded down to the step, the last absorbing the rest,
+    as far as it has so much (grid.md, Averages)."""
     whole = sum((leg.begun_quantity for leg in legs), ZERO)
-    rest = min(quantity, whole)
+    quantity = rest = min(quantity, whole)
+    after = whole
     shares: list[Decimal] = []
     for leg in legs:
-        part = rest * leg.begun_quantity // (whole * step) * step if whole else ZERO
-        whole -= leg.begun_quantity
-        shares.append(max(part, rest - whole))
+        part = quantity * leg.begun_quantity // (whole * step) * step if whole else ZERO
+        after -= leg.begun_quantity
+        shares.append(max(min(part, rest), rest - after))
         rest -= shares[-1]
     return shares
 

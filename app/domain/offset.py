@@ -14,7 +14,7 @@ from typing import NamedTuple
 from app.base.config.groups import OffsetConfig
 from app.domain.group import EntryState, Group
 from app.domain.market import MarketRules
-from app.domain.values import HUNDRED, ONE, ZERO
+from app.domain.values import HUNDRED, ONE, SETTLED, ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +340,7 @@ def _is_enough(winner: Holding, quantity: Decimal, settings: OffsetConfig) -> bo
 def _part(loser: Holding, fraction: Decimal) -> Decimal:
     """`fraction` of the loser, down to the step, so that what stays can still be sold; 0 where that cannot be."""
     rules, price = loser.rules, loser.price or ZERO
-    quantity = rules.quantize_quantity(loser.quantity * fraction)
+    quantity = rules.quantize_quantity(SETTLED.multiply(loser.quantity, fraction))
     most = loser.tradable - rules.smallest_quantity(price)
     quantity = min(quantity, max(most, ZERO))
     enough = quantity >= rules.min_qty and (loser.exits_below_minimum or rules.meets_minimum(price, quantity))

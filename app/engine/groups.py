@@ -10,7 +10,7 @@ from app.domain.group import Group
 from app.domain.refusal import Refusal
 from app.domain.signal import Signal
 from app.domain.sizing import SizeType
-from app.domain.values import HUNDRED, ONE, ZERO, CloseReason, Side
+from app.domain.values import HUNDRED, ONE, SETTLED, ZERO, CloseReason, Side
 from app.engine.closing import begin_close, end_entries
 from app.engine.turn import Turn
 from app.messages.commands import CancelEntries, CloseGroup, CommandResult, MoveStop, ReduceGroup, SetTakeProfitMode
@@ -87,7 +87,7 @@ def reduce_by_hand(turn: Turn, command: ReduceGroup) -> CommandResult:
     if (command.fraction is None) == (command.quantity is None):
         raise CommandRefused("bad_request", "give a fraction or a quantity")
     left = _left(group)
-    quantity = command.quantity if command.quantity is not None else left * (command.fraction or ONE)
+    quantity = command.quantity if command.quantity is not None else SETTLED.multiply(left, command.fraction or ONE)
     refusal = _reduce(turn, group, quantity, CloseReason.MANUAL)
     if refusal is not None:
         raise CommandRefused(refusal.code, refusal.detail)
@@ -99,7 +99,7 @@ def reduce_group(
 ) -> Refusal | None:
     """Sell a fraction of what is left, or `size` in the signal's unit."""
     if fraction is not None:
-        quantity = _left(group) * fraction
+        quantity = SETTLED.multiply(_left(group), fraction)
     elif size is not None:
         in_base = size / signal.reference_price if signal.size_type is SizeType.QUOTE else size
         quantity = in_base / group.contract_size
