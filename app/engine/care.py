@@ -234,8 +234,9 @@ def _triggered(group: Group, sold: Set[tuple[int, int]]) -> Group:
 
 
 def _ends_when_flat(group: Group) -> bool:
-    aggregate = group.grid.tp_mode in {TakeProfitMode.AGGREGATE, TakeProfitMode.HYBRID}
-    return aggregate or group.grid.cancel_entries_when_flat or not group.wants_entries
+    """Hybrid's legs' exits close only their legs; its aggregate exit takes the unfilled entries when it is reached."""
+    is_aggregate = group.grid.tp_mode is TakeProfitMode.AGGREGATE
+    return is_aggregate or group.grid.cancel_entries_when_flat or not group.wants_entries
 
 
 def _give_up_entries(group: Group, terrain: Terrain) -> Group:
