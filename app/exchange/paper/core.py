@@ -151,10 +151,13 @@ class Core:
     # ------------------------------------------------------------------ without the client
 
     def close_by_hand(self, symbol: str, quantity: Decimal | None, at: datetime) -> None:
-        """Somebody sells what the account has of a market, or part of it, at market."""
+        """Somebody sells what the account has of a market, or part of it, at market. On spot the orders that lock what
+        is to be sold are cancelled first."""
         if self.ledger.is_spot:
             rules = self.ledger.rules[symbol]
-            held = rules.quantize_quantity(self.margin.free(rules.base))
+            held = rules.quantize_quantity(self.ledger.balances.get(rules.base, ZERO))
+            if self.margin.free(rules.base) < (held if quantity is None else min(quantity, held)):
+                self.cancel_by_hand(lambda order: order.symbol == symbol and order.side is OrderSide.SELL, at)
             self._sell_by_hand(symbol, Side.LONG, held, quantity, at)
             return
         for side in Side:

@@ -185,13 +185,19 @@ class TestByHand:
         assert bench.position() is None
         assert [fill.client_order_id for fill in bench.fills()[1:]] == [None, None]
 
-    def test_on_spot_the_coins_that_are_free_are_sold(self) -> None:
+    @pytest.mark.parametrize(
+        ("quantity", "left", "resting"), [("1.5", "0.5005", 1), ("1.6", "0.4005", 0), (None, "0.0005", 0)]
+    )
+    def test_on_spot_orders_that_lock_the_coins_to_be_sold_are_cancelled(
+        self, quantity: str | None, left: str, resting: int
+    ) -> None:
         bench = Bench(symbol="SOL/USDT", balances={"USDT": "1000", "SOL": "2.0005"})
         bench.sell("0.5", "110")
 
-        bench.core.close_by_hand(bench.symbol, None, bench.at)
+        bench.core.close_by_hand(bench.symbol, Decimal(quantity) if quantity else None, bench.at)
 
-        assert bench.balance("SOL") == Decimal("0.5005")
+        assert bench.balance("SOL") == Decimal(left)
+        assert len(bench.core.open_orders()) == resting
 
     def test_orders_placed_by_hand_pass_the_same_checks_and_can_be_cancelled_by_hand(self) -> None:
         bench = Bench()
