@@ -38,7 +38,14 @@ def group_document(group: GroupSnapshot) -> dict[str, Any]:
 
 
 def order_document(order: OrderSnapshot) -> dict[str, Any]:
-    return {name: getattr(order, name) for name in _ORDER}
+    document = {name: getattr(order, name) for name in _ORDER}
+    document["price"] = shown_price(order.price, order.trigger_price)
+    return document
+
+
+def shown_price(price: Decimal | None, trigger_price: Decimal | None) -> Decimal | None:
+    """The price an order is known by: its own, else its trigger's, as `place_order` takes it too."""
+    return trigger_price if price is None else price
 
 
 def queue_document(entry: QueueSnapshot) -> dict[str, Any]:

@@ -378,7 +378,7 @@ def _order_at_venue(order: PaperOrder) -> dict[str, Any]:
         "role": address.role.value if address else None,
         "side": order.side.value,
         "type": order.type.value,
-        "price": order.price,
+        "price": output.shown_price(order.price, order.trigger_price),
         "trigger_price": order.trigger_price,
         "quantity": order.quantity,
         "filled": order.filled,
