@@ -52,6 +52,7 @@ def submit_answered(turn: Turn, message: SubmitAnswered) -> None:
     if order is None:
         return
     mark_sent(turn, order)
+    _note_activity(turn, order, message.outcome)
     match message.outcome:
         case Accepted(report):
             apply_report(turn, report)
@@ -68,6 +69,14 @@ def submit_answered(turn: Turn, message: SubmitAnswered) -> None:
             _not_sent(turn, order, detail, retry_after)
     if not isinstance(message.outcome, Accepted):
         turn.touch(order.group_id)
+
+
+def _note_activity(turn: Turn, order: Order, outcome: object) -> None:
+    """An order that is at the venue, or may be, changes what a reading finds there; one that was refused does not."""
+    account = turn.state.accounts.get(order.account)
+    match outcome:
+        case Accepted() | OutcomeUnknown() | Refused(RefusalCode.DUPLICATE_ID) if account is not None:
+            account.activity += 1
 
 
 def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:

@@ -345,7 +345,7 @@ def _mend_orders(
     stops = [wish for wish in wishes if wish.place.role is OrderRole.STOP_LOSS]
     beside = bool(stops) and terrain.reduce_only and _is_alone_in_its_book(turn, group)
     gap = difference(wishes, live, Means(account.capabilities.amend_types, room, terrain.rules.max_qty, beside))
-    _place(turn, group, gap.place, terrain, account)
+    _place(turn, group, gap.place, terrain)
     for amendment in gap.amend:
         _amend(turn, amendment)
     for order in gap.cancel:
@@ -361,7 +361,7 @@ def _is_alone_in_its_book(turn: Turn, group: Group) -> bool:
     return not is_shared and turn.state.external((group.account, group.symbol, group.side)) == 0
 
 
-def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain, account: AccountState) -> None:
+def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain) -> None:
     if not wishes:
         return
     placed: list[Order] = []
@@ -380,7 +380,6 @@ def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain, acc
         tie(turn, wishes, placed)
         make_room(turn, group, placed)
         _note_placed(turn, group, placed)
-        account.activity += 1
         turn.effect(SubmitOrders(group.account, tuple(order.client_order_id for order in placed)))
 
 

@@ -68,7 +68,7 @@ class AccountState:
     unsettled_since: datetime | None = None
     """When a fill was booked that no balance has been told since."""
     activity: int = 0
-    """Counts fills and sent orders, so that a snapshot older than one is recognised."""
+    """Counts fills and orders that reached the venue, so that a snapshot older than one is recognised."""
     stop_moves: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST_MOVES))
     """When stops were moved for a better price lately, oldest first."""
 

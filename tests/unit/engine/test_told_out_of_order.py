@@ -10,6 +10,7 @@ from app.domain.group import Group, GroupStatus, LegStatus
 from app.domain.order import Order, OrderStatus
 from app.domain.values import CloseReason, OrderRole, Side
 from app.engine.inbox import AccountRead
+from app.messages.commands import CancelEntries, CloseGroup
 from app.messages.effects import AmendOrder, CancelOrder, Reconcile, SubmitOrders
 from app.messages.reports import OutcomeUnknown, PositionReport, RefusalCode, Refused
 from tests.support.strategies import filled_at, group_of, leg_of
@@ -162,3 +163,27 @@ def test_a_venue_that_refuses_what_is_there_is_read_at_once_no_more_than_a_few_t
     at_once = [effect for _, effect in bench.asked if effect == Reconcile(bench.group.account, 0)]
     assert len(at_once) == bench.state.config.protection.max_attempts - 1
     assert len(bench.alerts("critical")) == 1
+
+
+def test_a_reading_counts_though_exits_were_refused_meanwhile() -> None:
+    bench = planned()
+    bench.answers = {SubmitOrders: GONE}
+    activity = bench.state.accounts[bench.group.account].activity
+    bench.tell(CancelEntries(bench.group.id))
+    bench.tell(CloseGroup(bench.group.id))
+    assert bench.orders(CLOSE)[-1].status is OrderStatus.REJECTED
+    for _ in range(2):
+        read(bench, seconds_ago=1, activity=activity, holds="0")
+        bench.wait(6)
+    assert (bench.group.status, bench.group.close_reason) == (GroupStatus.CLOSED, CloseReason.MANUAL)
+    assert bench.group.open_quantity == 0
+
+
+def test_a_reading_does_not_count_where_an_order_reached_the_venue_meanwhile() -> None:
+    bench = planned()
+    activity = bench.state.accounts[bench.group.account].activity
+    bench.tell(CloseGroup(bench.group.id))
+    for _ in range(4):
+        bench.wait(4)
+        read(bench, seconds_ago=4, activity=activity, holds="0")
+    assert bench.group.open_quantity == 1
