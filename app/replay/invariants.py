@@ -51,16 +51,22 @@ def _in_doubt(state: EngineState, account: str) -> bool:
     )
 
 
+_UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.UNKNOWN})
+
+
 def _exits_exceed(state: EngineState) -> Iterator[str]:
-    """Invariant 4, on accounts that have been read since the start: what was open before may be gone by then. So may
-    what somebody sold at the venue, while the group that is ending therefore waits for the last word on its orders."""
+    """Invariant 4, on accounts that have been read since the start: what was open before may be gone by then.
+
+    Of a group that ends as all was sold at the venue, exits without an answer are looked up; those that rest count.
+    """
     for group in state.groups.values():
         account = state.accounts.get(group.account)
-        is_sold = group.closing is not None and group.open_quantity <= 0
-        if not group.is_open or is_sold or account is None or account.last_reconciled_at is None:
+        if not group.is_open or account is None or account.last_reconciled_at is None:
             continue
+        is_sold = group.closing is not None and group.open_quantity <= 0
         orders = [state.orders[order_id] for order_id in state.orders_of.get(group.id, ())]
-        live = bound_by_exits(order for order in orders if not order.reduce_only)
+        counted = [order for order in orders if not (is_sold and order.status in _UNANSWERED)]
+        live = bound_by_exits(order for order in counted if not order.reduce_only)
         if live > group.open_quantity:
             yield f"exits of {group.id} sell {live:f}, {group.open_quantity:f} are open"
 
