@@ -27,6 +27,7 @@ from yarl import URL
 from app.base.masking import keep_out
 from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.errors import Answer, Failure, said
+from app.exchange.ccxt.telling import tell_answer, tell_request
 
 KEEP_ALIVE_SEC = 60.0
 PRIVATE_TOPICS = ("orders", "order", "myTrades")
@@ -215,6 +216,7 @@ def _fetching(base: Any) -> Any:
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: str | None = None) -> Any:
             """As ccxt's own, which sees to proxies, forms, logs and memories of the last request too: here are none."""
             self.open(True)
+            tell_request(method, url, body)
             headers, data = self.prepare_request_headers(headers), body.encode() if body else None
             try:
                 async with self.session.request(
@@ -228,6 +230,7 @@ def _fetching(base: Any) -> Any:
             except ClientError as error:
                 raise ccxt.ExchangeError(f"{self.id} {method} {url}") from error
             status, reason, answer = response.status, response.reason, self.parse_json(text)
+            tell_answer(method, url, status, text)
             self.handle_errors(status, reason, url, method, response.headers, text, answer, headers, body)
             self.handle_http_status_code(status, reason, url, method, text)
             return text if answer is None else answer

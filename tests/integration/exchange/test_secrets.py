@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,8 +39,18 @@ async def test_at_debug_the_log_has_neither_key_nor_signature(log_file: Path) ->
         keys = trading.place.keys.values()
     text = await asyncio.to_thread(log_file.read_text)
     assert text
-    for secret in (*keys, "X-MBX-APIKEY", "signature="):
+    for secret in (*keys, "X-MBX-APIKEY", "signature", "listenKey="):
         assert secret not in text
+
+
+async def test_at_debug_the_log_tells_requests_and_their_answers(log_file: Path) -> None:
+    async with Trading() as trading:
+        group = await trading.enter()
+    lines = (await asyncio.to_thread(log_file.read_text)).splitlines()
+    told = [json.loads(line)["event"] for line in lines if "exchange.ccxt.telling" in line]
+    entry = trading.engine.state.orders_of[group.id][0]
+    of_entry = [line.split(" http")[0] for line in told if entry in line and " POST " in line]
+    assert of_entry == ["asks POST", "answered 200 POST"]
 
 
 @pytest.mark.expects_log_warnings
