@@ -6,7 +6,9 @@ import logging
 import logging.handlers
 import re
 import sys
+import time
 from collections.abc import MutableMapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from app.base.masking import masked
 from app.base.secret import Secret
 
 MASK = "••••"
+MOST_BYTES = 50_000_000
+"""Of one file."""
 _SECRET_NAMES = re.compile(r"secret|token|password|passphrase|signature|authorization|api_?key", re.IGNORECASE)
 _SECRET_TEXTS = re.compile(
     r"zgt_[A-Za-z0-9_-]{16,}|(?<=tradingview/)[A-Za-z0-9_-]{20,}|(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}"
@@ -90,12 +94,26 @@ def _console(shared: list[Any]) -> logging.Handler:
 
 
 class _PrivateFile(logging.handlers.TimedRotatingFileHandler):
-    """Its owner's only, the files of later days too."""
+    """Its owner's only, turned over each day and when it is large; `backupCount` counts days."""
 
     def _open(self) -> Any:
         file = super()._open()
         Path(self.baseFilename).chmod(0o600)
         return file
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - its name there
+        is_large = self.stream is not None and self.stream.tell() >= MOST_BYTES
+        return is_large or bool(super().shouldRollover(record))
+
+    def rotation_filename(self, default_name: str) -> str:
+        """The day's name, with a number where the day has a file already."""
+        numbered = (f"{default_name}.{number:03}" for number in count(1))
+        return next(name for name in chain([default_name], numbered) if not Path(name).exists())
+
+    def getFilesToDelete(self) -> list[str]:  # noqa: N802 - its name there
+        base = Path(self.baseFilename)
+        oldest = time.strftime(self.suffix, time.gmtime(self.rolloverAt - self.backupCount * self.interval))
+        return [str(path) for path in base.parent.glob(f"{base.name}.*") if path.name[len(base.name) + 1 :] < oldest]
 
 
 def _file(path: Path, shared: list[Any], keep_days: int) -> logging.Handler:

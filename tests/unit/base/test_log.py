@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
 
@@ -50,3 +51,27 @@ def test_the_logs_of_every_day_are_their_owners_only(log_file: Path) -> None:
     modes = {path.stat().st_mode & 0o777 for path in log_file.parent.iterdir()}
     assert (len(list(log_file.parent.iterdir())), modes) == (2, {0o600})
     assert log_file.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_large_log_is_turned_over_and_nothing_of_the_day_is_lost(
+    log_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.base.log.MOST_BYTES", 1)
+    for number in range(4):
+        logging.getLogger("app").debug("said %d", number)
+    files = sorted(log_file.parent.iterdir())
+    assert len(files) == 4
+    assert sorted(json.loads(path.read_text())["event"] for path in files) == [f"said {number}" for number in range(4)]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+def test_logs_are_kept_by_days_however_many_files_a_day_has(log_file: Path) -> None:
+    (handler,) = (item for item in logging.getLogger().handlers if isinstance(item, TimedRotatingFileHandler))
+    today = datetime.fromtimestamp(handler.rolloverAt - handler.interval, UTC).date()
+    kept, gone = [today - timedelta(days=days) for days in (29, 30)]
+    names = [f"ziggurat.log.{day}{number}" for day in (kept, gone) for number in ("", ".001", ".002")]
+    for name in names:
+        (log_file.parent / name).touch()
+    handler.doRollover()
+    left = {path.name for path in log_file.parent.iterdir()} - {"ziggurat.log", f"ziggurat.log.{today}"}
+    assert left == set(names[:3])
