@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from app.base.changing import changed
 from app.domain.order import RESTING, Order, OrderStatus, may_become
 from app.domain.values import CloseReason, OrderRole
-from app.engine.care import LOOK_UP_DELAYS
 from app.engine.closing import begin_close
 from app.engine.conditional import note_conditional_orders
 from app.engine.differences import judge_unlisted
 from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, OrdersSent, SubmitAnswered
+from app.engine.mending import LOOK_UP_DELAYS
 from app.engine.pairs import tell_refused_pair
 from app.engine.reports import apply_report, end_leg, end_order, exit_retry_at, mark_sent, tell_failing_exit
 from app.engine.turn import Turn

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
-from datetime import datetime, timedelta
+from collections.abc import Sequence, Set
+from datetime import timedelta
 from decimal import Decimal
 
 from app.base.changing import changed
 from app.base.config.grid import TakeProfitMode
-from app.domain import client_order_id
 from app.domain.booking import write_off_dust
 from app.domain.churn import next_move_at
-from app.domain.client_order_id import OrderAddress
-from app.domain.difference import Amendment, Means, difference
 from app.domain.exits import is_sold_out, take_profit_place
-from app.domain.group import EntryState, Group, Leg, end_entry
+from app.domain.group import Group, Leg, end_entry
 from app.domain.offset import timer_may_start
-from app.domain.order import RESTING, Order, OrderStatus, bound_by_exits, has_stop
+from app.domain.order import Order, OrderStatus, has_stop
 from app.domain.spot_exits import sold_together, stop_locks_coins
 from app.domain.stop_loss import legs_beyond_stop, secured_stop, trailed_stop, with_price
 from app.domain.take_profit import exit_target
-from app.domain.values import ZERO, CloseReason, MarketType, OrderRole, OrderType, TimeInForce
+from app.domain.values import ZERO, CloseReason, MarketType, OrderRole
 from app.domain.wanted import (
     HYBRID_TRIES,
     beyond_last_leg,
@@ -30,27 +27,20 @@ from app.domain.wanted import (
     leftover_must_be_sold,
     reached_though_refused,
     take_profit_rests,
-    wanted_orders,
     watched_stop_is_hit,
 )
-from app.domain.wishes import Place, Terrain, Wanted, place_of
+from app.domain.wishes import Place, Terrain, place_of
 from app.engine import external_fills
 from app.engine.closing import begin_close
-from app.engine.pairs import make_room, pairs_left, tie
+from app.engine.mending import live_ones, look_up_unknown, mend_orders
+from app.engine.pairs import pairs_left
 from app.engine.pausing import note_stop
 from app.engine.protecting import guard_protection
-from app.engine.retrying import attempt_of, failures, forget_failures
-from app.engine.state import AccountState, external_fact
+from app.engine.state import external_fact
 from app.engine.terrain import terrain_of
 from app.engine.turn import Turn
-from app.messages.effects import AmendOrder, CancelOrder, LoadMarket, LookUpOrder, SubmitOrders
+from app.messages.effects import LoadMarket
 
-LOOK_UP_DELAYS = (0, 1, 3, 7, 15)
-"""Seconds after the outcome became unknown: at once, then 1, 2, 4, 8 s apart (orders.md)."""
-LOOK_UP_EVERY = 8
-CANCEL_RETRY_SEC = 2
-LIMIT_EVERY = 3
-"""Of the tries of a close that keeps failing, every third goes as a limit (hazard 15)."""
 TRAIL_EVERY = timedelta(seconds=1)
 
 
@@ -73,9 +63,9 @@ def care_for(turn: Turn, group_id: str) -> None:
         _close(turn, group)
         return
     turn.keep_group(group)
-    wishes = _mend_orders(turn, group, orders, terrain, account)
+    wishes = mend_orders(turn, group, orders, terrain, account)
     guard_protection(turn, turn.group(group_id), wishes, terrain)
-    _look_up_unknown(turn, group)
+    look_up_unknown(turn, group)
     _wake_for_holding(turn, group)
 
 
@@ -85,7 +75,7 @@ def _care_without_market(turn: Turn, group: Group) -> None:
         _close(turn, group)
         return
     turn.effect(LoadMarket(group.account, group.symbol, group.average_entry or group.legs[0].price))
-    _look_up_unknown(turn, group)
+    look_up_unknown(turn, group)
 
 
 # ---------------------------------------------------------------------------------------------- moving on by itself
@@ -206,7 +196,7 @@ def _watch_take_profits(turn: Turn, group: Group, orders: Sequence[Order], terra
         return group
     if not stop_locks_coins(group, terrain):
         return _watch_refused(turn, group, orders, terrain)
-    price, live = terrain.quote.executable(group.side.exit_order_side), _live(orders)
+    price, live = terrain.quote.executable(group.side.exit_order_side), live_ones(orders)
 
     def is_reached(leg: Leg) -> bool:
         target = exit_target(leg, group, terrain.rules)
@@ -263,7 +253,7 @@ def _exited_flat(group: Group, pyramid: int, orders: Sequence[Order], terrain: T
 
 def _settle_leftovers(turn: Turn, group: Group, orders: Sequence[Order], terrain: Terrain) -> Group:
     """Sell or write off what is open and can wait for nothing any more."""
-    live = _live(orders)
+    live = live_ones(orders)
     if leftover_cannot_be_sold(group, live, terrain):
         if external_fills.explained(turn, (group.account, group.symbol, group.side)) > 0:
             return group  # it was sold there by others, or liquidated: the next reading books that
@@ -275,10 +265,6 @@ def _settle_leftovers(turn: Turn, group: Group, orders: Sequence[Order], terrain
     if leftover_must_be_sold(group, live, terrain):
         return begin_close(turn, group, closed_by(orders) or CloseReason.DUST)
     return group
-
-
-def _live(orders: Iterable[Order]) -> list[Order]:
-    return [order for order in orders if order.is_live]
 
 
 def _written_off(turn: Turn, group: Group) -> Group:
@@ -330,163 +316,6 @@ def _close(turn: Turn, group: Group) -> None:
     )
     if failed:
         turn.alert("error", f"no entry of {group.symbol} {group.timeframe} reached the market", group=closed)
-
-
-# ---------------------------------------------------------------------------------------------- wanted minus live
-
-
-def _mend_orders(
-    turn: Turn, group: Group, orders: Sequence[Order], terrain: Terrain, account: AccountState
-) -> list[Wanted]:
-    """Ask for what is missing and end what is too much; all that is wanted."""
-    live = _live(orders)
-    wishes = wanted_orders(group, live, terrain)
-    room = None if terrain.reduce_only else group.open_quantity - bound_by_exits(orders)
-    stops = [wish for wish in wishes if wish.place.role is OrderRole.STOP_LOSS]
-    beside = bool(stops) and terrain.reduce_only and _is_alone_in_its_book(turn, group)
-    gap = difference(wishes, live, Means(account.capabilities.amend_types, room, terrain.rules.max_qty, beside))
-    _place(turn, group, gap.place, terrain)
-    for amendment in gap.amend:
-        _amend(turn, amendment)
-    for order in gap.cancel:
-        _cancel(turn, order)
-    _repeat_cancels(turn, group)
-    return wishes
-
-
-def _is_alone_in_its_book(turn: Turn, group: Group) -> bool:
-    """Whether nothing else is held there that one stop too many would sell."""
-    others = turn.groups_on(group.account, group.symbol)
-    is_shared = any(other.id != group.id and other.side is group.side and other.open_quantity > 0 for other in others)
-    return not is_shared and turn.state.external((group.account, group.symbol, group.side)) == 0
-
-
-def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain) -> None:
-    if not wishes:
-        return
-    placed: list[Order] = []
-    failed = failures(turn, group)
-    attempts = {wish.place: attempt_of(turn, wish, failed) for wish in wishes}
-    for wish in wishes:
-        attempt = attempts[wish.place]
-        if attempt is None or (wish.paired_with is not None and attempts[wish.paired_with] is None):
-            continue
-        asked = _within_bound(turn, group, wish, terrain) if attempt % LIMIT_EVERY == 0 else wish
-        for quantity in terrain.rules.split(asked.quantity, asked.expected_price or ZERO):
-            placed.append(_record(turn, group, asked, quantity, attempt, group.next_number + len(placed)))
-    if placed:
-        if failed:
-            forget_failures(turn, placed, failed)
-        tie(turn, wishes, placed)
-        make_room(turn, group, placed)
-        _note_placed(turn, group, placed)
-        turn.effect(SubmitOrders(group.account, tuple(order.client_order_id for order in placed)))
-
-
-def _note_placed(turn: Turn, group: Group, placed: list[Order]) -> None:
-    entries = {(order.pyramid, order.leg) for order in placed if order.role is OrderRole.ENTRY}
-
-    def working(leg: Leg) -> Leg:
-        is_new = leg.key in entries and leg.entry is EntryState.PLANNED
-        return changed(leg, entry=EntryState.WORKING) if is_new else leg
-
-    legs = tuple(map(working, group.legs))
-    turn.keep_group(changed(group, legs=legs, next_number=group.next_number + len(placed)))
-
-
-def _within_bound(turn: Turn, group: Group, wish: Wanted, terrain: Terrain) -> Wanted:
-    """A close as a limit that takes what is there within the slippage bound, for venues that refuse it at market."""
-    if wish.place.role is not OrderRole.CLOSE or terrain.quote is None:
-        return wish
-    best = terrain.quote.executable(wish.side)
-    worst = group.side.shifted(best, -turn.config.risk.max_slippage_percent)
-    price = terrain.rules.quantize_stop(worst, group.side, best)
-    return changed(wish, type=OrderType.LIMIT, price=price, time_in_force=TimeInForce.IOC)
-
-
-def _record(turn: Turn, group: Group, wish: Wanted, quantity: Decimal, attempt: int, number: int) -> Order:
-    role, pyramid, leg = wish.place
-    address = OrderAddress(turn.namespace, group.id, pyramid, leg, role, number)
-    order = Order(
-        client_order_id=client_order_id.encode(address),
-        account=group.account,
-        symbol=group.symbol,
-        group_id=group.id,
-        pyramid=pyramid,
-        leg=leg,
-        role=role,
-        side=wish.side,
-        type=wish.type,
-        quantity=quantity,
-        price=wish.price,
-        trigger_price=wish.trigger_price,
-        reduce_only=wish.reduce_only,
-        time_in_force=wish.time_in_force,
-        number=number,
-        attempt=attempt,
-        status=OrderStatus.PENDING,
-        created_at=turn.now,
-        updated_at=turn.now,
-        expected_price=wish.expected_price,
-    )
-    turn.put_order(order)
-    return order
-
-
-def _amend(turn: Turn, amendment: Amendment) -> None:
-    order = changed(
-        amendment.order, amend_quantity=amendment.quantity, amend_price=amendment.price, updated_at=turn.now
-    )
-    turn.put_order(order)
-    turn.effect(AmendOrder(order.account, order.client_order_id))
-
-
-def _cancel(turn: Turn, order: Order) -> None:
-    if order.status is OrderStatus.PENDING:
-        turn.put_order(changed(order.moved(OrderStatus.ABANDONED, turn.now, "no longer wanted"), retry_at=None))
-        turn.touch(order.group_id)
-        return
-    if order.status not in RESTING or (order.is_amending and order.retry_at is None):
-        return
-    cancelled = order.without_amendment().moved(OrderStatus.PENDING_CANCEL, turn.now)
-    turn.put_order(changed(cancelled, retry_at=turn.now + timedelta(seconds=CANCEL_RETRY_SEC), look_ups=0))
-    turn.effect(CancelOrder(order.account, order.client_order_id))
-
-
-def _repeat_cancels(turn: Turn, group: Group) -> None:
-    """Cancels are idempotent: one that was not answered is sent again."""
-    for order in turn.orders_of(group.id):
-        if order.status is not OrderStatus.PENDING_CANCEL or ("cancel", order.client_order_id) in turn.state.in_flight:
-            continue
-        if order.retry_at is not None and turn.now < order.retry_at:
-            turn.wake(f"group/{group.id}", order.retry_at)
-            continue
-        turn.put_order(changed(order, retry_at=turn.now + timedelta(seconds=CANCEL_RETRY_SEC)))
-        turn.effect(CancelOrder(order.account, order.client_order_id))
-
-
-def _look_up_unknown(turn: Turn, group: Group) -> None:
-    for order in turn.orders_of(group.id):
-        if order.status is not OrderStatus.UNKNOWN or order.unknown_since is None:
-            continue
-        if ("look_up", order.client_order_id) in turn.state.in_flight:
-            continue
-        due = next_look_up(order)
-        if turn.now < due:
-            turn.wake(f"group/{group.id}", due)
-            continue
-        turn.put_order(changed(order, look_ups=order.look_ups + 1, retry_at=None))
-        turn.effect(LookUpOrder(order.account, order.client_order_id))
-
-
-def next_look_up(order: Order) -> datetime:
-    """When an order of unknown outcome is asked for next."""
-    asked, since = order.look_ups, order.unknown_since
-    if since is None:
-        raise ValueError(f"{order.client_order_id} is not unknown")
-    later = max(asked - len(LOOK_UP_DELAYS) + 1, 0) * LOOK_UP_EVERY
-    due = since + timedelta(seconds=LOOK_UP_DELAYS[min(asked, len(LOOK_UP_DELAYS) - 1)] + later)
-    return due if order.retry_at is None else max(due, order.retry_at)
 
 
 def _wake_for_holding(turn: Turn, group: Group) -> None:

@@ -11,7 +11,8 @@ from app.domain.signal import Signal, interpret
 from app.domain.sizing import SizeType
 from app.domain.values import Identity
 from app.engine import signals
-from app.engine.entries import Entry, enter
+from app.engine.candidates import Entry
+from app.engine.entries import enter
 from app.engine.groups import open_group
 from app.engine.reading import Reading, read
 from app.engine.turn import Turn

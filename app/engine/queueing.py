@@ -9,7 +9,9 @@ from dataclasses import replace
 from app.domain.queue import RankKey
 from app.domain.signal import Signal, interpret
 from app.engine import emergency
-from app.engine.entries import Entry, asked_price, blocked_by, enter, expected_profit, has_room, needs_slot
+from app.engine.blocking import blocked_by, has_room, needs_slot
+from app.engine.candidates import Entry, asked_price, expected_profit
+from app.engine.entries import enter
 from app.engine.pausing import waits_until
 from app.engine.ranking import expires_at, key_of, keyed, move_percent
 from app.engine.turn import Turn

@@ -11,8 +11,9 @@ from app.domain.refusal import Refusal
 from app.domain.signal import Intent, Signal
 from app.domain.values import CloseReason, Identity, Side
 from app.engine import emergency
+from app.engine.candidates import Entry
 from app.engine.closing import begin_close
-from app.engine.entries import Entry, enter
+from app.engine.entries import enter
 from app.engine.groups import reduce_group
 from app.engine.outcomes import ignore, reject, settle
 from app.engine.reading import ENTERING, Reading, read, refusal_code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.base.changing import changed
 from app.domain.values import Identity
-from app.engine.entries import asked_price, expected_profit
+from app.engine.candidates import asked_price, expected_profit
 from app.engine.outcomes import ignore, reject, settle
 from app.engine.ranking import key_of
 from app.engine.reading import Reading

@@ -16,7 +16,7 @@ from app.domain.group import Group, Pyramid
 from app.domain.market import MarketRules, Quote
 from app.domain.values import Identity, MarketType, OrderType, PositionMode, Side
 from app.engine import emergency, offsetting
-from app.engine.entries import blocked_by
+from app.engine.blocking import blocked_by
 from app.engine.indexing import index_group
 from app.engine.queueing import Selection
 from app.engine.state import AccountState, EngineState, Market
