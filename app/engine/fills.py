@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -13,10 +14,11 @@ from app.domain.group import Group, share_of_value
 from app.domain.order import Order, OrderStatus, may_become
 from app.domain.values import HUNDRED, ZERO, CloseReason, OrderRole, OrderType
 from app.engine.holds import is_ours
+from app.engine.ledger import Layer
 from app.engine.sums import is_sum, take_place
 from app.engine.turn import Turn
 from app.messages.effects import LoadGroup, Reconcile
-from app.messages.reports import FillReport
+from app.messages.reports import FillReport, OrderReport
 
 _SHOWN = Decimal("0.0001")
 
@@ -30,12 +32,19 @@ def recall(turn: Turn, account: str, order_id: str) -> bool:
     return True
 
 
+def named_in(orders: Layer[str, Order] | Mapping[str, Order], report: FillReport | OrderReport) -> Order | None:
+    """Our order that a report names, if it tells of the order's own account and market."""
+    order = orders.get(report.client_order_id or "")
+    is_there = order is not None and order.symbol == report.symbol and order.account == report.account
+    return order if is_there else None
+
+
 def apply_fill(turn: Turn, report: FillReport) -> None:
     """Book a fill once, whatever way and however often it is told."""
     key = (report.account, report.symbol, report.trade_id)
     if turn.has_trade(key):
         return
-    order = turn.orders.get(report.client_order_id) if report.client_order_id else None
+    order = named_in(turn.orders, report)
     if order is None:
         if report.client_order_id is None or not recall(turn, report.account, report.client_order_id):
             _external(turn, report, key)

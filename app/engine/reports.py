@@ -9,7 +9,7 @@ from app.domain.group import EntryState, end_entry
 from app.domain.order import RESTING, Order, OrderStatus, may_become
 from app.domain.values import OrderRole
 from app.domain.wishes import place_of
-from app.engine.fills import apply_fill, recall
+from app.engine.fills import apply_fill, named_in, recall
 from app.engine.pairs import partner_of
 from app.engine.state import EngineState
 from app.engine.sums import missing_part
@@ -36,7 +36,7 @@ def tell_failing_exit(turn: Turn, order: Order, reason: str | None) -> None:
 
 def is_known(state: EngineState, report: OrderReport) -> bool:
     """Whether the disk has the order exactly so: streams repeat what the answer to a request has told."""
-    order = state.orders.get(report.client_order_id or "")
+    order = named_in(state.orders, report)
     if order is None or order.is_amending or report.fills:
         return False
     told = (report.status, report.filled, report.venue_order_id)
@@ -45,7 +45,7 @@ def is_known(state: EngineState, report: OrderReport) -> bool:
 
 def is_awaited(state: EngineState, report: OrderReport) -> bool:
     """Whether it only says that an order rests whose answer, which says the same, is on its way."""
-    order = state.orders.get(report.client_order_id or "")
+    order = named_in(state.orders, report)
     is_on_its_way = order is not None and order.status in {OrderStatus.PENDING, OrderStatus.SUBMITTED}
     return is_on_its_way and report.status is OrderStatus.OPEN and not report.filled and not report.fills
 
@@ -61,7 +61,7 @@ def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) ->
     """Bring an order to what the venue tells, booking the fills it carries first."""
     if report.client_order_id is None:
         return
-    order = turn.orders.get(report.client_order_id)
+    order = named_in(turn.orders, report)
     if order is None:
         recall(turn, report.account, report.client_order_id)
         return

@@ -48,7 +48,8 @@ class Known:
         """Orders with a client id that were live when they were last told of, by that id."""
         self._ended: dict[str, Decimal] = {}
         """What the latest orders that are over have filled, by client id."""
-        self._owners: dict[str, str | None] = {}
+        self._owners: dict[tuple[str, str], str | None] = {}
+        """By symbol and the venue's id: some venues count orders market by market."""
 
     def touch(self, symbol: str) -> None:
         """Something is or was about to be done in this market, or something was found there."""
@@ -64,21 +65,21 @@ class Known:
         first = min(since, self._clock.now()) - QUIET
         return sorted(symbol for symbol, at in self._touched.items() if at >= first)
 
-    def owner(self, venue_order_id: str | None) -> str | None:
+    def owner(self, symbol: str | None, venue_order_id: str | None) -> str | None:
         """The client id under which an order was made."""
-        return None if venue_order_id is None else self._owners.get(venue_order_id)
+        return None if symbol is None or venue_order_id is None else self._owners.get((symbol, venue_order_id))
 
-    def is_asked(self, venue_order_id: str) -> bool:
+    def is_asked(self, symbol: str, venue_order_id: str) -> bool:
         """Whether it is known whose the order is, be it nobody's."""
-        return venue_order_id in self._owners
+        return (symbol, venue_order_id) in self._owners
 
-    def note_owner(self, venue_order_id: str, client_order_id: str | None) -> None:
-        if self._owners.get(venue_order_id) is None:
-            self._owners[venue_order_id] = client_order_id
+    def note_owner(self, symbol: str, venue_order_id: str, client_order_id: str | None) -> None:
+        if self._owners.get((symbol, venue_order_id)) is None:
+            self._owners[symbol, venue_order_id] = client_order_id
 
     def owned(self, report: OrderReport) -> OrderReport:
         """The order under the id that it was made with: a triggered stop lives on as another order."""
-        owner = self.owner(report.venue_order_id)
+        owner = self.owner(report.symbol, report.venue_order_id)
         return report if owner in (None, report.client_order_id) else replace(report, client_order_id=owner)
 
     def learn(self, report: OrderReport, raw: Raw) -> None:
@@ -89,7 +90,7 @@ class Known:
             return
         for order_id in (report.venue_order_id, child_order_id(raw)):
             if order_id is not None:
-                self.note_owner(order_id, client_id)
+                self.note_owner(report.symbol, order_id, client_id)
         if report.status not in LIVE:
             self.live.pop(client_id, None)
             remember(self._ended, client_id, max(report.filled, self._ended.get(client_id, ZERO)))

@@ -64,7 +64,7 @@ class Reader:
         self._known = known
         self._listed_at: float | None = None
         self._skipped: set[str] = set()
-        self._absent: set[str] = set()
+        self._absent: set[tuple[str, str]] = set()
         """Orders that the running read of fills did not find; a later one may."""
 
     # ------------------------------------------------------------------ one order
@@ -263,7 +263,7 @@ class Reader:
         try:
             return self._order(row)
         except mapping.Unreadable as error:
-            owner = self._known.owner(mapping.text(row.get("id")))
+            owner = self._known.owner(mapping.text(row.get("symbol")), mapping.text(row.get("id")))
             if _is_ours(owner or self._dialect.own_id(mapping.text(row.get("clientOrderId")))):
                 raise
             self._note_skipped(row, error)
@@ -373,19 +373,20 @@ class Reader:
 
     async def _owner(self, order_id: str, symbol: str) -> str | None:
         """The client id of an order that trades name by the venue's id; asked for until it is found."""
-        if not self._known.is_asked(order_id) and order_id not in self._absent:
+        if not self._known.is_asked(symbol, order_id) and (symbol, order_id) not in self._absent:
             params = dict(self._dialect.look_up_params)
             try:
                 told = await self._session.call(
                     Operation.LOOK_UP, Priority.READ, lambda api: api.fetch_order(order_id, symbol, params)
                 )
-                self._known.note_owner(order_id, self._dialect.own_id(mapping.text(told.get("clientOrderId"))))
+                told_id = self._dialect.own_id(mapping.text(told.get("clientOrderId")))
+                self._known.note_owner(symbol, order_id, told_id)
             except RequestFailed as failed:
                 answer = self._session.outcome(failed.failure)
                 if not isinstance(answer, Refused) or answer.code is not RefusalCode.NOT_FOUND:
                     raise read_error(failed.failure, self._dialect.codes) from failed
-                self._absent.add(order_id)
-        return self._known.owner(order_id)
+                self._absent.add((symbol, order_id))
+        return self._known.owner(symbol, order_id)
 
     async def funding(self, since: datetime, *, is_hedged: bool = False) -> Sequence[FundingReport]:
         if not self._dialect.is_linear:

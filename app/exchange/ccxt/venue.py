@@ -284,7 +284,7 @@ class CcxtVenue:
 
     def _take_trade(self, trade: Raw) -> None:
         if mapping.is_trade(trade):
-            owner = self._known.owner(mapping.text(trade.get("order")))
+            owner = self._known.owner(mapping.text(trade.get("symbol")), mapping.text(trade.get("order")))
             now, ahead = self._clock.now(), self._session.ahead
             self._tell(mapping.fill_report(trade, self._account, now, owner, ahead))
             self._poller.fill_was_told()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from app.domain.values import OrderSide, OrderType
 from app.exchange.ccxt import streams
 from app.messages.reports import (
     FillKind,
+    FillReport,
     Found,
     NotFound,
     OrderReport,
@@ -37,6 +39,23 @@ async def met() -> AsyncIterator[Met]:
 async def spot() -> AsyncIterator[Met]:
     async with met_spot() as met:
         yield met
+
+
+# --------------------------------------------------------------------------------------------------- other categories
+
+
+@pytest.mark.parametrize(("meet", "symbol", "other"), [(met_linear, SYMBOL, "spot"), (met_spot, SPOT, "linear")])
+async def test_what_the_user_does_in_another_category_is_none_of_this_accounts(
+    meet: Callable[[], AbstractAsyncContextManager[Met]], symbol: str, other: str
+) -> None:
+    async with meet() as met:
+        met.fake.told_as = other
+        met.place(market(1, symbol=symbol))
+        met.fake.told_as = met.fake.market_type.value
+        met.place(market(2, symbol=symbol))
+        await met.harness.until(lambda: bool(met.fills()))
+        named = {report.client_order_id for report in met.harness.seen if isinstance(report, OrderReport | FillReport)}
+    assert named == {market(2).client_order_id}
 
 
 # --------------------------------------------------------------------------------------------------- unknown outcomes

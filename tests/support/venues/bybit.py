@@ -70,6 +70,8 @@ class Bybit(VenueServer):
         margin_mode: str = "REGULAR_MARGIN",
     ) -> None:
         super().__init__(board, clock)
+        self.told_as = self.market_type.value
+        """The category of what streams tell; each of them tells of all of the user's."""
         self.gate = BybitGate(api_key, secret, self.now)
         self.limits = BybitLimits(lambda: self.clock.now().timestamp())
         self.limits.in_a_second |= _ORDER_LIMITS[self.market_type]
@@ -96,7 +98,7 @@ class Bybit(VenueServer):
 
     def _told(self, told: Told) -> None:
         """https://bybit-exchange.github.io/docs/v5/websocket/private/order and its neighbours"""
-        book, category = self.book, {"category": self.market_type.value}
+        book, category = self.book, {"category": self.told_as}
         match told:
             case OrderTold():
                 row = order_row(book, told.order, "Triggered" if told.just_triggered else None)

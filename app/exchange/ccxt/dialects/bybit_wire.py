@@ -60,6 +60,22 @@ class _Mends(_Ccxt):  # type: ignore[misc]  # ccxt is untyped
             self.watch(url, _LOGIN, request, _LOGIN)
         return await done
 
+    # ------------------------------------------------------------------ the private stream
+
+    def handle_order(self, client: Any, message: Any) -> None:
+        """Page `websocket/private/order`: of all categories, which ccxt would take for this account's market."""
+        self._of_own(super().handle_order, client, message)
+
+    def handle_my_trades(self, client: Any, message: Any) -> None:
+        """Page `websocket/private/execution`; of all categories too."""
+        self._of_own(super().handle_my_trades, client, message)
+
+    def _of_own(self, handle: Callable[[Any, Any], None], client: Any, message: Any) -> None:
+        own = "spot" if self.options["defaultType"] == "spot" else "linear"
+        rows = [row for row in message["data"] if row.get("category", own) == own]
+        if rows:
+            handle(client, {**message, "data": rows})
+
     # ------------------------------------------------------------------ orders
 
     def parse_order(self, order: Any, market: Any = None) -> Any:

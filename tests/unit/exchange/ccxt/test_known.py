@@ -51,12 +51,20 @@ def test_only_the_latest_ends_are_remembered(known: Known) -> None:
 
 
 def test_an_order_that_seemed_to_be_nobodys_is_ours_when_it_is_told_as_ours(known: Known) -> None:
-    known.note_owner("77", None)
+    known.note_owner(FILLED.symbol, "77", None)
     known.learn(FILLED, {})
-    assert known.owner("77") == "zg1"
+    assert known.owner(FILLED.symbol, "77") == "zg1"
 
 
 def test_an_order_stays_whose_it_was_first(known: Known) -> None:
-    known.note_owner("77", "zg0")
+    known.note_owner(FILLED.symbol, "77", "zg0")
     known.learn(FILLED, {})
-    assert known.owner("77") == "zg0"
+    assert known.owner(FILLED.symbol, "77") == "zg0"
+
+
+def test_another_markets_order_of_the_same_number_is_another_order(known: Known) -> None:
+    elsewhere = replace(FILLED, symbol="LINK/USDT:USDT", client_order_id="zg2")
+    known.learn(FILLED, {})
+    known.learn(elsewhere, {})
+    assert [known.owned(report).client_order_id for report in (FILLED, elsewhere)] == ["zg1", "zg2"]
+    assert known.owner("LTC/USDT:USDT", FILLED.venue_order_id) is None

@@ -149,7 +149,7 @@ async def test_an_order_of_ours_that_cannot_be_read_fails_the_read(desk: Desk) -
 
 
 async def test_what_a_stop_of_ours_became_is_ours_whatever_its_id_says(desk: Desk) -> None:
-    desk.known.note_owner("7", OURS)
+    desk.known.note_owner(SOL, "7", OURS)
     desk.api.orders = [order(OTHERS, id="7", amount="0")]
     with pytest.raises(Unreadable):
         await desk.venue.fetch_open_orders()
