@@ -75,6 +75,7 @@ _CLASSES: tuple[tuple[str, Verdict], ...] = (
     ("DDoSProtection", LIMITED),
     ("InvalidNonce", CLOCK),
     ("NoChange", NO_CHANGE),
+    ("PermissionDenied", OPERATOR),
     ("AuthenticationError", KEYS),
     ("InsufficientFunds", refused(RefusalCode.INSUFFICIENT_BALANCE)),
     ("OrderNotFound", refused(RefusalCode.NOT_FOUND)),

@@ -72,7 +72,7 @@ OTHERS = [
     (10002, "invalid request, please check your server timestamp or recv_window param.", Kind.CLOCK),
     (10003, "API key is invalid.", Kind.KEYS),
     (10004, "error sign!", Kind.KEYS),
-    (10005, "Permission denied, please check your API key permissions.", Kind.KEYS),
+    (10005, "Permission denied, please check your API key permissions.", Kind.OPERATOR),
     (10006, "Too many visits!", Kind.LIMITED),
     (10008, "User had been banned", Kind.KEYS),
     (10010, "Unmatched IP, please check your API key's bound IP addresses.", Kind.KEYS),

@@ -408,3 +408,41 @@ def test_of_a_failed_request_our_sentence_comes_first_and_its_host_and_query_not
 def test_of_raw_json_only_code_and_text_are_said() -> None:
     text = 'bybit {"retCode":10003,"retMsg":"API key is invalid.","result":{}}'
     assert said(ccxt.AuthenticationError(text)) == "10003: API key is invalid."
+
+
+FUTURES = import_module("ccxt.pro").binanceusdm().exceptions["linear"]["exact"]
+"""ccxt's own table for the real host; at any other host it takes another."""
+REFUSES_KEYS = {"-1002", "-1022", "-1099", "-2014", "-2015", "-2017"}
+
+
+def at_the_real_host(code: str) -> Failure:
+    return Failure(FUTURES[code]("words"), Answer(400, json.dumps({"code": int(code), "msg": "words"}), {}))
+
+
+def test_at_the_real_host_only_what_refuses_the_keys_takes_the_account_out() -> None:
+    kinds = {code: verdict(at_the_real_host(code), BINANCE_CODES).kind for code in FUTURES}
+    assert {code for code, kind in kinds.items() if kind is Kind.KEYS} == REFUSES_KEYS & set(FUTURES)
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        ("-2020", R.INVALID_ORDER),
+        ("-2023", R.INVALID_ORDER),
+        ("-4087", R.PERMISSION),
+        ("-4088", R.PERMISSION),
+        ("-4202", R.LEVERAGE),
+        ("-4403", R.LEVERAGE),
+        ("-4401", R.PERMISSION),
+        ("-4402", R.PERMISSION),
+    ],
+)
+def test_at_the_real_host_a_definite_no_is_a_refusal(code: str, meaning: RefusalCode) -> None:
+    answer = outcome(at_the_real_host(code), BINANCE_CODES, NOW)
+    assert isinstance(answer, Refused)
+    assert answer.code is meaning
+
+
+def test_what_a_key_may_not_do_is_refused_and_its_account_stays() -> None:
+    failure = Failure(ccxt.PermissionDenied("words"), Answer(400, '{"code": -9999, "msg": "words"}', {}))
+    assert verdict(failure, BINANCE_CODES).kind is Kind.OPERATOR
