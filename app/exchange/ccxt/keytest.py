@@ -133,10 +133,10 @@ async def _bybit(exchange: Any) -> Permissions:
     result = told["result"]
     granted: Mapping[str, Any] = result.get("permissions") or {}
     is_linear = exchange.options.get("defaultType") == "swap"
-    section, needed = ("ContractTrade", {"Order"}) if is_linear else ("Spot", {"SpotTrade"})
+    section, needed = ("ContractTrade", {"Order", "Position"}) if is_linear else ("Spot", {"SpotTrade"})
     writes = str(result.get("readOnly")) == "0"
     may_trade = writes and needed <= set(granted.get(section) or ())
-    missing = "they can only read" if not writes else f"they lack the permission {section}: {', '.join(needed)}"
+    missing = "they can only read" if not writes else f"they lack the permission {section}: {', '.join(sorted(needed))}"
     addresses = [address for address in result.get("ips") or () if address != "*"]
     return Permissions(
         Told(may_trade, "these keys may trade" if may_trade else f"these keys may not trade: {missing}"),

@@ -15,8 +15,11 @@ from app.exchange.ccxt.mapping import IN_STEP, NOTHING, Raw, first, info_of, mom
 from app.messages.reports import Candle, PriceReport
 
 
-def market_rules(market: Raw, tiers: Sequence[Raw] = ()) -> MarketRules | None:
-    """The rules of a spot or linear perpetual market, None for any other kind."""
+def market_rules(market: Raw, tiers: Sequence[Raw] = (), most_conditional: int | None = None) -> MarketRules | None:
+    """The rules of a spot or linear perpetual market, None for any other kind.
+
+    `most_conditional` orders may live there where the market itself does not say how many.
+    """
     kind = _market_type(market)
     if kind is None:
         return None
@@ -35,7 +38,7 @@ def market_rules(market: Raw, tiers: Sequence[Raw] = ()) -> MarketRules | None:
         max_qty=_largest(limits),
         contract_size=positive(market.get("contractSize")) or ONE,
         maintenance=maintenance(tiers),
-        max_conditional_orders=_most_conditional(market),
+        max_conditional_orders=_most_conditional(market) or most_conditional,
         band=_band(market) if kind is MarketType.SPOT else None,
     )
 

@@ -132,7 +132,8 @@ class Reader:
         await self._refresh_markets(fresh=fresh)
         market = self._session.exchange.markets.get(symbol)
         tiers = await self._tiers(symbol) if market is not None and self._dialect.is_linear else []
-        rules = None if market is None else market_mapping.market_rules(market, tiers)
+        most = self._dialect.conditional_orders
+        rules = None if market is None else market_mapping.market_rules(market, tiers, most)
         if rules is None or rules.market_type is not self._dialect.market_type:
             return None
         self._known.rules[symbol] = rules

@@ -20,6 +20,7 @@ from app.messages.reports import (
     OrderReport,
     OutcomeUnknown,
     RefusalCode,
+    Refused,
 )
 from tests.integration.exchange.bybit import SPOT, Met, met_linear, met_spot, stop
 from tests.integration.exchange.venue_contract import SYMBOL, accepted, market, ref, refused, request
@@ -249,3 +250,14 @@ async def test_the_largest_order_is_one_that_any_type_may_have(met: Met) -> None
     assert report.rules.max_qty == D(200_000)
     too_large = market(1, OrderSide.SELL, quantity=D(200_001))
     assert refused(await met.harness.venue.create_order(too_large)) is RefusalCode.INVALID_ORDER
+
+
+async def test_h25_one_conditional_order_more_than_the_market_takes_is_refused(met: Met) -> None:
+    loaded = await met.harness.venue.load_market(SYMBOL, None)
+    assert loaded is not None
+    most = loaded.rules.max_conditional_orders
+    assert most == 10
+    met.place(market(0, quantity=D(11)), *(stop(number, "150") for number in range(1, most + 1)))
+    answer = await met.harness.venue.create_order(stop(most + 1, "150"))
+    assert isinstance(answer, Refused)
+    assert "110009" in answer.detail

@@ -20,6 +20,8 @@ from tests.support.venues.words import market_id, text
 
 Params = Mapping[str, Any]
 Json = dict[str, Any]
+MOST_CONDITIONAL = {MarketType.LINEAR: 10, MarketType.SPOT: 30}
+"""Of a market, https://bybit-exchange.github.io/docs/v5/order/create-order"""
 MOST_IN_BATCH = {MarketType.LINEAR: 20, MarketType.SPOT: 10}
 UNCHANGED = "The order remains unchanged as the parameters entered match the existing ones."
 
@@ -144,6 +146,9 @@ class BybitTrading:
         if kind in {OrderType.LIMIT, OrderType.STOP_LIMIT} and price is None:
             raise malformed("price is required")
         self._check_filters(rules, kind, quantity, [each for each in (price, trigger) if each is not None])
+        self._check_room(rules, kind)
+        if params.get("closeOnTrigger") and params.get("reduceOnly") is not True:
+            raise malformed("closeOnTrigger goes with reduceOnly")
         force = str(params.get("timeInForce", "GTC"))
         if force not in {"GTC", "IOC"}:
             raise malformed(f"timeInForce {force} is not played by this fake")
@@ -162,6 +167,12 @@ class BybitTrading:
         by_client = bool(request.client_order_id)
         outcome = book.act(lambda: book.core.submit(request, book.now(), by_client=by_client))
         return self._result(outcome, rules)
+
+    def _check_room(self, rules: MarketRules, kind: OrderType) -> None:
+        resting = self._book.ledger.resting.get(rules.symbol, {}).values()
+        most = MOST_CONDITIONAL[self._book.market_type]
+        if is_conditional(kind) and sum(map(is_waiting, resting)) >= most:
+            raise BybitRefusal(110009, "The number of conditional orders exceeds the maximum allowable limit")
 
     def _result(self, outcome: Accepted | Refused, rules: MarketRules) -> PaperOrder:
         if isinstance(outcome, Refused):

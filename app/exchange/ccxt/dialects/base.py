@@ -120,6 +120,8 @@ class Dialect:
     """Whether ccxt wants an id even where our own is given; elsewhere an id given would hide ours."""
     trade_window: timedelta = timedelta(days=7) - timedelta(milliseconds=1)
     """The longest span of time that own trades can be asked for at once."""
+    conditional_orders: int | None = None
+    """How many a market takes of an account, where the venue's list of markets does not say."""
     oco: bool = False
     """Whether two exits can share one quantity, as `app.exchange.ccxt.oco` asks for them."""
     answers_with_id_only: bool = False

@@ -118,11 +118,15 @@ class BybitLinear(Dialect):
         return mended(exchange)
 
     def trigger_words(self, request: OrderRequest, trigger_price: Decimal) -> Params:
-        """Bybit wants to know from which side the price comes."""
-        return {
+        """Bybit wants to know from which side the price comes.
+
+        Page `order/create-order`, `closeOnTrigger`: an exit goes through whatever margin is left when it triggers.
+        """
+        words = {
             "triggerPrice": spelled(trigger_price),
             "triggerDirection": "ascending" if _is_rising(request) else "descending",
         }
+        return words | {"closeOnTrigger": True} if request.reduce_only else words
 
 
 _BYBIT_OPTIONS: Mapping[str, Any] = facts(adjustForTimeDifference=False, recvWindow=5000, loadAllOptions=False)
@@ -141,6 +145,7 @@ BYBIT_LINEAR = BybitLinear(
     margin_mode_by_symbol=False,
     reduce_only_in_hedge=True,
     stop_types=CONDITIONAL_TYPES,
+    conditional_orders=10,  # page `order/create-order`, as those of spot
     maker_fee=Decimal("0.0002"),
     taker_fee=Decimal("0.00055"),
     batch_size=20,
@@ -170,6 +175,7 @@ BYBIT_SPOT = BybitSpot(
     client_id_read="orderLinkId",
     hedge_style=HedgeStyle.NONE,
     stop_types=CONDITIONAL_TYPES,
+    conditional_orders=30,
     maker_fee=Decimal("0.001"),
     taker_fee=Decimal("0.001"),
     batch_size=10,

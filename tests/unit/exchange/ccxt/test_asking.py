@@ -99,6 +99,11 @@ def test_bybit_is_told_from_where_the_price_comes(side: OrderSide, kind: OrderTy
     assert (told["triggerPrice"], told["triggerDirection"]) == ("140", direction)
 
 
+def test_bybit_lets_a_triggered_exit_through_whatever_margin_is_left() -> None:
+    assert params(replace(STOP, reduce_only=True), BYBIT_LINEAR)["closeOnTrigger"] is True
+    assert "closeOnTrigger" not in params(replace(STOP, reduce_only=False), BYBIT_LINEAR)
+
+
 def test_spot_orders_never_carry_reduce_only_or_a_position() -> None:
     for dialect in (BINANCE_SPOT, BYBIT_SPOT):
         assert not {"reduceOnly", "positionSide", "positionIdx"} & set(params(STOP, dialect))

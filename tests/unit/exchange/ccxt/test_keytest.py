@@ -103,6 +103,7 @@ async def test_binance_spot_looks_at_the_right_to_trade_spot() -> None:
         ({}, (True, False, False)),
         ({"readOnly": "1"}, (False, False, False)),
         ({"permissions": {"Spot": ["SpotTrade"]}}, (False, False, False)),
+        ({"permissions": {"ContractTrade": ["Order"]}}, (False, False, False)),
         ({"permissions": {**BYBIT["permissions"], "Wallet": ["Withdraw"]}}, (True, True, False)),  # type: ignore[dict-item]  # BYBIT holds values of several kinds
         ({"ips": ["203.0.113.7"]}, (True, False, True)),
     ],

@@ -177,6 +177,12 @@ def test_h25_a_market_tells_how_many_conditional_orders_it_takes(told: dict[str,
     assert filtered({"filterType": "MAX_NUM_ALGO_ORDERS", **told}).max_conditional_orders == most
 
 
+def test_h25_where_a_market_does_not_tell_the_venues_number_of_conditional_orders_holds() -> None:
+    rules = market_mapping.market_rules(market(), most_conditional=10)
+    assert rules is not None
+    assert rules.max_conditional_orders == 10
+
+
 @pytest.mark.parametrize("other", [{"linear": False}, {"swap": False}])
 def test_inverse_and_dated_markets_are_not_ours(other: dict[str, Any]) -> None:
     assert market_mapping.market_rules(market(**other)) is None
