@@ -129,8 +129,8 @@ def candidate_of(
         size_type=signal.size_type,
         equity=_equity(turn, identity.account, market) if by_equity else None,
         signal_price=_compared_price(entry, market, entry_price if by_market else signal.reference_price),
-        signal_stop=(group.signal_stop if group else None) or signal.stop_loss,
-        signal_take_profit=(group.signal_take_profit if group else None) or signal.take_profit,
+        signal_stop=signal.stop_loss or (group.signal_stop if group else None),
+        signal_take_profit=signal.take_profit or (group.signal_take_profit if group else None),
         max_slippage_percent=signal.max_slippage_percent,
         taker_fee=fee,
         free=free,
@@ -242,7 +242,7 @@ def expected_profit(turn: Turn, signal: Signal, identity: Identity, size: Decima
 
 def _entry_price(turn: Turn, entry: Entry, market: Market, reference: str) -> Decimal:
     if entry.signal.form is not None and entry.signal.form.price is not None:
-        return entry.signal.form.price
+        return market.rules.quantize_entry_price(entry.signal.form.price, entry.identity.side.entry_order_side)
     current = entry.reprices and turn.config.queue.reprice == "current"
     from_market = reference == "market" or entry.signal.is_at_market or current
     if not from_market or market.quote is None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.exchange.ccxt.wire import begun
+from app.exchange.ccxt.connections import begun
 from tests.support.clock import settle
 
 

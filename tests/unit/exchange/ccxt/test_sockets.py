@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.exchange.ccxt import wire
+from app.exchange.ccxt import connections
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 
@@ -22,7 +22,7 @@ class Socket:
 
 
 async def test_sockets_that_come_up_before_and_after_the_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "Socket", Socket)
+    monkeypatch.setattr(connections, "Socket", Socket)
     exchange: Any = make_exchange(BINANCE_USDM, Access(), StreamHooks(lambda: None, lambda _: None))
     exchange.open()
     come_up = exchange.session._ws_response_class
