@@ -20,7 +20,9 @@ from app.messages.records import ActionStatus, Payer, RiskAction
 from app.ports.engine import CommandRefused
 
 PATIENCE = timedelta(seconds=60)
-"""How long one step of an action waits for its closes before it goes on with what they brought."""
+"""How long one step of an action waits for its closes before it takes back what they have not sold."""
+SLOW_WINNER = "the close of a winner did not end in time; it keeps what was not sold"
+SLOW_LOSER = "the close of the loser did not end in time"
 EVALUATION_PAUSE = timedelta(seconds=1)
 """Fills in a row are looked at together."""
 
@@ -260,6 +262,8 @@ def advance(turn: Turn) -> None:
 
 def _winners_step(turn: Turn, action: RiskAction) -> RiskAction:
     late = _is_late(turn, action, PATIENCE)
+    if late and action.detail is None:
+        action = _without_the_slow(turn, action)
     winners = tuple(_payed(turn, payer, late=late) for payer in action.winners)
     realized = sum((payer.realized for payer in winners), ZERO)
     action = replace(action, winners=winners, realized=realized)
@@ -267,6 +271,16 @@ def _winners_step(turn: Turn, action: RiskAction) -> RiskAction:
         turn.wake("offset", max(action.at, turn.now) + PATIENCE)
         return action
     return _close_loser(turn, action, realized - sum((payer.fees for payer in winners), ZERO))
+
+
+def _without_the_slow(turn: Turn, action: RiskAction) -> RiskAction:
+    """What winners have not sold by now they keep."""
+    for payer in action.winners:
+        group = turn.groups.get(payer.group_id)
+        if group is not None and not _is_sold(turn, group):
+            _give_up(turn, group, payer.quantity - (_sold(turn, group) - payer.sold_before))
+            action = replace(action, detail=SLOW_WINNER)
+    return action
 
 
 def _is_late(turn: Turn, action: RiskAction, patience: timedelta) -> bool:
@@ -280,25 +294,27 @@ def _is_late(turn: Turn, action: RiskAction, patience: timedelta) -> bool:
 
 
 def _payed(turn: Turn, payer: Payer, *, late: bool) -> Payer:
-    """What a winner's close has brought by now."""
+    """What a winner's close has brought by now; a close that the venue may yet fill is not over, however late it is."""
     group = turn.groups.get(payer.group_id)
     if group is None:
         return replace(payer, done=True)
-    if late and group.is_open:
-        _give_up(turn, group, payer.quantity - (_sold(turn, group) - payer.sold_before))
     return replace(
         payer,
         realized=_realized(turn, payer, group),
         fees=group.exit_fees - payer.fees_before,
-        done=late or _is_sold(turn, group),
+        done=_is_sold(turn, group) or (late and not _is_closing(turn, group)),
     )
 
 
 def _is_sold(turn: Turn, group: Group) -> bool:
     if not group.is_open:
         return True
-    under_way = any(order.role is OrderRole.CLOSE for order in turn.live_orders(group.id))
-    return group.closing is None and group.reduce_quantity <= 0 and not under_way
+    return group.closing is None and group.reduce_quantity <= 0 and not _is_closing(turn, group)
+
+
+def _is_closing(turn: Turn, group: Group) -> bool:
+    """Whether a close is at the venue, or may be."""
+    return any(order.role is OrderRole.CLOSE for order in turn.live_orders(group.id))
 
 
 def _close_loser(turn: Turn, action: RiskAction, paid: Decimal) -> RiskAction:
@@ -338,14 +354,16 @@ def _why_not_closed(turn: Turn, loser: Group | None) -> str | None:
 
 
 def _loser_step(turn: Turn, action: RiskAction) -> RiskAction:
-    loser = turn.groups.get(action.loser_id)
+    loser, late = turn.groups.get(action.loser_id), _is_late(turn, action, 2 * PATIENCE)
     if loser is None or _is_sold(turn, loser):
-        return _finished(turn, action, None)
-    if not _is_late(turn, action, 2 * PATIENCE):
-        turn.wake("offset", max(action.at, turn.now) + PATIENCE)
-        return action
-    _give_up(turn, loser, action.loser_quantity)
-    return _finished(turn, action, "the close of the loser did not end in time")
+        return _finished(turn, action, action.detail)
+    if late and action.detail != SLOW_LOSER:
+        _give_up(turn, loser, action.loser_quantity)
+        action = replace(action, detail=SLOW_LOSER)
+    if late and not _is_closing(turn, loser):
+        return _finished(turn, action, action.detail)
+    turn.wake("offset", max(action.at, turn.now) + PATIENCE)
+    return action
 
 
 def _finished(turn: Turn, action: RiskAction, detail: str | None) -> RiskAction:
