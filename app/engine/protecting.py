@@ -27,7 +27,8 @@ def last_at(turn: Turn, group: Group, place: Place) -> Order | None:
 def guard_protection(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain) -> None:
     """Follow how long open quantity has been without its stop, and act when the grace has run out.
 
-    A stop on its way counts as present until it is known to rest, but does not end an unprotected spell before.
+    A stop on its way counts as present until it is known to rest, but does not end an unprotected spell before; one
+    that is in doubt after others were lost counts as missing.
     """
     if group.closing is not None or not needs_stop(group) or not stop_can_rest(group, terrain):
         if group.unprotected_since is not None:
@@ -39,7 +40,7 @@ def guard_protection(turn: Turn, group: Group, wishes: list[Wanted], terrain: Te
     if not wanted and live:
         return  # all is being sold at market
     needed = min(sum(wanted.values(), ZERO), terrain.rules.quantize_quantity(group.open_quantity))
-    covered = sum(map(_will_cover, stops), ZERO)
+    covered = ZERO if _are_lost_again(turn, group, stops) else sum(map(_will_cover, stops), ZERO)
     if not wanted or (covered < needed and not any(_was_just_asked(turn, order) for order in stops)):
         missing = wanted.keys() - {place_of(order) for order in stops}
         _miss(turn, group, missing or wanted.keys() or {Place(OrderRole.STOP_LOSS)})
@@ -56,6 +57,17 @@ def _will_cover(stop: Order) -> Decimal:
     """What it protects, or does as soon as it is known that its first amendment has arrived."""
     is_in_doubt = stop.amend_quantity is not None and stop.look_ups == 0
     return (stop.amend_quantity or ZERO) - stop.filled if is_in_doubt else stop.remaining
+
+
+def _are_lost_again(turn: Turn, group: Group, stops: list[Order]) -> bool:
+    """Whether what may be on its way is in doubt like the try before it, which a venue that can be asked never saw."""
+    if not turn.state.accounts[group.account].connected or _resting(stops):
+        return False
+    in_doubt = {place_of(stop): stop.attempt for stop in stops if stop.status is OrderStatus.UNKNOWN}
+    orders = turn.orders_of(group.id) if in_doubt else ()
+    return any(
+        order.status is OrderStatus.LOST and in_doubt.get(place_of(order)) == order.attempt + 1 for order in orders
+    )
 
 
 def _was_just_asked(turn: Turn, stop: Order) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from app.base.changing import changed
-from app.domain.group import EntryState, end_entry
+from app.domain.group import EntryState, Group, end_entry
 from app.domain.order import RESTING, Order, OrderStatus, may_become
 from app.domain.values import OrderRole
 from app.domain.wishes import place_of
 from app.engine.fills import apply_fill, named_in, recall
+from app.engine.late_entries import not_wanted_any_more
 from app.engine.pairs import partner_of
 from app.engine.state import EngineState
 from app.engine.sums import missing_part
@@ -156,6 +157,15 @@ def _next_exit_at(turn: Turn, order: Order, was: OrderStatus) -> datetime | None
     return exit_retry_at(turn, order)
 
 
+def _may_be_tried_again(turn: Turn, order: Order, group: Group) -> bool:
+    if order.status is not OrderStatus.LOST or order.attempt >= turn.config.order.max_attempts or group.closing:
+        return False
+    why_not = not_wanted_any_more(turn, order)
+    if why_not is not None:
+        turn.alert("warning", f"an entry of {order.symbol} was lost and is not sent again: {why_not}", group=group)
+    return why_not is None
+
+
 def end_leg(turn: Turn, order: Order) -> None:
     """End a leg's entry with its order, or do without what one of several had left; a lost one is tried again while
     tries are left."""
@@ -166,7 +176,7 @@ def end_leg(turn: Turn, order: Order) -> None:
     if not leg.wants_entry:
         return
     others = [other for other in turn.live_orders(group.id) if place_of(other) == place_of(order)]
-    if order.status is OrderStatus.LOST and order.attempt < turn.config.order.max_attempts and group.closing is None:
+    if _may_be_tried_again(turn, order, group):
         turn.put_order(changed(order, retry_at=turn.now))
         again = leg if others else changed(leg, entry=EntryState.PLANNED)
     elif others:

@@ -7,8 +7,9 @@ from typing import Any
 
 from app.base.changing import changed
 from app.domain.order import RESTING, Order, OrderStatus
-from app.domain.values import HUNDRED, OrderRole, OrderType
-from app.engine import answers, arming, emergency
+from app.domain.values import OrderRole
+from app.engine import answers
+from app.engine.late_entries import forbidden, has_missed_its_price
 from app.engine.pairs import partner_of
 from app.engine.turn import Turn
 from app.messages.effects import LookUpOrder, SubmitOrders
@@ -24,9 +25,9 @@ def send_again(turn: Turn, order_id: str) -> None:
         return
     if _drop_forbidden(turn, order):
         return
-    worse = _has_run_away(turn, order)
-    if worse is not None:
-        answers.abandon_entry(turn, order, worse)
+    missed = has_missed_its_price(turn, order)
+    if missed is not None:
+        answers.abandon_entry(turn, order, missed)
         turn.touch(order.group_id)
         return
     partner = partner_of(turn, order)
@@ -52,36 +53,12 @@ def then_drop_entries(handler: Callable[[Turn, Any], Any]) -> Callable[[Turn, An
 
 def _drop_forbidden(turn: Turn, order: Order) -> bool:
     """Give up an entry that must not be sent any more."""
-    why = _forbidden(turn, order.account) if order.role is OrderRole.ENTRY else None
+    why = forbidden(turn, order.account) if order.role is OrderRole.ENTRY else None
     if why is None:
         return False
     answers.abandon_entry(turn, order, why, OrderStatus.ABANDONED)
     turn.touch(order.group_id)
     return True
-
-
-def _forbidden(turn: Turn, account: str) -> str | None:
-    """Why no entry is sent now, one that was accepted before included."""
-    forbidden = emergency.forbidden(turn)
-    if forbidden is not None:
-        return forbidden.detail
-    return None if arming.may_enter(turn, account) else f"{account} is not armed"
-
-
-def _has_run_away(turn: Turn, order: Order) -> str | None:
-    """Why a market entry that waited is not bought any more: the price is beyond the slippage bound."""
-    quote = turn.state.quote(order.account, order.symbol)
-    if order.role is not OrderRole.ENTRY or order.type is not OrderType.MARKET:
-        return None
-    if quote is None or order.pyramid is None or order.leg is None:
-        return None
-    group = turn.group(order.group_id)
-    planned = group.leg(order.pyramid, order.leg).price
-    price, bound = quote.executable(order.side), turn.config.risk.max_slippage_percent
-    worse = group.side.gain(planned, price) * HUNDRED / planned
-    if worse <= bound:
-        return None
-    return f"the price {price:f} is {worse:.2f} % worse than {planned:f}, the bound is {bound} %"
 
 
 def amend_again(turn: Turn, order_id: str) -> None:
