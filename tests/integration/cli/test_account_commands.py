@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,7 +16,8 @@ from app.base.clock import system_clock
 from app.cli.main import main
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.rules import RuleBook
-from tests.crash.kill_serve import ROOT, Server
+from tests.crash.kill_serve import Server
+from tests.support.typed import run_typed
 from tests.support.venues import BinanceLinear
 
 SYMBOL = "SOL/USDT:USDT"
@@ -45,16 +44,9 @@ class Desk:
         (self.data_dir / "config.json").write_text(json.dumps(config))
 
     async def account(self, *arguments: str, typed: str = "") -> Said:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "app", "account", *arguments, "--data-dir", str(self.data_dir)),
-            cwd=ROOT,
-            env=dict(os.environ),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        out, errors = await process.communicate(typed.encode())
-        return Said(process.returncode or 0, out.decode(), errors.decode())
+        words = ["account", *arguments, "--data-dir", str(self.data_dir)]
+        ended = await asyncio.to_thread(run_typed, words, typed)
+        return Said(ended.returncode, ended.stdout, ended.stderr)
 
 
 @pytest.fixture

@@ -17,20 +17,13 @@ from app.base.clock import iso, system_clock
 from app.cli import control
 from app.cli.control import ControlFailed, ask_running
 from tests.crash.kill_serve import ROOT, Server
+from tests.support.typed import run_typed
 
 ENVIRONMENT = {**os.environ, "ZIGGURAT_VAULT": "file", "ZIGGURAT_VAULT_PASSPHRASE": "a passphrase for tests"}
 
 
 def zg(data_dir: Path, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "app", *arguments, "--data-dir", str(data_dir)],
-        cwd=ROOT,
-        env={**ENVIRONMENT, **environment},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_typed([*arguments, "--data-dir", str(data_dir)], stdin, {**ENVIRONMENT, **environment})
 
 
 @pytest.fixture
