@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.support.strategies import filled_at, group_of, leg_of
 from tests.unit.engine.bench import Bench
 
 D = Decimal
-ELSEWHERE = [{"account": "other"}, {"symbol": "LINK/USDT:USDT"}]
+ELSEWHERE: list[dict[str, Any]] = [{"account": "other"}, {"symbol": "LINK/USDT:USDT"}]
 
 
 def waiting() -> tuple[Bench, Order]:
@@ -32,7 +33,7 @@ def fill_of(bench: Bench, order: Order) -> FillReport:
 
 
 @pytest.mark.parametrize("elsewhere", ELSEWHERE)
-def test_a_fill_from_elsewhere_is_not_booked_and_its_own_still_is(elsewhere: dict[str, str]) -> None:
+def test_a_fill_from_elsewhere_is_not_booked_and_its_own_still_is(elsewhere: dict[str, Any]) -> None:
     bench, order = waiting()
     bench.tell(replace(fill_of(bench, order), **elsewhere))
     assert bench.group.open_quantity == D(1)
@@ -41,7 +42,7 @@ def test_a_fill_from_elsewhere_is_not_booked_and_its_own_still_is(elsewhere: dic
 
 
 @pytest.mark.parametrize("elsewhere", ELSEWHERE)
-def test_an_order_from_elsewhere_moves_nothing(elsewhere: dict[str, str]) -> None:
+def test_an_order_from_elsewhere_moves_nothing(elsewhere: dict[str, Any]) -> None:
     bench, order = waiting()
     bench.tell(replace(bench.report(order.client_order_id, OrderStatus.CANCELLED), **elsewhere))
     assert bench.state.orders[order.client_order_id].status is OrderStatus.OPEN
