@@ -27,7 +27,7 @@ def entries(window: MainWindow, store: ViewStore, actions: Actions) -> list[Entr
         _pausing(window, store),
         Entry("Reconcile with the exchange", "Ctrl+Shift+R", "refresh-cw", actions.reconcile),
         Entry("Accounts\u2026", "Ctrl+Shift+A", "key-round", window.list_accounts),
-        Entry("Change theme", "Ctrl+T", "sun", window.next_theme),
+        Entry("Change theme: light, dark or system", "Ctrl+T", "sun", window.next_theme),
         Entry("Send a test signal", "", "send", window.show_first_start),
         Entry("List of shortcuts", "?", "circle-help", window.show_shortcuts),
         *_groups(window, store),

@@ -10,6 +10,7 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtTest import QSignalSpy, QTest
 
 from app.gui.actions import EMERGENCY, RESUMING, RISK
+from app.gui.dialogs.palette import CommandPalette
 from app.gui.dialogs.shortcuts import SHORTCUTS
 from app.gui.theme import theme
 from app.gui.view_store import Change, Pending
@@ -82,6 +83,17 @@ async def test_one_sheet_at_a_time_and_escape_ends_it(scene: Scene) -> None:
     assert [sheet.accessibleName() for sheet in sheets] == ["Shortcuts"]
     QTest.keyClick(sheets[0], Qt.Key.Key_Escape)
     assert not [sheet for sheet in scene.window.content.findChildren(Sheet) if sheet.isVisible()]
+
+
+async def test_the_palette_says_that_it_has_found_nothing_and_does_nothing(scene: Scene) -> None:
+    scene.window.show_palette()
+    palette = next(sheet for sheet in scene.window.content.findChildren(CommandPalette) if sheet.isVisible())
+    palette.field.setText("zebra")
+    assert "Nothing" in palette.list.item(0).text()
+    QTest.keyClick(palette.field, Qt.Key.Key_Return)
+    assert palette.isVisible()
+    palette.field.setText("dark")
+    assert palette.list.item(0).text().startswith("Change theme")
 
 
 async def test_the_palette_finds_actions_and_groups_by_letters(scene: Scene) -> None:

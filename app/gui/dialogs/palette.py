@@ -96,6 +96,10 @@ class CommandPalette(Sheet):
             item.setData(HINT, entry.hint)
             item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{entry.words} {entry.hint}".strip())
             self.list.addItem(item)
+        if not self._found:
+            nothing = QListWidgetItem("Nothing here is called that. Try a pair, a view or an action.")
+            nothing.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.list.addItem(nothing)
         self.list.setCurrentRow(0)
 
     def _act(self) -> None:
