@@ -157,13 +157,8 @@ def _next_exit_at(turn: Turn, order: Order, was: OrderStatus) -> datetime | None
     return exit_retry_at(turn, order)
 
 
-def _may_be_tried_again(turn: Turn, order: Order, group: Group) -> bool:
-    if order.status is not OrderStatus.LOST or order.attempt >= turn.config.order.max_attempts or group.closing:
-        return False
-    why_not = not_wanted_any_more(turn, order)
-    if why_not is not None:
-        turn.alert("warning", f"an entry of {order.symbol} was lost and is not sent again: {why_not}", group=group)
-    return why_not is None
+def _has_tries_left(turn: Turn, order: Order, group: Group) -> bool:
+    return order.status is OrderStatus.LOST and order.attempt < turn.config.order.max_attempts and not group.closing
 
 
 def end_leg(turn: Turn, order: Order) -> None:
@@ -176,7 +171,11 @@ def end_leg(turn: Turn, order: Order) -> None:
     if not leg.wants_entry:
         return
     others = [other for other in turn.live_orders(group.id) if place_of(other) == place_of(order)]
-    if _may_be_tried_again(turn, order, group):
+    has_tries = _has_tries_left(turn, order, group)
+    why_not = not_wanted_any_more(turn, order) if has_tries else None
+    if why_not is not None:
+        turn.alert("warning", f"an entry of {order.symbol} was lost and is not sent again: {why_not}", group=group)
+    if has_tries and why_not is None:
         turn.put_order(changed(order, retry_at=turn.now))
         again = leg if others else changed(leg, entry=EntryState.PLANNED)
     elif others:
