@@ -26,9 +26,10 @@ sys.path.insert(0, str(ROOT))
 from PySide6.QtCore import QSettings  # noqa: E402 - the platform is chosen first
 from PySide6.QtWidgets import QApplication  # noqa: E402 - as above
 
-import app.bootstrap as composition  # noqa: E402 - the platform is chosen first
+import app.bootstrap.application as composition  # noqa: E402 - the platform is chosen first
 from app.base.clock import LoopClock  # noqa: E402 - as above
-from app.bootstrap import Application, read_settings  # noqa: E402 - as above
+from app.bootstrap.application import Application  # noqa: E402 - as above
+from app.bootstrap.settings import read_settings  # noqa: E402 - as above
 from app.cli.send import post  # noqa: E402 - as above
 from app.cli.window import desk_of, example_signal  # noqa: E402 - as above
 from app.domain.market import Quote  # noqa: E402 - as above

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from app.accounts.office import AccountOffice
-from app.api.server import Listeners
 from app.base.clock import iso
 from app.persistence.tokens import SqliteTokens
 from app.ports.engine import CommandRefused
 from app.ports.tokens import Role
 from app.vault.webhook_keys import WebhookKeyring
+
+if TYPE_CHECKING:
+    from app.api.server import Listeners
 
 
 class Administration:

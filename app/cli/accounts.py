@@ -12,11 +12,9 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from app.accounts.keys import LABELS, fields_of
-from app.accounts.venues import why_not
 from app.base.config.groups import AccountConfig, VenueName
 from app.base.errors import AppError
 from app.cli.keys import perform
-from app.engine.holds import ADOPTING
 
 ACTIONS = ("add", "list", "test", "arm", "disarm", "foreign", "accept-difference", "remove")
 CHOICES = ("ignore", "adopt")
@@ -85,6 +83,8 @@ def _wrong_settings(options: argparse.Namespace) -> str | None:
     needed = [name for name in ("venue", "environment") if not _settings(options)[name]]
     if needed:
         return " and ".join(f"--{name}" for name in needed) + (" is needed" if len(needed) == 1 else " are needed")
+    from app.accounts.venues import why_not  # noqa: PLC0415 - what trades is loaded for this alone
+
     try:
         return why_not(AccountConfig.model_validate(_settings(options)))
     except ValidationError as error:
@@ -163,6 +163,8 @@ def _disarm(options: argparse.Namespace) -> int:
 
 def _foreign(options: argparse.Namespace) -> int:
     if options.choice == "adopt" and sys.stdin.isatty():
+        from app.engine.holds import ADOPTING  # noqa: PLC0415 - as above
+
         print(f"They will count as this instance's: {ADOPTING}. Right only where the other instance is gone for good.")
         if _typed("Type adopt to do it: ") != "adopt":
             raise NotArmed("nothing was changed")

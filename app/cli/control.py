@@ -1,4 +1,4 @@
-"""The control socket: how commands reach a running instance. One JSON line each way.
+"""The control socket: how commands reach this running instance. One JSON line each way.
 
 A Unix socket of mode 0600 in the data directory; who can open the data directory's files may use it.
 """
@@ -8,27 +8,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from app.accounts.administration import Administration
-from app.accounts.office import AccountOffice
 from app.base.errors import AppError
-from app.bootstrap import Application
+from app.cli.asking import MOST_BYTES, SOCKET_NAME
+
+if TYPE_CHECKING:
+    from app.accounts.administration import Administration
+    from app.accounts.office import AccountOffice
+    from app.bootstrap.application import Application
 
 log = structlog.get_logger("system")
-SOCKET_NAME = "control.sock"
-MOST_BYTES = 65_536
-ANSWER_TIMEOUT_SEC = 30.0
-
-
-class ControlFailed(AppError):
-    """The running instance refused, or its answer could not be understood."""
 
 
 class ControlServer:
@@ -118,40 +112,3 @@ def _account_commands(accounts: AccountOffice) -> dict[str, Command]:
         "account accept-difference": lambda given: accounts.accept_difference(given["id"]),
         "account remove": lambda given: accounts.remove(given["id"]),
     }
-
-
-def ask_running(data_dir: Path, command: str, arguments: Mapping[str, Any]) -> Any:
-    """The answer of the instance that runs on `data_dir`; None where none runs. ControlFailed where it refuses."""
-    path = data_dir / SOCKET_NAME
-    if not path.exists():
-        return None
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(ANSWER_TIMEOUT_SEC)
-        try:
-            connection.connect(str(path))
-        except (ConnectionRefusedError, FileNotFoundError):
-            return None  # left behind by a process that was killed
-        except OSError as error:
-            raise ControlFailed(f"the running instance cannot be reached: {error}") from error
-        try:
-            connection.sendall(json.dumps({"command": command, "arguments": dict(arguments)}).encode() + b"\n")
-            answer = json.loads(_read_line(connection))
-        except TimeoutError as error:
-            raise ControlFailed(
-                f"the running instance did not answer within {ANSWER_TIMEOUT_SEC:.0f} s; it may still do what was asked"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise ControlFailed(f"the running instance went away before it answered: {error}") from error
-    if "error" in answer:
-        raise ControlFailed(answer["error"])
-    return answer["ok"]
-
-
-def _read_line(connection: socket.socket) -> bytes:
-    parts: list[bytes] = []
-    while not parts or not parts[-1].endswith(b"\n"):
-        part = connection.recv(MOST_BYTES)
-        if not part:
-            raise ControlFailed("the running instance went away before it answered")
-        parts.append(part)
-    return b"".join(parts)

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from app.base.errors import AppError
-from app.bootstrap import Application
+from app.bootstrap.application import Application
 from app.cli.send import post
 
 log = structlog.get_logger("demo")

@@ -6,10 +6,10 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from app.bootstrap import administer, default_data_dir, read_settings
-from app.cli.control import ask_running, commands_of
+from app.cli.asking import ask_running, default_data_dir
 
 MOST_GRACE_HOURS = 8760
 ROLES = ("viewer", "trader", "admin")
@@ -47,13 +47,17 @@ def perform(options: argparse.Namespace, command: str, arguments: Mapping[str, A
     answer = ask_running(data_dir, command, arguments)
     if answer is not None:
         return answer
+    return asyncio.run(_perform_here(options, data_dir, command, arguments))
+
+
+async def _perform_here(options: argparse.Namespace, data_dir: Path, command: str, arguments: Mapping[str, Any]) -> Any:
+    from app.bootstrap.administering import administer  # noqa: PLC0415 - a running instance has loaded all this
+    from app.bootstrap.settings import read_settings  # noqa: PLC0415 - as above
+    from app.cli.control import commands_of  # noqa: PLC0415 - as above
+
     settings = read_settings(data_dir=data_dir, config_file=options.config, log_level=options.log_level)
-
-    async def here() -> Any:
-        async with administer(settings) as administration:
-            return await commands_of(administration)[command](arguments)
-
-    return asyncio.run(here())
+    async with administer(settings) as administration:
+        return await commands_of(administration)[command](arguments)
 
 
 def _secret(options: argparse.Namespace) -> int:

@@ -11,19 +11,14 @@ from typing import Any
 
 from app import __version__
 from app.base.errors import AppError
-from app.cli.accounts import add_account
-from app.cli.keys import add_secret, add_token
-from app.cli.send import add_send
-from app.cli.serve import add_serve
-from app.cli.window import add_demo, add_window
 
 AddCommand = Callable[[Any], None]
 
 
-def main(arguments: Sequence[str], extra: Sequence[AddCommand] = ()) -> int:
-    """Run the command that `arguments` name; errors are one sentence on stderr."""
-    parser = _parser(extra)
-    options = parser.parse_args(_with_command(arguments))
+def main(arguments: Sequence[str], names: Sequence[str], load: Callable[[str], AddCommand]) -> int:
+    """Run the command that `arguments` name, the only one to be loaded; errors are one sentence on stderr."""
+    given = _with_command(arguments)
+    options = _parser([load(name) for name in _wanted(given[0], names)]).parse_args(given)
     try:
         return int(options.run(options))
     except AppError as error:
@@ -43,7 +38,14 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
     return ["window", *given]
 
 
-def _parser(extra: Sequence[AddCommand]) -> argparse.ArgumentParser:
+def _wanted(first: str, names: Sequence[str]) -> Sequence[str]:
+    """The command that is asked for; all of them where it must be said what there is."""
+    if first == "--version":
+        return ()
+    return (first,) if first in names else names
+
+
+def _parser(adding: Sequence[AddCommand]) -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--data-dir", type=Path, default=None, help="where everything is kept")
     shared.add_argument("--config", type=Path, default=None, help="configuration file instead of the data directory's")
@@ -61,6 +63,6 @@ def _parser(extra: Sequence[AddCommand]) -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    for add_command in (add_window, add_serve, add_demo, *extra, add_send, add_secret, add_token, add_account):
+    for add_command in adding:
         add_command(add)
     return parser

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.base.errors import AppError
-from app.bootstrap import default_data_dir
-from app.cli.control import ControlFailed, ask_running
+from app.cli.asking import ControlFailed, ask_running, default_data_dir
 
 TIMEOUT_SEC = 10.0
 

@@ -9,7 +9,9 @@ import sys
 from typing import Any
 
 from app.base.config import Config
-from app.bootstrap import Application, Settings, default_data_dir, read_settings
+from app.bootstrap.application import Application
+from app.bootstrap.settings import Settings, read_settings
+from app.cli.asking import default_data_dir
 from app.cli.control import ControlServer
 from app.power.open import system_stay_awake
 

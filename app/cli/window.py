@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from app.base.collecting import keep
 from app.base.config import Config
-from app.bootstrap import Application, Settings, read_settings
+from app.bootstrap.application import Application
+from app.bootstrap.settings import Settings, read_settings
 from app.cli.control import ControlServer
 from app.cli.demo import DEMO_CONFIG, DEMO_ENVIRONMENT, DemoSignals
 from app.cli.send import CannotSend, post

@@ -13,7 +13,8 @@ from typing import Any
 import uvloop
 
 from app.accounts.keys import AccountVault, complete
-from app.bootstrap import Application, Settings, read_settings
+from app.bootstrap.application import Application
+from app.bootstrap.settings import Settings, read_settings
 from app.exchange.ccxt.dialects import binance
 from app.vault.open import open_vault
 

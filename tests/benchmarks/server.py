@@ -13,7 +13,8 @@ from typing import Any
 
 import uvloop
 
-from app.bootstrap import Application, read_settings
+from app.bootstrap.application import Application
+from app.bootstrap.settings import read_settings
 from app.domain import client_order_id
 from app.domain.values import OrderRole
 from app.exchange.paper.venue import PaperVenue

@@ -12,7 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from app.bootstrap import Application, read_settings
+from app.bootstrap.application import Application
+from app.bootstrap.settings import read_settings
 from app.cli.window import desk_of
 from app.gui.loop import run_on_qt
 from app.gui.session import WindowSession, start_theme

@@ -26,7 +26,7 @@ from typing import Any
 
 import httpx
 
-from app.cli.control import ask_running
+from app.cli.asking import ask_running
 from app.domain import client_order_id
 from app.domain.values import OrderRole
 

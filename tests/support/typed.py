@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from unittest import mock
 
-from app.cli.main import main
+from app.__main__ import run
 
 
 def run_typed(
@@ -19,7 +19,7 @@ def run_typed(
     given = mock.patch.dict("os.environ", environment or {}), mock.patch("sys.stdin", io.StringIO(stdin))
     with given[0], given[1], redirect_stdout(out), redirect_stderr(errors):
         try:
-            status = main(arguments)
+            status = run(arguments)
         except SystemExit as ended:
             status = ended.code if isinstance(ended.code, int) else 1
     return subprocess.CompletedProcess(list(arguments), status, out.getvalue(), errors.getvalue())

@@ -14,7 +14,8 @@ import pytest
 
 from app.accounts.keys import AccountVault
 from app.base.clock import system_clock
-from app.bootstrap import Application, Settings, read_settings
+from app.bootstrap.application import Application
+from app.bootstrap.settings import Settings, read_settings
 from app.domain.client_order_id import decode
 from app.domain.values import OrderSide, OrderType, Side, TimeInForce
 from app.engine.state import AccountState

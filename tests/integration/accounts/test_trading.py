@@ -10,7 +10,8 @@ import pytest
 
 from app.accounts.keys import complete
 from app.base.errors import OperatorActionNeeded
-from app.bootstrap import Application, administer
+from app.bootstrap.administering import administer
+from app.bootstrap.application import Application
 from app.domain.client_order_id import Namespace, OrderAddress, encode
 from app.domain.values import OrderRole
 from app.messages.records import EventRecord

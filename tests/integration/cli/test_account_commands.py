@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from app.__main__ import run
 from app.base.clock import system_clock
-from app.cli.main import main
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.rules import RuleBook
 from tests.crash.kill_serve import Server
+from tests.support.fakes import until
 from tests.support.typed import run_typed
 from tests.support.venues import BinanceLinear
 
@@ -86,7 +87,7 @@ async def test_beside_a_running_instance_an_account_is_there_at_once(desk: Desk)
         assert added.status == 0, added.errors
         assert "perp" in (await desk.account("list")).out
         assert "may trade" in (await desk.account("test", "perp")).out
-        assert desk.fake.asked("GET", "/fapi/v3/account")
+        await until(lambda: bool(desk.fake.asked("GET", "/fapi/v3/account")))
         assert (await desk.account("remove", "perp")).status == 0
     finally:
         await asyncio.to_thread(server.kill)
@@ -206,6 +207,6 @@ def test_on_a_terminal_adopting_tells_what_will_happen_and_waits_for_the_word(
 
     monkeypatch.setattr("sys.stdin", Terminal(typed))
     monkeypatch.setattr("app.cli.accounts.perform", lambda _, command, __: done.append(command))
-    assert main(["account", "foreign", "perp", "adopt"]) == status
+    assert run(["account", "foreign", "perp", "adopt"]) == status
     assert done == asked
     assert "entries are cancelled, and exits of a position that stays are left" in capsys.readouterr().out

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from app.base.clock import iso, system_clock
-from app.cli import control
-from app.cli.control import ControlFailed, ask_running
+from app.cli import asking
+from app.cli.asking import ControlFailed, ask_running
 from tests.crash.kill_serve import ROOT, Server
 from tests.support.typed import run_typed
 
@@ -184,10 +184,10 @@ def test_a_configuration_that_is_no_text_is_one_sentence(tmp_path: Path) -> None
 
 
 def test_an_instance_that_does_not_answer_in_time_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "ANSWER_TIMEOUT_SEC", 0.05)
+    monkeypatch.setattr(asking, "ANSWER_TIMEOUT_SEC", 0.05)
     monkeypatch.chdir(tmp_path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf:
-        deaf.bind(control.SOCKET_NAME)
+        deaf.bind(asking.SOCKET_NAME)
         deaf.listen()
         with pytest.raises(ControlFailed, match="did not answer within"):
             ask_running(Path(), "token list", {})

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from app.base.clock import system_clock
-from app.bootstrap import Application, read_settings
+from app.bootstrap.application import Application
+from app.bootstrap.settings import read_settings
 from app.cli.window import desk_of
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.rules import RuleBook

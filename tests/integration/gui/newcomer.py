@@ -12,7 +12,8 @@ from typing import Any
 
 from PySide6.QtWidgets import QPushButton
 
-from app.bootstrap import Application, read_settings
+from app.bootstrap.application import Application
+from app.bootstrap.settings import read_settings
 from app.cli.window import desk_of
 from app.gui.dialogs.first_start import FirstStart
 from app.gui.loop import run_on_qt

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from app.base.clock import system_clock
-from app.bootstrap import Application, read_settings
+from app.bootstrap.application import Application
+from app.bootstrap.settings import read_settings
 
 ENVIRONMENT = {
     "ZIGGURAT_VAULT": "file",

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from app import bootstrap
 from app.base.errors import OperatorActionNeeded
-from app.bootstrap import Application, Settings, read_settings
+from app.bootstrap import application as bootstrap
+from app.bootstrap.application import Application
+from app.bootstrap.settings import Settings, read_settings
 from app.messages.records import Changes
 from app.persistence.lock import SingleInstance
 from app.ports.store import StoreFailed
@@ -69,7 +70,7 @@ async def test_a_start_that_fails_leaves_nothing_behind(settings: Settings, monk
     async def fails(*_: Any) -> None:
         raise OperatorActionNeeded("the vault cannot be read")
 
-    monkeypatch.setattr(bootstrap, "_open_keys", fails)
+    monkeypatch.setattr(bootstrap, "open_keys", fails)
     before = set(threading.enumerate())
     with pytest.raises(OperatorActionNeeded, match="vault"):
         await Application.open(settings)

@@ -13,7 +13,8 @@ import pytest
 
 from app.base.clock import system_clock
 from app.base.errors import OperatorActionNeeded
-from app.bootstrap import Application, read_settings
+from app.bootstrap.application import Application
+from app.bootstrap.settings import read_settings
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.rules import RuleBook
 from tests.support.fakes import until

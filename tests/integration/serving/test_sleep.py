@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.base.config.tree import parse_config
-from app.bootstrap import Application, Settings
+from app.bootstrap.application import Application
+from app.bootstrap.settings import Settings
 from tests.integration.serving.conftest import Running
 from tests.support.clock import settle
 from tests.support.fakes import until

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.main import main
+from app.__main__ import run
 from app.replay import command
 from app.replay.model import load_scenario
 from app.replay.simulation.simulating import SeedPlayed
@@ -22,7 +22,7 @@ AGAIN = SeedPlayed(4, "after step 9 at 5: it broke", None, like=3)
 
 
 def simulated(*arguments: str) -> int:
-    return main(["simulate", *arguments], extra=(command.add_simulate,))
+    return run(["simulate", *arguments])
 
 
 @pytest.fixture

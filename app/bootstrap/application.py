@@ -1,39 +1,33 @@
-"""The composition root: builds every object once, and orders start and stop."""
+"""One running instance."""
 
 from __future__ import annotations
 
 import asyncio
-import getpass
-import os
 import random
 import secrets
-import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import platformdirs
 import structlog
 
 from app import __version__
 from app.accounts.administration import Administration
-from app.accounts.engines import RestingEngine, RunningEngine
-from app.accounts.keys import AccountVault, Keys, fingerprint
+from app.accounts.engines import RunningEngine
+from app.accounts.keys import AccountVault, Keys
 from app.accounts.office import AccountOffice
 from app.accounts.venues import VenueMaker, exchange_urls, is_loopback
 from app.api.server import build_listeners
-from app.base.clock import LoopClock, Timer, system_clock
+from app.base.clock import Timer, system_clock
 from app.base.collecting import Collector
-from app.base.config import Config, parse_config
-from app.base.config.file import ConfigFile
-from app.base.config.tree import deep_merged
+from app.base.config import Config
 from app.base.errors import AppError, InvalidSignal, OperatorActionNeeded
 from app.base.ids import RandomIds
 from app.base.log import set_level, set_up
 from app.base.waiting import within
+from app.bootstrap.settings import Settings
+from app.bootstrap.unlocking import key_prints, open_keys, read_account_keys, unlock
 from app.domain.placed import read_recorded
 from app.domain.symbol import unify
 from app.domain.values import MarketType
@@ -57,95 +51,15 @@ from app.ports.queries import Filter, PageRequest, Queries
 from app.ports.secrets import SecretStore
 from app.ports.venue import Venue
 from app.power.keeper import SleepKeeper
-from app.vault.open import open_vault
 from app.vault.webhook_keys import WebhookKeyring
 
 log = structlog.get_logger("system")
-CONFIG_FILE = "config.json"
 EQUITY_EVERY_SEC = 60
 CALM_AFTER = timedelta(seconds=1)
 END_SEC = 20.0
 """How long each part of an instance may take to end, beyond the grace."""
-FEED_VARIABLE = "ZIGGURAT_PAPER_FEED"
 FEED_URL_VARIABLE = "ZIGGURAT_FEED_URL"
 SIGNALS_ASKED = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What one process runs with. `config` is that of `file`, with the command line's changes."""
-
-    data_dir: Path
-    config: Config
-    file: ConfigFile
-    log_level: str
-    paper_feed: str
-    environ: Mapping[str, str]
-
-
-def default_data_dir() -> Path:
-    return Path(platformdirs.user_data_dir("ziggurat", appauthor=False))
-
-
-def read_settings(
-    *,
-    data_dir: Path,
-    config_file: Path | None = None,
-    log_level: str | None = None,
-    api_port: int | None = None,
-    webhook_port: int | None = None,
-    environ: Mapping[str, str] | None = None,
-) -> Settings:
-    """The configuration file, what the command line changes, and the environment. ConfigError names what is wrong."""
-    given = os.environ if environ is None else environ
-    file = ConfigFile(config_file or data_dir / CONFIG_FILE, must_exist=config_file is not None)
-    document = file.read()
-    changes: dict[str, Any] = {}
-    if api_port is not None:
-        changes["api"] = {"port": api_port}
-    if webhook_port is not None:
-        changes["webhook"] = {"port": webhook_port}
-    config = parse_config(deep_merged(document, changes))
-    feed = given.get(FEED_VARIABLE) or config.paper.feed
-    return Settings(data_dir, config, file, log_level or config.logging.level, feed, given)
-
-
-@asynccontextmanager
-async def administer(settings: Settings) -> AsyncIterator[Administration]:
-    """Tokens, keys and accounts of a data directory that no instance runs on; it is locked meanwhile."""
-    with SingleInstance(settings.data_dir):
-        clock = system_clock()
-        database = open_database(settings.data_dir)
-        try:
-            tokens = SqliteTokens(database.writer, clock, secrets.token_urlsafe)
-            await tokens.load()
-            vault = await asyncio.to_thread(open_vault, settings.data_dir, settings.environ, _passphrase_asker())
-            prints = _key_prints(await _account_keys(vault, settings.config))
-            tag_file = TagFile(settings.data_dir)
-            engine = await RestingEngine.load(settings.config, database.store, clock, RandomIds(), prints, tag_file)
-            board = PriceBoard(clock, RuleBook())
-            maker = VenueMaker(clock, board, database.paper, exchange_urls(settings.environ), settings.data_dir)
-            office = AccountOffice(engine, AccountVault(vault), maker, settings.file)
-            yield Administration(tokens, await _open_keys(vault, clock), office, None)
-            await tokens.flush()
-        finally:
-            await database.close()
-
-
-async def _open_keys(vault: SecretStore, clock: LoopClock) -> WebhookKeyring:
-    keys = await asyncio.to_thread(WebhookKeyring, vault, clock.now, secrets.token_urlsafe)
-    await asyncio.to_thread(keys.ensure_first)
-    return keys
-
-
-async def _account_keys(vault: SecretStore, config: Config) -> dict[str, Keys]:
-    real = [account.id for account in config.accounts if account.venue != "paper"]
-    read = {account_id: await asyncio.to_thread(AccountVault(vault).read, account_id) for account_id in real}
-    return {account_id: keys for account_id, keys in read.items() if keys is not None}
-
-
-def _key_prints(keys: Mapping[str, Keys]) -> dict[str, str]:
-    return {account_id: fingerprint(given) for account_id, given in keys.items()}
 
 
 def _real_market(settings: Settings, maker: VenueMaker, queries: Queries) -> RealMarket:
@@ -171,10 +85,6 @@ def _exchange_named(payload: str) -> str | None:
         return read_recorded(payload).exchange
     except InvalidSignal:
         return None
-
-
-def _passphrase_asker() -> Any:
-    return getpass.getpass if sys.stdin is not None and sys.stdin.isatty() else None
 
 
 class Application:
@@ -222,7 +132,7 @@ class Application:
             random.SystemRandom().random,
             read_recorded,
             metrics,
-            key_prints=_key_prints(account_keys),
+            key_prints=key_prints(account_keys),
             tag_keeper=TagFile(settings.data_dir),
         )
         self._keeper = None if stay_awake is None else SleepKeeper(stay_awake, self._must_stay_awake, self._clock)
@@ -304,9 +214,9 @@ class Application:
             undone.callback(lock.release)
             database = open_database(settings.data_dir)
             undone.push_async_callback(database.close)
-            vault = await asyncio.to_thread(open_vault, settings.data_dir, settings.environ, _passphrase_asker())
-            keys = await _open_keys(vault, system_clock())
-            account_keys = await _account_keys(vault, settings.config)
+            vault = await unlock(settings)
+            keys = await open_keys(vault, system_clock())
+            account_keys = await read_account_keys(vault, settings.config)
             opened = cls(settings, lock, database, vault, keys, account_keys, stay_awake)
             undone.pop_all()
             return opened

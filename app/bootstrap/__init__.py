@@ -1,0 +1,1 @@
+"""The composition root: builds every object once, and orders start and stop."""

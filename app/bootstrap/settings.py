@@ -1,0 +1,51 @@
+"""What one process runs with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.base.config import Config, parse_config
+from app.base.config.file import ConfigFile
+from app.base.config.tree import deep_merged
+
+CONFIG_FILE = "config.json"
+FEED_VARIABLE = "ZIGGURAT_PAPER_FEED"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one process runs with. `config` is that of `file`, with the command line's changes."""
+
+    data_dir: Path
+    config: Config
+    file: ConfigFile
+    log_level: str
+    paper_feed: str
+    environ: Mapping[str, str]
+
+
+def read_settings(
+    *,
+    data_dir: Path,
+    config_file: Path | None = None,
+    log_level: str | None = None,
+    api_port: int | None = None,
+    webhook_port: int | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Settings:
+    """The configuration file, what the command line changes, and the environment. ConfigError names what is wrong."""
+    given = os.environ if environ is None else environ
+    file = ConfigFile(config_file or data_dir / CONFIG_FILE, must_exist=config_file is not None)
+    document = file.read()
+    changes: dict[str, Any] = {}
+    if api_port is not None:
+        changes["api"] = {"port": api_port}
+    if webhook_port is not None:
+        changes["webhook"] = {"port": webhook_port}
+    config = parse_config(deep_merged(document, changes))
+    feed = given.get(FEED_VARIABLE) or config.paper.feed
+    return Settings(data_dir, config, file, log_level or config.logging.level, feed, given)
