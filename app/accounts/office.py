@@ -131,6 +131,7 @@ class AccountOffice:
         async with self._file.change(self._running, lambda running: _with(running, settings)) as wanted:
             account = wanted.accounts[-1]
             if keys is not None:
+                await self._refuse_twice(account, keys, wanted)
                 await self._keys_change(account.id, keys, is_same=is_same)
             venue = self._maker.make(account, keys, wanted)
             if keys is not None:
@@ -138,6 +139,15 @@ class AccountOffice:
             await self._engine.ask(ApplyConfig(wanted, who=WHO))
             await self._engine.add_account(venue)
         return {"detail": _welcome(account, wanted), "report": None if report is None else asdict(report)}
+
+    async def _refuse_twice(self, account: AccountConfig, keys: Keys, wanted: Config) -> None:
+        """Two accounts here on one book there would take each other's positions for strangers'."""
+        for other in wanted.accounts:
+            is_beside = other.id != account.id and _book_of(other) == _book_of(account)
+            if is_beside and same_account(await asyncio.to_thread(self._vault.read, other.id), keys):
+                raise CommandRefused(
+                    "account_shared", f"nothing was kept: these are the keys of {other.id}, which trades there already"
+                )
 
     async def _keys_change(self, account_id: str, keys: Keys, *, is_same: bool) -> None:
         is_same = is_same or same_account(await asyncio.to_thread(self._vault.read, account_id), keys)
@@ -203,6 +213,11 @@ class AccountOffice:
         if account.venue == "paper":
             raise CommandRefused("no_keys", f"{account.id} is on the paper exchange and has no keys")
         return account
+
+
+def _book_of(account: AccountConfig) -> tuple[str, str, str]:
+    """What one pair of keys can trade more than one of."""
+    return account.venue, account.market_type, account.environment
 
 
 def _welcome(account: AccountConfig, config: Config) -> str:

@@ -168,6 +168,15 @@ async def test_wrong_keys_are_not_kept(instance: Instance) -> None:
     assert [row["id"] for row in await office.rows()] == ["paper"]
 
 
+async def test_one_book_at_an_exchange_is_one_account(instance: Instance) -> None:
+    await instance.joined(PERP)
+    office = instance.application.accounts
+    with pytest.raises(CommandRefused, match="these are the keys of perp, which trades there already"):
+        await office.add({**PERP, "id": "again"}, {**KEYS, "secret": "of the same key"}, with_test=False)
+    assert [row["id"] for row in await office.rows()] == ["paper", "perp"]
+    await instance.joined(PERP)
+
+
 async def test_keys_of_an_exchange_that_is_away_are_kept_without_a_test_only(instance: Instance) -> None:
     await instance.fake.stop()
     office = instance.application.accounts
