@@ -16,6 +16,7 @@ from app.engine import (
     funding,
     groups,
     holds,
+    leaving,
     markets,
     offsetting,
     operator,
@@ -162,7 +163,7 @@ class Dispatcher:
             GroupLoaded: _group_loaded,
             PriceTouched: _price_touched,
             TimerDue: self._timer,
-            Stopping: lambda turn, _: turn.emit("engine.stopping"),
+            Stopping: lambda turn, _: leaving.leave(turn),
             DiskAnswered: _disk_answered,
             Broke: _broke,
             Recovered: self._recovered,
@@ -230,9 +231,10 @@ class Dispatcher:
 
     def _recovered(self, turn: Turn, _: Recovered) -> None:
         """Act on what was recorded meanwhile: exits first, then entries, then the queue."""
-        if turn.recovered:
+        if turn.recovered or turn.state.stopping:
             return
         turn.recovered = True
+        self._defects.isolated(turn, "coming back", leaving.come_back)
         self._defects.isolated(turn, "following the settings", arming.follow_config)
         self._defects.isolated(turn, "watching the limits", emergency.watch)
         for record in sorted(turn.pending_signals(), key=lambda record: not signals.is_exit(record)):

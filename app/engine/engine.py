@@ -55,6 +55,8 @@ _URGENT = (EmergencyStop, CloseAll, Pause, CloseGroup, CancelEntries)
 QUEUE_TICK_SEC = 10.0
 CLOSE_SEC = 10.0
 """How long the connections of one venue may take to close."""
+AT_REST_SEC = 0.02
+"""How often it is looked whether what was begun at the end is done."""
 LEAP_SEC = 60.0
 """A gap between two turns that no running machine makes: the queue's tick alone comes every ten seconds."""
 
@@ -133,14 +135,21 @@ class Engine:
         self._repeat(self._evaluate, lambda: self.state.config.offset.evaluate_interval_sec)
 
     async def stop(self, grace: float) -> None:
-        """Take nothing more, let requests under way finish within `grace` seconds, and end."""
+        """Take nothing more, leave things at the exchanges as they should be meanwhile, and end.
+
+        What is under way after `grace` seconds is dropped, and looked up at the next start.
+        """
         self.state.stopping = True
         if grace > 0 and self._is_open:
             with suppress(AppError, TimeoutError):
-                await within(self._clock, grace, self._mailbox.ask(Stopping()))
-        await self._submitter.stop(grace)
+                await within(self._clock, grace, self._leave())
         self.kill()
         await asyncio.gather(*(self._close(venue) for venue in self._venues.values()))
+
+    async def _leave(self) -> None:
+        await self._mailbox.ask(Stopping())
+        while self.is_busy():
+            await self._clock.sleep(AT_REST_SEC)
 
     async def add_account(self, venue: Venue) -> None:
         """Trade on one more account, or reach one that is there already through `venue` from now on."""

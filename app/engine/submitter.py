@@ -113,17 +113,6 @@ class Submitter:
         known = self._state.recent_signals
         self.waited = {signal_id for signal_id in (*self.waited, *signal_ids) if signal_id in known}
 
-    async def stop(self, grace: float) -> None:
-        """Wait for requests under way, at most `grace` seconds; what is dropped then is looked up at the next start."""
-        if not self._tasks:
-            return
-        pending = set(self._tasks)
-        try:
-            await within(self._clock, grace, asyncio.wait(pending))
-        except TimeoutError:
-            for task in pending:
-                task.cancel()
-
     def kill(self) -> None:
         for task in list(self._tasks):
             task.cancel()

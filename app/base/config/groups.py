@@ -204,6 +204,8 @@ class ProtectionConfig(Settings):
     monitor_interval_sec: Seconds = 10
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 5
     """Tries of one exit before the policy for failures runs."""
+    on_suspend: Literal["cancel_unprotected", "cancel_all", "keep"] = "cancel_unprotected"
+    """Which waiting entries are cancelled when the program ends on purpose."""
 
 
 class ReconcileConfig(Settings):
