@@ -88,6 +88,7 @@ def group_view(state: EngineState, group: Group) -> GroupSnapshot:
         quote_currency=group.quote,
         leverage=group.leverage,
         tp_mode=group.grid.tp_mode.value,
+        tp_aggregate_percent=group.grid.tp_aggregate_percent,
         stop_price=stop,
         pnl_at_stop=group.unrealized_pnl(stop) if stop is not None else None,
         next_tp=next_tp,
@@ -343,6 +344,7 @@ def _account_view(state: EngineState, account: AccountState) -> AccountSnapshot:
             if name.startswith(prefix) and value not in {"", "0"}
         },
         position_mode=account.capabilities.position_mode.value,
+        taker_fee=account.capabilities.fees[1],
         armed=armed_in(state, account.id),
         breaker_since=account.breaker_since,
         clock_skew_ms=account.clock_skew_ms,

@@ -21,8 +21,8 @@ def entries(window: MainWindow, store: ViewStore, actions: Actions) -> list[Entr
     """All that can be found now."""
     return [
         *_views(window),
-        *_urgent(window, store),
         *_chosen(window, store),
+        *_urgent(window, store),
         *_queued(window, store),
         _pausing(window, store),
         Entry("Reconcile with the exchange", "Ctrl+Shift+R", "refresh-cw", actions.reconcile),
@@ -66,11 +66,19 @@ def _chosen(window: MainWindow, store: ViewStore) -> list[Entry]:
 
     name = f"{formats.pair(group.symbol)[0]} {group.timeframe}"
     block = "Unblock" if group.blocked else "Block"
+    asks = (
+        (detail.close_button, f"Close {name}\u2026", "C", "x", detail.ask_close),
+        (detail.percent_button, f"Close a part of {name}\u2026", "Shift+C", "scissors", detail.ask_close_percent),
+        (detail.cancel_button, f"Cancel the entries of {name}\u2026", "X", "ban", detail.ask_cancel_entries),
+        (detail.stop_button, f"Move the stop of {name}\u2026", "S", "move-vertical", detail.ask_move_stop),
+        (detail.funds_button, f"Add funds to {name}\u2026", "A", "plus", detail.ask_add_funds),
+        (detail.mode_button, f"TP mode of {name}\u2026", "T", "target", detail.ask_tp_mode),
+        (detail.block_button, f"{block} {name} from risk\u2026", "B", "shield-off", detail.ask_block),
+    )
     return [
-        Entry(f"Move the stop of {name}\u2026", "S", "move-vertical", partial(ask, detail.ask_move_stop)),
-        Entry(f"Add funds to {name}\u2026", "A", "plus", partial(ask, detail.ask_add_funds)),
-        Entry(f"TP mode of {name}\u2026", "T", "target", partial(ask, detail.ask_tp_mode)),
-        Entry(f"{block} {name} from risk\u2026", "B", "shield-off", partial(ask, detail.ask_block)),
+        Entry(text, key, icon, partial(ask, question))
+        for button, text, key, icon, question in asks
+        if button.isEnabled()
     ]
 
 

@@ -119,6 +119,16 @@ def pair(symbol: str) -> tuple[str, str]:
     return base, f"{slash}{rest.partition(':')[0]}" if slash else ""
 
 
+def market(symbol: str) -> str:
+    """As people write it: `AVAX/USDT` of `AVAX/USDT:USDT`."""
+    return "".join(pair(symbol))
+
+
+def with_markets(text: str, symbol: str | None) -> str:
+    """What the engine says of `symbol`, with the market as people write it."""
+    return text.replace(symbol, market(symbol)) if symbol else text
+
+
 def spoken(text: str) -> str:
     """As a screen reader should say it: `minus 5.84 percent`."""
     if text in {"", NOTHING}:

@@ -63,14 +63,13 @@ def _buttons(theme: Theme) -> str:
     return f"""
 QPushButton {{ background: {_c(theme, "bg_raised")}; color: {_c(theme, "text_primary")};
   border: 1px solid {_c(theme, "border_strong")}; border-radius: {radius}px; padding: 0 10px;
-  min-height: {theme.metric("size.button") - 2}px; font-size: {font.pixelSize()}px; font-weight: 500; }}
+  min-height: {theme.metric("size.button") - 2}px; font-size: {font.pixelSize()}px; font-weight: 500;
+  outline: none; }}
 QPushButton:hover {{ background: {_c(theme, "bg_hover")}; }}
 QPushButton:disabled {{ color: {_c(theme, "text_disabled")}; }}
-QPushButton:focus {{ border-color: {_c(theme, "focus")}; }}
 QPushButton[kind="emphasis"] {{ border-color: {_c(theme, "border_control")}; }}
 QPushButton[kind="quiet"] {{ background: transparent; border-color: transparent; }}
 QPushButton[kind="quiet"]:hover {{ background: {_c(theme, "bg_hover")}; }}
-QPushButton[kind="quiet"]:focus {{ border-color: {_c(theme, "focus")}; }}
 QPushButton[kind="primary"] {{ background: {_c(theme, "accent_fill")}; color: {_c(theme, "text_on_accent")};
   border-color: {_c(theme, "accent_fill")}; }}
 QPushButton[kind="primary"]:hover {{ background: {_c(theme, "accent_hover")}; }}
@@ -82,7 +81,6 @@ QPushButton[kind="danger"]:disabled {{ color: {_c(theme, "text_disabled")};
   border-color: {_c(theme, "border_strong")}; }}
 QPushButton[kind="armed"] {{ background: {_c(theme, "critical_fill")}; color: {_c(theme, "text_on_critical")};
   border-color: {_c(theme, "critical_fill")}; }}
-QPushButton[kind="armed"]:focus {{ border-color: {_c(theme, "focus")}; }}
 QPushButton[kind="armed"]:disabled {{ background: {_c(theme, "bg_raised")}; color: {_c(theme, "text_disabled")};
   border-color: {_c(theme, "border_strong")}; }}
 QPushButton[kind="link"] {{ background: transparent; border: none; color: {_c(theme, "accent")}; padding: 0;
@@ -105,7 +103,7 @@ QLineEdit, QPlainTextEdit, QComboBox, QSpinBox {{ background: {_c(theme, "bg_inp
   border: 1px solid {_c(theme, "border_control")}; border-radius: {theme.metric("radius.control")}px;
   padding: 0 8px; min-height: {theme.metric("size.input") - 2}px;
   selection-background-color: {_c(theme, "bg_selected")}; selection-color: {_c(theme, "text_primary")}; }}
-QLineEdit:focus, QPlainTextEdit:focus {{ border-color: {_c(theme, "focus")}; }}
+QLineEdit:focus, QPlainTextEdit:focus, QComboBox:focus, QSpinBox:focus {{ border-color: {_c(theme, "focus")}; }}
 QLineEdit[state="error"] {{ border-color: {_c(theme, "critical")}; }}
 QPlainTextEdit {{ padding: 6px; }}
 QRadioButton, QCheckBox {{ spacing: 8px; }}
@@ -131,11 +129,9 @@ QTreeView, QTableView, QListView {{ background: {_c(theme, "bg_panel")}; border:
 QTreeView::branch {{ background: transparent; border-image: none; image: none; }}
 QHeaderView {{ background: {_c(theme, "bg_raised")}; border: none; }}
 QHeaderView::section {{ background: {_c(theme, "bg_raised")}; color: {_c(theme, "text_tertiary")}; border: none;
-  border-bottom: 1px solid {_c(theme, "border_subtle")}; padding: 0 6px; font-size: {font.pixelSize()}px;
+  border-bottom: 1px solid {_c(theme, "border_subtle")}; padding: 0 3px; font-size: {font.pixelSize()}px;
   font-weight: 500; }}
-QHeaderView::section:first {{ padding-left: {theme.metric("size.edge_padding")}px; }}
 QHeaderView::section:hover {{ color: {_c(theme, "text_primary")}; }}
-QHeaderView::up-arrow, QHeaderView::down-arrow {{ width: 0; height: 0; }}
 """
 
 

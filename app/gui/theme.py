@@ -27,7 +27,7 @@ from app.gui.tokens import load_tokens
 CHOICES = ("system", "light", "dark")
 ADVANCES_KEPT = 4_000
 ZOOM_STEPS = (90, 100, 110, 125, 150)
-_UNSCALED = ("stroke.", "radius.", "motion.")
+_UNSCALED = ("stroke.", "radius.", "motion.", "size.edge_padding")
 _PALETTE: dict[QPalette.ColorRole, str] = {
     QPalette.ColorRole.Window: "bg_window",
     QPalette.ColorRole.Base: "bg_panel",

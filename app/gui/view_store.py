@@ -37,7 +37,10 @@ SIGNALS_KEPT = 500
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A sentence for the trader; `severity` is done, info, warning, error or critical."""
+    """A sentence for the trader; `severity` is done, info, warning, error or critical.
+
+    `result` is what a closed trade came to, None where no trade was closed.
+    """
 
     sequence: int
     at: datetime
@@ -45,6 +48,7 @@ class Alert:
     sentence: str
     symbol: str | None
     group_id: str | None
+    result: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +162,21 @@ class ViewStore(QObject):
 def alert_of(event: EventRecord) -> Alert:
     """An alert, or a closed trade with its result."""
     if event.type == "trade.closed":
-        severity, sentence = "done", _closed(event)
-    else:
-        severity, sentence = str(event.data.get("severity", "info")), str(event.data.get("detail", ""))
-    said = f"{sentence[:1].upper()}{sentence[1:]}"
-    return Alert(event.sequence, event.at, severity, said, event.symbol, event.group_id)
+        return _closed(event)
+    severity, sentence = str(event.data.get("severity", "info")), str(event.data.get("detail", ""))
+    return Alert(event.sequence, event.at, severity, _capital(sentence), event.symbol, event.group_id)
 
 
-def _closed(event: EventRecord) -> str:
+def _closed(event: EventRecord) -> Alert:
+    """A loss is news; only what was no loss is marked as well done."""
     name = f"{formats.pair(event.symbol or '')[0]} {event.data.get('timeframe', '')}".strip()
     reason = CLOSE_WORDS.get(str(event.data.get("reason")), "ended")
     result = Decimal(str(event.data.get("realized_pnl", "0")))
-    return f"{name} {reason}, {formats.signed_money(result)} after fees" if result else f"{name} {reason}"
+    after = f", {formats.signed_money(result)} after fees" if result else ""
+    said = _capital(f"{name} {reason}{after}")
+    severity = "info" if result < 0 else "done"
+    return Alert(event.sequence, event.at, severity, said, event.symbol, event.group_id, result)
+
+
+def _capital(sentence: str) -> str:
+    return f"{sentence[:1].upper()}{sentence[1:]}"

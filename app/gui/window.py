@@ -10,6 +10,7 @@ from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QWidget
 
+from app.gui import formats
 from app.gui.accounts import AccountBook
 from app.gui.actions import ENGINE, RECONCILING, RESUMING, STOP, Actions, Settled
 from app.gui.desk import Desk
@@ -32,9 +33,11 @@ from app.gui.theme import CHOICES, theme
 from app.gui.view_store import Change, ViewStore
 from app.gui.widgets.alerts import ACCOUNT, AlertStrip, troubles
 from app.gui.widgets.basics import column, row
+from app.gui.widgets.focus import holds, region_after, tab_within
 from app.gui.widgets.logo import Logo
+from app.gui.widgets.notice import NoticeBar
 from app.gui.widgets.rail import VIEWS, Rail
-from app.gui.widgets.sheet import NoticeBar, Sheet
+from app.gui.widgets.sheet import Sheet, open_sheet
 from app.gui.widgets.strip import ModeEdge, StatusStrip
 
 log = structlog.get_logger("window")
@@ -53,7 +56,6 @@ class MainWindow(QMainWindow):
         self._actions = actions
         self._settings = settings
         self._wide = False
-        self._sheet: Sheet | None = None
         self._may_close = False
         self._told = store.engine.last_sequence
         self.accounts = AccountBook(desk, store)
@@ -95,20 +97,20 @@ class MainWindow(QMainWindow):
         top_row = row(top, 0)
         top_row.addWidget(self.logo)
         top_row.addWidget(self.strip, 1)
+        main = QWidget()
+        main_column = column(main)
+        main_column.addWidget(self.alerts)
+        main_column.addWidget(self.views, 1)
         self.content = QWidget()
         self.content.setObjectName("content")
-        content = column(self.content)
-        content.addWidget(self.alerts)
-        content.addWidget(self.views, 1)
-        lower = QWidget()
-        lower_row = row(lower, 0)
-        lower_row.addWidget(self.rail)
-        lower_row.addWidget(self.content, 1)
+        content = row(self.content, 0)
+        content.addWidget(self.rail)
+        content.addWidget(main, 1)
         body = QWidget()
         layout = column(body)
         layout.addWidget(self.edge)
         layout.addWidget(top)
-        layout.addWidget(lower, 1)
+        layout.addWidget(self.content, 1)
         self.setCentralWidget(body)
         body.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         body.setFocus()
@@ -143,11 +145,11 @@ class MainWindow(QMainWindow):
 
     def _add_shortcuts(self) -> None:
         for number, (name, _, _) in enumerate(VIEWS, start=1):
-            self._shortcut(f"Ctrl+{number}", partial(self.show_view, name))
+            self._shortcut(f"Ctrl+{number}", partial(self._unasked, partial(self.show_view, name)))
         self._shortcut("Ctrl+K", self.show_palette)
         self._shortcut("?", self.show_shortcuts)
-        self._shortcut("Ctrl+F", self._focus_filter)
-        self._shortcut("/", self._focus_filter)
+        self._shortcut("Ctrl+F", partial(self._unasked, self._focus_filter))
+        self._shortcut("/", partial(self._unasked, self._focus_filter))
         self._shortcut("Ctrl+Shift+P", self.toggle_pause)
         self._shortcut("Ctrl+Shift+E", self.stop_by_key)
         self._shortcut("Ctrl+Z", self.notice.take_back)
@@ -161,6 +163,11 @@ class MainWindow(QMainWindow):
 
     def _shortcut(self, keys: str, act: Callable[[], None]) -> None:
         QShortcut(QKeySequence(keys), self).activated.connect(act)
+
+    def _unasked(self, act: Callable[[], None]) -> None:
+        """What changes the view waits while a sheet covers it."""
+        if open_sheet(self.content) is None:
+            act()
 
     # ------------------------------------------------------------------ views
 
@@ -202,8 +209,9 @@ class MainWindow(QMainWindow):
         if newest is None or newest.sequence <= self._told:
             return
         self._told = newest.sequence
-        if newest.severity == "done":
-            self.notice.tell(f"{newest.sentence}.")
+        if newest.result is not None:
+            amount = formats.signed_money(newest.result)
+            self.notice.tell(f"{newest.sentence}.", kind=newest.severity, amount=amount)
 
     def _show_frame(self) -> None:
         now = self._desk.clock.now()
@@ -227,15 +235,29 @@ class MainWindow(QMainWindow):
         return next((self._store.pending[one].text for one in subjects if one in self._store.pending), None)
 
     def next_region(self) -> None:
-        """Rail, table, detail, strip, and around again."""
-        host = self.views.currentWidget()
-        panel = host.panel.regions() if isinstance(host, PanelHost) else []
-        regions = [region for region in (self.rail, *panel, self.strip) if region.isVisible()]
-        focused = self.focusWidget()
-        now = next((place for place, region in enumerate(regions) if _holds(region, focused)), -1)
-        region = regions[(now + 1) % len(regions)]
+        """Rail, table, detail, strip, and around again; under a sheet only the sheet and the strip."""
+        region = region_after(self._regions(), self.focusWidget())
+        if isinstance(region, Sheet):
+            region.take_keyboard()
+            return
         firsts: dict[QWidget, QWidget] = {self.rail: self.rail.widgets()[0], self.strip: self.strip.first_button}
         firsts.get(region, region).setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _regions(self) -> list[QWidget]:
+        sheet = open_sheet(self.content)
+        if sheet is not None:
+            return [sheet, self.strip]
+        host = self.views.currentWidget()
+        panel = host.panel.regions() if isinstance(host, PanelHost) else []
+        return [region for region in (self.rail, *panel, self.strip) if region.isVisible()]
+
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802 - Qt's name
+        """Nothing under a sheet is reached: from outside of it Tab goes around in the strip, or into the sheet."""
+        sheet = open_sheet(self.content)
+        if sheet is None:
+            return super().focusNextPrevChild(forward)
+        region = self.strip if holds(self.strip, self.focusWidget()) else sheet
+        return tab_within(region, forward=forward)
 
     def _focus_filter(self) -> None:
         host = self.views.currentWidget()
@@ -248,7 +270,9 @@ class MainWindow(QMainWindow):
         (self._actions.resume if self._store.engine.state == "paused" else self._actions.pause)()
 
     def _on_settled(self, settled: Settled) -> None:
-        self.notice.tell(settled.sentence, ok=settled.ok, undo=settled.undo)
+        stopped = settled.subject == STOP
+        kind = "warning" if not settled.ok else "critical" if stopped else "done"
+        self.notice.tell(settled.sentence, kind=kind, undo=settled.undo)
 
     def stop_by_key(self) -> None:
         if self._store.engine.emergency.level != "critical":
@@ -273,13 +297,8 @@ class MainWindow(QMainWindow):
 
     def _open(self, make: Callable[[], Sheet], *, instead: bool = False) -> None:
         """`instead` takes the place of a sheet that is open; others wait until it is answered."""
-        if self._sheet is not None and not instead:
-            return
-        self._sheet = make()
-        self._sheet.closed.connect(self._sheet_closed)
-
-    def _sheet_closed(self) -> None:
-        self._sheet = None
+        if instead or open_sheet(self.content) is None:
+            make()
 
     def show_shortcuts(self) -> None:
         self._open(lambda: show_shortcuts(self.content))
@@ -295,8 +314,7 @@ class MainWindow(QMainWindow):
 
     def show_close_all(self) -> None:
         """Ask to close every group; while that is under way, show how far it is."""
-        takers = {account.id: account.fees.taker for account in self._desk.config().accounts}
-        self._open(lambda: CloseAllSheet(self.content, self._store, takers, self._actions), instead=True)
+        self._open(lambda: CloseAllSheet(self.content, self._store, self._actions), instead=True)
 
     def list_accounts(self) -> None:
         self.show_accounts("")
@@ -319,8 +337,9 @@ class MainWindow(QMainWindow):
             self.show_group(group_id)
 
     def end_first_start(self) -> None:
-        if self._sheet is not None:
-            self._sheet.dismiss()
+        sheet = open_sheet(self.content)
+        if sheet is not None:
+            sheet.dismiss()
 
     @property
     def needs_first_start(self) -> bool:
@@ -394,8 +413,7 @@ class MainWindow(QMainWindow):
 
     def ask_leave(self, *, tray: bool, stop: Callable[[], None]) -> None:
         """Keep running in the tray, or stop; what stays at the venue is said."""
-        self._open(lambda: leave_sheet(self.content, self._store, tray=tray, hide=self.hide, stop=stop))
-
-
-def _holds(region: QWidget, focused: QWidget | None) -> bool:
-    return focused is not None and (focused is region or region.isAncestorOf(focused))
+        policy = self._desk.config().protection.on_suspend
+        self._open(
+            lambda: leave_sheet(self.content, self._store, policy, tray=tray, hide=self.hide, stop=stop), instead=True
+        )

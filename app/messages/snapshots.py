@@ -143,6 +143,7 @@ class GroupSnapshot:
     quote_currency: str
     leverage: Decimal
     tp_mode: str
+    tp_aggregate_percent: Decimal
     stop_price: Decimal | None
     pnl_at_stop: Decimal | None
     next_tp: Decimal | None
@@ -284,6 +285,8 @@ class AccountSnapshot:
     external: Mapping[str, Decimal]
     """Position quantity that is not ours, by symbol, signed."""
     position_mode: str = "one_way"
+    taker_fee: Decimal | None = None
+    """What the account pays for a market order, as a fraction of its worth."""
     armed: bool | None = None
     """Whether a live account takes entries; None where it needs no arming."""
     breaker_since: datetime | None = None

@@ -15,7 +15,7 @@ from app.gui.models.changes import (
     funds_facts,
     mode_facts,
     pnl_at,
-    read_distance,
+    read_mode,
     read_number,
     read_quote,
     read_stop,
@@ -66,6 +66,7 @@ def test_the_loss_at_the_stop_and_its_distance_are_those_of_what_is_open() -> No
         ("48000.05", "Prices go in steps of 0.1."),
         ("50100", "The stop of a long lies below the price, now 50,100.0."),
         ("48,000.1", ""),
+        ("48000", "The stop is there already."),
         ("49900", ""),
     ],
 )
@@ -89,6 +90,7 @@ async def test_moving_the_stop_tells_distance_and_loss_and_sends_the_command(sce
     assert "Loss at the stop | \u221235.00 USDT before fees" in scene.said()
     assert "Distance to the price | 4.19%" in scene.said()
     field = scene.sheet().field
+    assert not scene.sheet().go.isEnabled()
     QTest.keyClick(field, Qt.Key.Key_Up)
     assert field.text() == "48000.1"
     QTest.keyClick(field, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
@@ -120,7 +122,7 @@ async def test_where_there_is_no_stop_one_near_the_price_is_proposed(scene: Scen
 async def test_a_refused_stop_is_said(scene: Scene) -> None:
     await shown(scene)
     scene.engine.failure = CommandRefused("too_near", "the stop is nearer than 0.1 %")
-    scene.window.positions.detail.ask_move_stop()
+    scene.window.positions.detail.ask_move_stop(D(48_100))
     press(scene)
     await until(lambda: not scene.store.pending)
     assert scene.window.notice.sentence == "Not done: the stop is nearer than 0.1 %."
@@ -185,6 +187,25 @@ async def test_per_leg_needs_no_distance(scene: Scene) -> None:
     press(scene)
     await until(lambda: not scene.store.pending)
     assert scene.engine.asked == [SetTakeProfitMode("g0000001", "per_leg", None)]
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "is_same"),
+    [
+        ("aggregate", "1", True),
+        ("aggregate", "1.00", True),
+        ("aggregate", "2", False),
+        ("hybrid", "1", False),
+        ("per_leg", "1", False),
+    ],
+)
+def test_the_mode_and_distance_that_a_group_has_are_no_change(mode: str, text: str, is_same: bool) -> None:
+    reading = read_mode(one(tp_mode="aggregate"), mode, text)
+    assert (reading.is_same, bool(reading.fault), reading.is_wrong) == (is_same, is_same, False)
+
+
+def test_pyramids_may_differ_so_one_distance_for_all_is_a_change() -> None:
+    assert read_mode(one(tp_mode="pyramid_aggregate"), "pyramid_aggregate", "1").fault == ""
 
 
 def test_the_target_of_a_short_lies_below() -> None:
@@ -259,7 +280,7 @@ AMBIGUOUS = ("1,5", "0,95", "99,5", "1,234", "1,23,456", "1,2345", "0,123,456", 
 
 @pytest.mark.parametrize("text", AMBIGUOUS)
 def test_a_comma_that_could_be_a_decimal_one_is_refused_with_the_reason(text: str) -> None:
-    for reading in (read_quote(one(), text, D(10_000)), read_distance(text), read_stop(one(), text)):
+    for reading in (read_quote(one(), text, D(10_000)), read_mode(one(), "aggregate", text), read_stop(one(), text)):
         assert reading.value is None
         assert reading.fault == "Write a decimal with a point, as in 1.5; thousands need no commas."
 

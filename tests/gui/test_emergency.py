@@ -11,7 +11,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
-from app.gui.dialogs.close_all import CloseAllSheet, account_sums, total_of
+from app.gui.dialogs.close_all import CloseAllSheet
+from app.gui.models.closing import account_sums, total_of
 from app.gui.theme import theme
 from app.gui.view_store import Change
 from app.messages.commands import CloseAll, EmergencyReset, EmergencyStop

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy, QTest
 
 from app.gui.actions import EMERGENCY, RESUMING, RISK
@@ -119,6 +120,7 @@ async def test_closing_the_window_asks_and_says_what_stays(scene: Scene) -> None
     said = " ".join(label.text() for label in sheet.findChildren(type(sheet.title)))
     assert "1 group stays open" in said
     assert "have no stop at the exchange" in said
+    assert "Waiting entries that no stop would follow are cancelled" in said
     assert not ended
 
 
@@ -186,6 +188,41 @@ async def test_a_market_that_is_none_stops_the_first_start_there(scene: Scene) -
     sheet.next.click()  # type: ignore[attr-defined]  # as above
     sheet.symbol.setText("?")  # type: ignore[attr-defined]  # as above
     assert not sheet.next.isEnabled()  # type: ignore[attr-defined]  # as above
+
+
+async def test_enter_goes_on_from_each_step_of_the_first_start(scene: Scene) -> None:
+    scene.window.show_first_start()
+    sheet = scene.sheet()
+    scene.window.activateWindow()
+    QTest.keyClick(scene.window.focusWidget(), Qt.Key.Key_Return)
+    assert scene.window.focusWidget() is sheet.symbol
+    QTest.keyClick(sheet.symbol, Qt.Key.Key_Return)
+    QTest.keyClick(scene.window.focusWidget(), Qt.Key.Key_Return)
+    assert sheet.next.text() == "Send the test signal"
+    assert scene.sent == []
+    QTest.keyClick(scene.window.focusWidget(), Qt.Key.Key_Return)
+    await until(lambda: bool(scene.sent))
+    QTest.keyClick(scene.window.focusWidget(), Qt.Key.Key_Return)
+    assert scene.has_sheet()
+    assert scene.sent == ["BTCUSDT.P"]
+
+
+async def test_a_long_address_is_cut_in_the_middle_and_copied_whole(scene: Scene) -> None:
+    scene.window.show_first_start()
+    sheet = scene.sheet()
+    await until(lambda: bool(sheet.url.shown.text()))
+    address = f"http://127.0.0.1:8003/webhook/tradingview/{'T' * 80}end"
+    sheet.url.show_value(address)
+    for _ in range(2):
+        sheet.next.click()
+    shown = sheet.url.shown
+    assert shown.text().startswith("http://127.0.0.1")
+    assert shown.text().endswith("Tend")
+    assert "\u2026" in shown.text()
+    assert shown.fontMetrics().horizontalAdvance(shown.text()) <= shown.width()
+    assert shown.toolTip() == address
+    sheet.url.button.click()
+    assert QGuiApplication.clipboard().text() == address
 
 
 async def test_f6_goes_from_rail_to_table_to_detail_to_strip_and_around(scene: Scene) -> None:

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QMenu, QPushButton
 
 from app.gui.dialogs.close_percent import closed_quantity, read_percent
 from app.gui.models.ladder import ladder_of
@@ -19,7 +19,7 @@ from app.gui.models.positions import position_spec
 from app.gui.models.tree import ROW
 from app.gui.panels.detail_tabs import LegList
 from app.gui.theme import theme
-from app.gui.view_store import Pending
+from app.gui.view_store import Change, Pending
 from app.gui.widgets.sheet import Sheet
 from app.messages.commands import CancelEntries, CloseGroup, ReduceGroup
 from app.ports.engine import CommandRefused, EngineUnavailable
@@ -109,6 +109,97 @@ async def test_closing_says_what_it_does_in_numbers_then_sends_the_command(scene
     await until(lambda: not scene.store.pending)
     assert scene.engine.asked == [CloseGroup("g0000001")]
     assert scene.window.notice.sentence == "Done."
+
+
+async def test_what_closing_comes_to_is_told_with_fees_and_follows_the_price(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1, invested=D(995))])
+    scene.window.positions.detail.close_button.click()
+    facts = dict(sheet_of(scene).facts.shown)  # type: ignore[attr-defined]  # the sheet of a close has them
+    assert facts["Result before fees"] == "+7.00 USDT"
+    assert facts["Fees"] == "about 0.50 USDT"
+    assert facts["After fees, with 0.10% slippage"] == "+5.50 USDT"
+    assert (facts["Entries cancelled"], facts["Exits cancelled"], facts["Stays"]) == ("3", "0", "nothing")
+
+    scene.show([group(1, invested=D(995), mark=D(50_150), unrealized_pnl=D(8))])
+    scene.store.changed.emit(Change(groups=frozenset({"g0000001"})))
+    facts = dict(sheet_of(scene).facts.shown)  # type: ignore[attr-defined]  # as above
+    assert facts["Sold"] == "0.020 at about 50,150.0"
+    assert facts["Result before fees"] == "+8.00 USDT"
+
+
+async def test_a_result_that_jumped_is_read_again_before_it_is_acted_on(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1, invested=D(995))])
+    scene.window.positions.detail.close_button.click()
+    sheet = sheet_of(scene)
+    go = sheet.findChild(QPushButton, "do")
+    assert isinstance(go, QPushButton)
+    scene.show([group(1, invested=D(995), unrealized_pnl=D(-4))])
+    scene.store.changed.emit(Change(groups=frozenset({"g0000001"})))
+    assert go.toolTip() == "The result has just changed; read it again."
+    press(sheet)
+    assert scene.engine.asked == []
+    sheet._hold.timeout.emit()  # type: ignore[attr-defined]  # a second later
+    sheet._hold.stop()  # type: ignore[attr-defined]  # as above
+    sheet._allow()  # type: ignore[attr-defined]  # as above
+    press(sheet)
+    await until(lambda: bool(scene.engine.asked))
+
+
+@pytest.mark.parametrize("ask", ["ask_close", "ask_close_percent"])
+async def test_the_question_ends_with_its_group(scene: Scene, ask: str) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1), group(2)])
+    scene.window.positions.choose("g0000001")
+    getattr(scene.window.positions.detail, ask)()
+    sheet_of(scene)
+    scene.show([group(2)])
+    scene.store.changed.emit(Change(gone=frozenset({"g0000001"})))
+    assert not scene.has_sheet()
+
+
+async def test_a_filter_that_nothing_passes_says_so_and_can_be_cleared(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1)])
+    positions = scene.window.positions
+    positions.filter.setText("zebra")
+    assert positions.no_match.isVisible()
+    assert not positions.table.isVisible()
+    positions.no_match.acted.emit()
+    assert positions.table.isVisible()
+    assert positions.detail.isVisible()
+
+
+async def test_a_right_click_offers_what_the_buttons_do(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1), group(2, filled=0)])
+    positions = scene.window.positions
+    row = positions.table.rows.index_of("g0000002")
+    positions.table.customContextMenuRequested.emit(positions.table.visualRect(row).center())
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    offered = {action.text(): action.isEnabled() for action in menu.actions()}
+    menu.close()
+    assert positions.detail.group is not None
+    assert positions.detail.group.id == "g0000002"
+    assert list(offered)[:3] == ["Close\u2026\tC", "Close %\u2026\tShift+C", "Cancel entries\u2026\tX"]
+    assert offered["Close %\u2026\tShift+C"] is False
+    assert offered["Cancel entries\u2026\tX"] is True
+
+
+async def test_buttons_that_do_not_fit_are_behind_more(scene: Scene) -> None:
+    scene.window.show_view("positions")
+    scene.show([group(1)])
+    bar = scene.window.positions.detail.bar
+    assert not bar.more.isVisible()
+    bar.setFixedWidth(800)
+    QApplication.processEvents()
+    assert bar.more.isVisible()
+    assert scene.window.positions.detail.close_button.isVisible()
+    assert not scene.window.positions.detail.block_button.isVisible()
+    last = max(button.geometry().right() for button in bar.findChildren(QPushButton) if button.isVisible())
+    assert last <= bar.width()
 
 
 async def test_keeping_the_position_sends_nothing(scene: Scene) -> None:

@@ -100,7 +100,7 @@ def test_a_kept_slot_stands_before_every_rule() -> None:
 
 def test_an_entry_that_waits_for_more_than_a_slot_has_no_rank() -> None:
     entry = queue_snapshot(2, reason="opposite_side_open")
-    assert queue_spec(entry, None).row.entry.rank == 2
+    assert queue_spec(entry, None, paused=False).row.entry.rank == 2
     assert decided_text(entry) == "waits: opposite side open"
     assert "other side is closed" in waits_for(entry, engine_snapshot(), NOON)[0]
 
@@ -109,7 +109,7 @@ def test_an_entry_that_waits_for_more_than_a_slot_has_no_rank() -> None:
 def test_every_reason_has_words(reason: QueueReason) -> None:
     entry = queue_snapshot(1, reason=reason.value)
     assert reason.value in REASON_WORDS
-    assert "_" not in reason_text(entry)
+    assert "_" not in reason_text(reason.value)
     assert waits_for(entry, engine_snapshot(), NOON)
 
 
@@ -117,6 +117,49 @@ def test_the_pause_after_a_stop_is_told_until_it_is_over() -> None:
     engine = engine_snapshot(promotions_wait_until=NOON + timedelta(seconds=250))
     assert pause_text(engine, NOON) == "after a stop-loss, the queue goes on in 4m 10s"
     assert pause_text(engine, NOON + timedelta(seconds=250)) is None
+
+
+PAUSED = {"slots_used": 6, "max_open_groups": 8, "promotions_wait_until": NOON + timedelta(seconds=245)}
+PAUSE = "After a stop-loss, the queue goes on in 4m 05s."
+
+
+def reasons(scene: Scene) -> list[str]:
+    rows = scene.window.queue.table.rows
+    place = [column.name for column in rows.columns].index("why")
+    return [rows.index(row, place).data() for row in range(rows.rowCount())]
+
+
+async def test_with_free_slots_it_is_the_pause_that_holds_an_entry_back(scene: Scene) -> None:
+    scene.window.show_view("queue")
+    scene.tell(**PAUSED)
+    scene.queue(queue_snapshot(1))
+    assert reasons(scene) == ["after a stop-loss"]
+    assert scene.window.queue.detail.waits.text() == PAUSE
+    scene.window.queue.filter.setText("stop-loss")
+    assert ranks(scene) == ["1"]
+
+
+async def test_the_reason_is_told_anew_when_the_pause_begins_and_ends(scene: Scene) -> None:
+    scene.window.show_view("queue")
+    scene.queue(queue_snapshot(1))
+    assert reasons(scene) == ["pool full"]
+    scene.tell(**PAUSED)
+    assert reasons(scene) == ["after a stop-loss"]
+    scene.tell(promotions_wait_until=None)
+    assert reasons(scene) == ["pool full"]
+
+
+def test_in_a_full_pool_an_entry_waits_for_a_slot_and_for_the_pause() -> None:
+    said = waits_for(queue_snapshot(1), engine_snapshot(**{**PAUSED, "slots_used": 8}), NOON)
+    assert said == ["It opens when a slot is free; a slot is free when its group is flat.", PAUSE]
+
+
+def test_the_pause_holds_no_entry_back_that_waits_for_something_else() -> None:
+    engine = engine_snapshot(**PAUSED)
+    assert waits_for(queue_snapshot(1, reason="account_stale"), engine, NOON)[0].endswith("reconciled again.")
+    kept = queue_snapshot(1, is_reserved=True)
+    assert queue_spec(kept, None, paused=True).row.reason == "pool_full"
+    assert PAUSE not in waits_for(kept, engine, NOON)
 
 
 async def test_slots_are_drawn_with_the_result_of_their_groups(scene: Scene) -> None:

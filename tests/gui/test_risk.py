@@ -21,11 +21,13 @@ from app.gui.models.risk import (
     limit_state,
     limit_text,
     mode_text,
+    plan_head,
     room,
     run_refusal,
     why_not,
 )
 from app.gui.panels.risk import ROWS_AT_ONCE
+from app.gui.theme import theme
 from app.messages.commands import BlockGroup, RunOffset, SkipOffset
 from app.messages.records import ActionStatus, Payer, RiskAction
 from app.messages.snapshots import LimitSnapshot
@@ -148,7 +150,7 @@ async def test_one_group_shows_each_condition_met_or_not_in_words(scene: Scene) 
     scene.window.show_view("risk")
     scene.risk(risk_snapshot(groups=(assessment(),)))
     assert cell(scene, "percent") == "\u22125.84%"
-    assert cell(scene, "timer") == "12m 34s"
+    assert cell(scene, "timer") == "12m 34s left"
     spoken = Qt.ItemDataRole.AccessibleTextRole
     assert cell(scene, "pyramids", spoken) == "Pyramids, Met: 3 of 3 pyramids"
     assert cell(scene, "timer", spoken) == "Timer, Not met: 754 s left"
@@ -170,6 +172,17 @@ async def test_five_hundred_groups_are_shown_in_the_order_given(scene: Scene) ->
     assert keys(scene)[:2] == ["1hC1/USDT:USDT", "1hC2/USDT:USDT"]
     scene.risk(risk_snapshot(groups=rows[:1]))
     assert len(keys(scene)) == 1
+
+
+async def test_no_word_of_a_row_is_cut(scene: Scene) -> None:
+    scene.show([group(1, side="short", timeframe="15m")])
+    scene.window.show_view("risk")
+    scene.risk(risk_snapshot(groups=(assessment(1, timeframe="15m", timer_left_sec=3298),)))
+    table = scene.window.risk.table
+    names = [column.name for column in table.rows.columns]
+    for name, icon in (("what", 0), ("timer", theme.metric("icon.table") + 5)):
+        needed = theme.advance(cell(scene, name), "table") + icon + 2 * table.cells.pad
+        assert table.columnWidth(names.index(name)) >= needed, name
 
 
 async def test_conditions_that_are_off_have_no_column(scene: Scene) -> None:
@@ -194,7 +207,10 @@ async def test_blocked_and_skipped_groups_are_tagged(scene: Scene) -> None:
         (LimitSnapshot("daily_loss", D("12.4"), D(250), "USDT"), "12.40 of 250.00", "237.60 USDT away", "normal"),
         (LimitSnapshot("drawdown", D("6.4"), D(8), "%"), "6.40% of 8.00%", "1.60 points away", "warning"),
         (LimitSnapshot("max_exposure", D(12100), D(12000), "USDT"), "12,100 of 12,000", "100.00 USDT past", "critical"),
-        (LimitSnapshot("open_groups", D(3), D(3), "groups"), "3 of 3", "0 groups away", "normal"),
+        (LimitSnapshot("open_groups", D(7), D(8), "groups"), "7 of 8", "1 group away", "normal"),
+        (LimitSnapshot("stop_guard", D(3), D(2), "stops"), "3 of 2", "1 stop past", "critical"),
+        (LimitSnapshot("daily_loss", D(250), D(250), "USDT"), "250.00 of 250.00", "reached", "critical"),
+        (LimitSnapshot("open_groups", D(3), D(3), "groups"), "3 of 3", "full", "normal"),
     ],
 )
 def test_a_limit_tells_its_distance_in_its_own_unit(limit: LimitSnapshot, text: str, distance: str, state: str) -> None:
@@ -248,6 +264,13 @@ async def test_a_gap_is_told_with_the_reason(scene: Scene) -> None:
     assert not field.run_button.isEnabled()
     assert field.run_button.toolTip() == "The winners cover 40.00 of 105.84."
     assert not field.grab().isNull()
+
+
+def test_the_plan_says_what_it_closes_or_why_nothing() -> None:
+    assert plan_head(plan()) == "close ETH 1h whole, 0.573 at market; it is due"
+    nothing = plan(loser_quantity=D(0), whole=False, due=False)
+    assert plan_head(replace(nothing, winners=())) == "ETH 1h, nothing to close: no winner pays"
+    assert plan_head(nothing) == "ETH 1h, nothing to close: the winners pay too little"
 
 
 def test_why_not_names_what_stands_in_the_way() -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from app.gui.models.signals import answer, latency_text, question
+from app.domain.risk import checks, standing
+from app.gui.models.signals import CHECK_WORDS, answer, check_text, latency_text, question, reason_text, time_taken
 from app.gui.models.tree import ROW
 from app.gui.panels.signals import pretty_body
-from app.messages.records import CheckResult
+from app.gui.theme import theme
+from app.messages.records import CheckResult, SignalRecord
 from app.ports.queries import Page
 from tests.gui.conftest import Scene, group, signal
 from tests.support.fakes import until
@@ -37,7 +40,7 @@ async def test_the_newest_signal_stands_first_and_is_answered(scene: Scene) -> N
     panel.table.choose(refused.id)
     assert panel.answer.question.text() == "Why did nothing happen?"
     assert panel.answer.sentence.text() == f"Not executed: {REFUSED[1].detail}."
-    assert panel.answer.checks.shown()[2] == "Order rate: not reached."
+    assert panel.answer.checks.shown()[2] == "Entries per minute: not reached."
 
 
 async def test_outcomes_are_counted_and_filtered(scene: Scene) -> None:
@@ -118,3 +121,58 @@ async def test_only_so_many_are_kept_and_those_that_fell_out_leave_the_table(sce
     shown = scene.window.signals.model.keys()
     assert len(shown) == 20
     assert signal(1).id not in shown
+
+
+def test_every_check_that_the_engine_can_name_has_words() -> None:
+    names = {name for name, _ in standing.CHECKS} | set(checks.NAMES)
+    assert names <= CHECK_WORDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("not_armed", "Account armed or paper"), ("symbol_not_allowed", "Symbol allowed"),
+     ("insufficient_margin", "Free margin"), ("low_profit", "Recent profit")],
+)  # fmt: skip
+def test_a_tick_stands_before_what_holds_not_before_the_fault(name: str, words: str) -> None:
+    assert check_text(CheckResult(name, "passed", "")) == words
+
+
+def decided_after(intent: str, **passed: float) -> SignalRecord:
+    record = signal(1, intent=intent, detail="group opened with 3 legs")
+    return replace(record, decided_at=record.received_at + timedelta(**passed))
+
+
+def test_what_waited_in_the_queue_was_not_slow_to_decide() -> None:
+    queued = decided_after("entry", seconds=36)
+    assert time_taken(queued) == "waited 36 s"
+    assert answer(queued).endswith("Group opened with 3 legs. It waited 36 s in the queue.")
+    assert time_taken(decided_after("reverse", minutes=12)) == "waited 12m"
+
+
+def test_what_never_waits_in_the_queue_tells_its_latency() -> None:
+    late = decided_after("exit", seconds=36)
+    assert time_taken(late) == "36 s"
+    assert answer(late).endswith("Decided 36 s after the message arrived.")
+    assert time_taken(decided_after("entry", milliseconds=7)) == "7 ms"
+
+
+def test_an_executed_exit_says_what_it_did() -> None:
+    record = signal(1, intent="exit", reason=None, detail=None)
+    assert reason_text(record) == "closed the group"
+    assert "Closed the group." in answer(record)
+
+
+def test_the_engines_sentence_names_the_market_as_the_tables_do() -> None:
+    record = signal(1, "ignored", symbol="TRX/USDT:USDT", detail="no long of TRX/USDT:USDT 1h is open")
+    assert reason_text(record) == "no long of TRX/USDT 1h is open"
+    assert answer(record) == "Ignored: no long of TRX/USDT 1h is open."
+
+
+async def test_the_numbers_that_decided_are_not_cut(scene: Scene) -> None:
+    scene.window.show_view("signals")
+    scene.show([], [signal(number, "rejected") for number in range(1, 60)])
+    QApplication.processEvents()
+    table = scene.window.signals.table
+    place = [column.name for column in table.rows.columns].index("reason")
+    needed = theme.advance("799.27 USDT needed, 734.21 free", "table") + 2 * table.cells.pad
+    assert table.columnWidth(place) >= needed

@@ -116,6 +116,7 @@ def account_snapshot(**changes: Any) -> AccountSnapshot:
         "last_reconciled_at": NOON,
         "balances": {"USDT": Decimal("1E+4")},
         "external": {"BTC/USDT:USDT": Decimal("-0.5")},
+        "taker_fee": Decimal("0.0005"),
     }
     return AccountSnapshot(**{**facts, **changes})
 
@@ -176,6 +177,7 @@ def group_snapshot(number: int = 1) -> GroupSnapshot:
         quote_currency="USDT",
         leverage=Decimal(1),
         tp_mode="per_leg",
+        tp_aggregate_percent=Decimal(1),
         stop_price=None,
         pnl_at_stop=None,
         next_tp=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -76,8 +76,11 @@ def bar_seconds(times: Sequence[datetime]) -> float:
     return min((gap for gap in gaps if gap > 0), default=60.0)
 
 
-def time_ticks(times: Sequence[datetime], first: int, last: int, apart: float) -> list[Tick]:
-    """Ticks at round UTC times among the bars `first` to `last`, at least `apart` bars from each other.
+def time_ticks(
+    times: Sequence[datetime], first: int, last: int, apart: float, width: Callable[[str], float] = lambda _: 0.0
+) -> list[Tick]:
+    """Ticks at round UTC times among the bars `first` to `last`, at least `apart` bars from each other and each behind
+    the text before it, which is `width` bars wide.
 
     `times` are the bars' openings, ascending. A day is said once, where it begins.
     """
@@ -86,10 +89,12 @@ def time_ticks(times: Sequence[datetime], first: int, last: int, apart: float) -
     step = next((step for step in _STEPS if step >= wanted), _STEPS[-1])
     ticks: list[Tick] = []
     said: datetime | None = None
+    free: float = first
     for place in _beginnings(times, first, last, step) or range(first, min(last, first) + 1):
-        if not ticks or place - ticks[-1].place >= apart * 0.8:
-            ticks.append(Tick(place, moment_text(times[place], said, step)))
-            said = times[place]
+        if place >= free:
+            text = moment_text(times[place], said, step)
+            ticks.append(Tick(place, text))
+            said, free = times[place], place + max(apart * 0.8, width(text))
     return ticks
 
 

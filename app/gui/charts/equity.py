@@ -1,4 +1,8 @@
-"""The equity curve: realised as grey steps, total as an accent line (design.md, Charts)."""
+"""The equity curve: realised as grey steps, total as an accent line (design.md, Charts).
+
+The samples are the picture; what leads from the last of them to this moment, the axis' texts and the box are painted
+over it, for they move with every price.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ from app.gui.theme import theme
 
 __all__ = ["TOO_FEW", "EquityChart", "EquityPoint"]
 
-TOO_FEW = "Equity is drawn from the second sample on; a sample is taken every five minutes."
+TOO_FEW = "Equity is drawn from the second sample on; a sample is taken every minute."
 MARGIN = 0.04
 MOST_TIMES = 5
 LONG_DAYS = 300
@@ -53,6 +57,10 @@ class _View:
         span = self.end - self.start
         return self.plot.left() + ((seconds - self.start) / span * self.plot.width() if span > 0 else 0.0)
 
+    def holds(self, point: EquityPoint) -> bool:
+        is_inside = self.x(point.at.timestamp()) <= self.plot.right() + 1
+        return is_inside and all(self.low <= value <= self.high for value in (point.realised, point.total))
+
     @property
     def places(self) -> int:
         return 2 if self.step is not None and self.step < 1 else 0
@@ -64,27 +72,43 @@ class EquityChart(Canvas):
     def __init__(self) -> None:
         super().__init__()
         self.setMinimumSize(QSize(200, 80))
-        self._points: tuple[EquityPoint, ...] = ()
+        self._samples: tuple[EquityPoint, ...] = ()
+        self._live: EquityPoint | None = None
+        self._drawn: _View | None = None
+        """What the picture was made with."""
         self._say()
 
     @property
     def points(self) -> tuple[EquityPoint, ...]:
-        return self._points
+        """The samples, and what it is worth now."""
+        return self._samples if self._live is None else (*self._samples, self._live)
 
     def set_points(self, points: tuple[EquityPoint, ...]) -> None:
         """Oldest first, in quote."""
-        if points == self._points:
+        if points == self._samples:
             return
-        self._points = points
+        self._samples = points
         self._say()
         self.redraw()
 
+    def set_live(self, point: EquityPoint | None) -> None:
+        """What it is worth now, behind the last sample."""
+        if point == self._live:
+            return
+        had_one, self._live = self._live is not None, point
+        if point is not None and had_one and self._drawn is not None and self._drawn.holds(point):
+            self.update()
+        else:
+            self._say()
+            self.redraw()
+
     def _say(self) -> None:
         self.setAccessibleName("Equity curve")
-        if len(self._points) < 2:
+        points = self.points
+        if len(points) < 2:
             self.setAccessibleDescription(TOO_FEW)
             return
-        first, last = self._points[0], self._points[-1]
+        first, last = points[0], points[-1]
         span = f"{moment_text(first.at, None, 60)} to {moment_text(last.at, None, 60)} UTC"
         worth = f"total from {formats.money(first.total)} to {formats.money(last.total)}"
         self.setAccessibleDescription(f"{span}: {worth}, realised {formats.money(last.realised)}.")
@@ -97,14 +121,15 @@ class EquityChart(Canvas):
         return QRectF(edge, 8, max(self.width() - 2 * edge - axis - 2, 40), max(bottom - 8, 30))
 
     def _view(self) -> _View:
-        values = [float(value) for point in self._points for value in (point.realised, point.total)]
+        points = self.points
+        values = [float(value) for point in points for value in (point.realised, point.total)]
         low, high = min(values, default=0.0), max(values, default=1.0)
         is_flat = high - low <= max(abs(high), abs(low)) * 1e-12
         margin = (abs(high) * 0.01 or 1.0) if is_flat else (high - low) * MARGIN
         low, high = low - margin, high + margin
         most = min(MOST_GRID_LINES, int(self._plot(0).height() / theme.scaled(26)))
         step = round_step(low, high, most, Decimal("0.01"))
-        start, end = (self._points[place].at.timestamp() if self._points else 0.0 for place in (0, -1))
+        start, end = (points[place].at.timestamp() if points else 0.0 for place in (0, -1))
         sized = _View(QRectF(), low, high, start, end, step)
         texts = [formats.fixed(Decimal(repr(value)), sized.places) for value in (low, high)]
         axis = max(max(text_width(text, in_box=True) for text in texts) + 2 * BOX_PADDING, theme.scaled(60))
@@ -113,27 +138,47 @@ class EquityChart(Canvas):
     # ------------------------------------------------------------------ painting
 
     def paint_picture(self, painter: QPainter) -> None:
-        view = self._view()
-        self._paint_values(painter, view)
-        if len(self._points) > 1:
+        view = self._drawn = self._view()
+        self._paint_grid(painter, view)
+        if len(self.points) > 1:
             self._paint_times(painter, view)
-            self._paint_lines(painter, view)
+            self._paint_lines(painter, view, self._samples)
         else:
             painter.setPen(pen("chart_grid"))
             paint_level(painter, view.plot.left(), view.plot.right(), self.crisp(view.plot.bottom()))
             paint_sentence(painter, view.plot, TOO_FEW)
-        if self._points:
-            self._paint_last(painter, view)
 
-    def _paint_values(self, painter: QPainter, view: _View) -> None:
-        half = box_height() / 2
-        taken = view.y(self._points[-1].total) if self._points else None
-        for value in multiples(view.step, view.low, view.high) if view.step is not None else ():
+    def paint_pointer(self, painter: QPainter) -> None:
+        view = self._drawn
+        if view is None or not self._samples:
+            return
+        last = self.points[-1]
+        if last is self._live:
+            self._paint_lines(painter, view, (self._samples[-1], self._halfway(last), last))
+        self._paint_values(painter, view, last)
+        self._paint_last(painter, view, last)
+
+    def _halfway(self, last: EquityPoint) -> EquityPoint:
+        """Where what was realised since the last sample is drawn, for nobody knows when it was."""
+        before = self._samples[-1]
+        return EquityPoint(before.at + (last.at - before.at) / 2, last.realised, (before.total + last.total) / 2)
+
+    @staticmethod
+    def _values(view: _View) -> list[Decimal]:
+        return multiples(view.step, view.low, view.high) if view.step is not None else []
+
+    def _paint_grid(self, painter: QPainter, view: _View) -> None:
+        for value in self._values(view):
+            painter.setPen(pen("border_control" if value == 0 and self._samples else "chart_grid"))
+            paint_level(painter, view.plot.left(), view.plot.right(), self.crisp(view.y(value)))
+
+    def _paint_values(self, painter: QPainter, view: _View, last: EquityPoint) -> None:
+        """Those that the box leaves free."""
+        half, taken = box_height() / 2, view.y(last.total)
+        painter.setPen(theme.color("chart_axis"))
+        for value in self._values(view):
             y = self.crisp(view.y(value))
-            painter.setPen(pen("border_control" if value == 0 and self._points else "chart_grid"))
-            paint_level(painter, view.plot.left(), view.plot.right(), y)
-            if taken is not None and abs(taken - y) >= half + theme.scaled(5):
-                painter.setPen(theme.color("chart_axis"))
+            if abs(taken - y) >= half + theme.scaled(5):
                 box = QRectF(view.plot.right() + 2 + BOX_PADDING, y - half, self.width(), 2 * half)
                 painter.drawText(box, LEFT, formats.fixed(value, view.places))
 
@@ -150,7 +195,7 @@ class EquityChart(Canvas):
 
     def _times(self, count: int) -> list[str]:
         """Days, with the year where they span more than one; hours where the curve is short."""
-        start, end = self._points[0].at, self._points[-1].at
+        start, end = self.points[0].at, self.points[-1].at
         span = end - start
         moments = [start + span * (place / (count - 1)) for place in range(count - 1)] + [end]
         if span.days > LONG_DAYS:
@@ -159,10 +204,10 @@ class EquityChart(Canvas):
         before = [None, *moments]
         return [moment_text(at, said, step) for at, said in zip(moments, before, strict=False)]
 
-    def _paint_lines(self, painter: QPainter, view: _View) -> None:
-        xs = [view.x(point.at.timestamp()) for point in self._points]
-        realised = thinned([(x, view.y(point.realised)) for x, point in zip(xs, self._points, strict=True)])
-        total = thinned([(x, view.y(point.total)) for x, point in zip(xs, self._points, strict=True)])
+    def _paint_lines(self, painter: QPainter, view: _View, points: Sequence[EquityPoint]) -> None:
+        xs = [min(view.x(point.at.timestamp()), view.plot.right()) for point in points]
+        realised = thinned([(x, view.y(point.realised)) for x, point in zip(xs, points, strict=True)])
+        total = thinned([(x, view.y(point.total)) for x, point in zip(xs, points, strict=True)])
         painter.setPen(pen("chart_axis", theme.stroke("chart_line")))
         painter.drawPolyline(self._steps(realised))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -180,11 +225,10 @@ class EquityChart(Canvas):
             corners.append(QPointF(across, down))
         return QPolygonF(corners)
 
-    def _paint_last(self, painter: QPainter, view: _View) -> None:
-        last = self._points[-1].total
+    def _paint_last(self, painter: QPainter, view: _View, last: EquityPoint) -> None:
         height = box_height()
-        y = round(view.y(last) - height / 2)
+        y = round(view.y(last.total) - height / 2)
         right = self.width() - theme.metric("space.4")
         left = view.plot.right() + 2
-        text = formats.fixed(last, view.places)
+        text = formats.fixed(last.total, view.places)
         paint_box(painter, QRectF(left, y, right - left, height), text, theme.color("accent"), "text_on_accent")

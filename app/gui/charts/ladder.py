@@ -43,6 +43,7 @@ from app.gui.theme import theme
 __all__ = ["LadderChart", "LadderFill", "LadderLine", "LadderState", "on_tick"]
 
 LABEL_GAP = 17
+TIME_GAP = 16
 LABEL_WIDTH = 154
 ELBOW = 16
 EDGE = 12
@@ -320,7 +321,10 @@ class LadderChart(Canvas):
 
     def _paint_times(self, painter: QPainter, view: LadderView) -> None:
         shown = view.visible()
-        ticks = time_ticks(view.times, shown.start, shown.stop - 1, theme.scaled(90) / view.spacing)
+        apart = theme.scaled(90) / view.spacing
+        ticks = time_ticks(
+            view.times, shown.start, shown.stop - 1, apart, lambda text: (text_width(text) + TIME_GAP) / view.spacing
+        )
         for tick in ticks:
             x = self.crisp(view.x(tick.place))
             width = text_width(tick.text) + 2

@@ -6,7 +6,7 @@ from typing import Any
 
 import shiboken6
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPalette
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -86,11 +86,11 @@ class AccountsSheet(Sheet):
         if self.page is None:
             self.list.refresh()
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        if event.key() == Qt.Key.Key_Escape and self.page is not None:
+    def escape(self) -> None:
+        if self.page is not None:
             self._leave_page("")
         else:
-            super().keyPressEvent(event)
+            super().escape()
 
     def dismiss(self) -> None:
         if self.page is not None:

@@ -59,12 +59,12 @@ class _FieldSheet(Sheet):
 
     def restate(self) -> None:
         reading = self.read()
-        self.field.setProperty("state", "error" if reading.fault and self.field.isEnabled() else "")
+        self.field.setProperty("state", "error" if reading.is_wrong and self.field.isEnabled() else "")
         repolish(self.field)
         self.fault.setVisible(bool(reading.fault))
-        self.fault.show_text(reading.fault)
-        self.facts.setVisible(not reading.fault)
-        if not reading.fault:
+        self.fault.show_text(reading.fault, "critical" if reading.is_wrong else "secondary")
+        self.facts.setVisible(not reading.is_wrong)
+        if not reading.is_wrong:
             self.facts.show_facts(self.tell(reading.value))
         self.go.allow(not reading.fault, reading.fault)
 
@@ -157,13 +157,11 @@ class AddFundsSheet(_FieldSheet):
 class TakeProfitSheet(_FieldSheet):
     """Modes as segments; the distance counts only where the mode has one."""
 
-    def __init__(
-        self, parent: QWidget, group: GroupSnapshot, percent: Decimal, act: Callable[[str, Decimal | None], None]
-    ) -> None:
+    def __init__(self, parent: QWidget, group: GroupSnapshot, act: Callable[[str, Decimal | None], None]) -> None:
         self._group = group
         self._act = act
         title = f"Another TP mode for {_name(group)}?"
-        super().__init__(parent, title, "% from the average entry", formats.plain(percent),
+        super().__init__(parent, title, "% from the average entry", formats.plain(group.tp_aggregate_percent),
                          do="Change the TP mode", keep="Keep the TP mode")  # fmt: skip
         self.modes = Segments(changes.TP_MODES, group.tp_mode)
         self.modes.chosen.connect(lambda _: self.restate())
@@ -185,10 +183,7 @@ class TakeProfitSheet(_FieldSheet):
         super().restate()
 
     def read(self) -> changes.Reading:
-        if changes.needs_percent(self.mode):
-            return changes.read_distance(self.field.text())
-        same = self._group.tp_mode == self.mode
-        return changes.Reading(None, "It is in this mode already." if same else "")
+        return changes.read_mode(self._group, self.mode, self.field.text())
 
     def tell(self, value: Decimal | None) -> list[tuple[str, str]]:
         return changes.mode_facts(self._group, self.mode, value)

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
 
-from PySide6.QtCore import QRect, Qt, QTimer
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QWidget
 
 from app.gui import formats
 from app.gui.actions import EMERGENCY, Actions, Settled
+from app.gui.models.closing import (
+    RESTATE_SHARE,
+    SLIPPAGE,
+    AccountSum,
+    account_sums,
+    resting_exits,
+    takers_of,
+    total_of,
+    waiting_entries,
+)
 from app.gui.panels.detail_tabs import Lines
 from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
 from app.gui.widgets.alerts import closing_sentence
 from app.gui.widgets.basics import Button, Text, column, row
+from app.gui.widgets.hold import Hold
 from app.gui.widgets.sheet import Sheet
 from app.messages.snapshots import CloseAllSnapshot, ClosingSnapshot, GroupSnapshot
 
-WAITING = frozenset({"pending", "open", "partially_filled"})
-RESTING = frozenset({"open", "partially_filled"})
-RESTATE_SHARE = Decimal("0.01")
-RESTATE_MS = 1000
-SLIPPAGE = Decimal("0.001")
 CLOSING_ICONS = {
     "closing": ("clock", "text_secondary"),
     "closed": ("check", "positive"),
@@ -33,79 +38,19 @@ CLOSING_ICONS = {
 COLUMNS = ("Account", "Groups", "Entries cancelled", "Closed", "P&L now", "Fees est.", "You realise about")
 
 
-@dataclass(frozen=True, slots=True)
-class AccountSum:
-    """What closing all comes to on one account; `fees` is None where its fee is not known."""
-
-    account: str
-    groups: int
-    entries: int
-    closed: Decimal
-    pnl: Decimal
-    fees: Decimal | None
-
-    @property
-    def result(self) -> Decimal:
-        return self.pnl - (self.fees or Decimal(0))
-
-
-def account_sums(groups: Sequence[GroupSnapshot], takers: Mapping[str, Decimal]) -> list[AccountSum]:
-    """One line an account, in order of name."""
-    sums = []
-    for account in sorted({group.account for group in groups}):
-        mine = [group for group in groups if group.account == account]
-        closed = sum((_worth(group) for group in mine), Decimal(0))
-        taker = takers.get(account)
-        sums.append(
-            AccountSum(
-                account=account,
-                groups=len(mine),
-                entries=sum(leg.status in WAITING for group in mine for leg in group.legs),
-                closed=closed,
-                pnl=sum((group.unrealized_pnl or Decimal(0) for group in mine), Decimal(0)),
-                fees=closed * taker if taker is not None else None,
-            )
-        )
-    return sums
-
-
-def total_of(sums: Sequence[AccountSum]) -> AccountSum:
-    fees = [item.fees for item in sums]
-    known = [fee for fee in fees if fee is not None]
-    return AccountSum(
-        account="All accounts",
-        groups=sum(item.groups for item in sums),
-        entries=sum(item.entries for item in sums),
-        closed=sum((item.closed for item in sums), Decimal(0)),
-        pnl=sum((item.pnl for item in sums), Decimal(0)),
-        fees=sum(known, Decimal(0)) if len(known) == len(fees) else None,
-    )
-
-
-def _worth(group: GroupSnapshot) -> Decimal:
-    """What is open of it at the present price, in quote."""
-    if group.open_quantity <= 0 or not group.average_entry:
-        return Decimal(0)
-    return group.invested if group.mark is None else group.invested / group.average_entry * group.mark
-
-
 class CloseAllSheet(Sheet):
     """Closing the sheet does not stop the work; opened while it is under way, it shows the progress."""
 
-    def __init__(self, parent: QWidget, store: ViewStore, takers: Mapping[str, Decimal], actions: Actions) -> None:
+    def __init__(self, parent: QWidget, store: ViewStore, actions: Actions) -> None:
         super().__init__(parent, "Close all at market?")
         self.repeat_mode()
         self._store = store
-        self._takers = takers
         self._actions = actions
         self._earlier: CloseAllSnapshot | None = None
         """The one before, while the new one has not begun."""
         self._stated = Decimal(0)
         self._word = ""
-        self._hold = QTimer(self)
-        self._hold.setSingleShot(True)
-        self._hold.setInterval(RESTATE_MS)
-        self._hold.timeout.connect(self._check)
+        self._hold = Hold(self, self._check)
         self._question = self._build_question()
         self._progress = self._build_progress()
         self.body.addWidget(self._question)
@@ -155,10 +100,13 @@ class CloseAllSheet(Sheet):
         self.field.returnPressed.connect(self.go.click)
         return box
 
+    def _sums(self) -> list[AccountSum]:
+        return account_sums(list(self._store.groups.values()), takers_of(self._store.engine.accounts))
+
     def _state(self) -> None:
         """State the sums as they are now."""
         groups = list(self._store.groups.values())
-        sums = account_sums(groups, self._takers)
+        sums = self._sums()
         total = total_of(sums)
         self._stated = total.result
         self._word = f"CLOSE {total.groups}"
@@ -177,7 +125,7 @@ class CloseAllSheet(Sheet):
         typed = self.field.text().strip().upper() == self._word
         reason = "" if groups else "No group is open."
         reason = reason or ("" if typed else f"Type {self._word} first.")
-        reason = reason or ("The result has just changed; read it again." if self._hold.isActive() else "")
+        reason = reason or self._hold.reason
         self.go.allow(not reason, reason)
 
     def _done(self) -> None:
@@ -267,7 +215,7 @@ class CloseAllSheet(Sheet):
 
     def _follow_sums(self) -> None:
         """The figures are stated anew when the result moved by more than one per cent of the sum; then one waits."""
-        total = total_of(account_sums(list(self._store.groups.values()), self._takers))
+        total = total_of(self._sums())
         moved = abs(total.result - self._stated) > total.closed * RESTATE_SHARE
         if moved or f"CLOSE {total.groups}" != self._word:
             self._hold.start()
@@ -290,8 +238,8 @@ def under_way(store: ViewStore) -> bool:
 
 
 def _what_happens(groups: Sequence[GroupSnapshot], accounts: int) -> str:
-    entries = sum(leg.status in WAITING for group in groups for leg in group.legs)
-    exits = sum(order.role != "entry" and order.status in RESTING for group in groups for order in group.orders)
+    entries = sum(map(waiting_entries, groups))
+    exits = sum(map(resting_exits, groups))
     held = sum(group.open_quantity > 0 for group in groups)
     where = "1 account" if accounts == 1 else f"{accounts} accounts"
     empty = len(groups) - held

@@ -9,6 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.gui import formats
+from app.gui.models.closing import Closing, part_sentence, takers_of
+from app.gui.view_store import ViewStore
 from app.gui.widgets.basics import Button, Segments, Text, repolish, row
 from app.gui.widgets.sheet import Sheet
 from app.messages.snapshots import GroupSnapshot
@@ -32,15 +34,14 @@ def closed_quantity(group: GroupSnapshot, percent: Decimal) -> Decimal:
     return steps * group.step_size if group.step_size > 0 else wanted
 
 
-def ask_percent(parent: QWidget, group: GroupSnapshot, act: Callable[[Decimal], None]) -> Sheet:
-    return _PercentSheet(parent, group, act)
+class ClosePercentSheet(Sheet):
+    """It ends with its group."""
 
-
-class _PercentSheet(Sheet):
-    def __init__(self, parent: QWidget, group: GroupSnapshot, act: Callable[[Decimal], None]) -> None:
+    def __init__(self, parent: QWidget, store: ViewStore, group: GroupSnapshot, act: Callable[[Decimal], None]) -> None:
         name = f"{formats.pair(group.symbol)[0]} {group.timeframe}"
         super().__init__(parent, f"Close part of {name} at market?", width=520)
         self.repeat_mode()
+        self._store = store
         self._group = group
         self._act = act
         line = QWidget()
@@ -67,9 +68,18 @@ class _PercentSheet(Sheet):
         self.field.textChanged.connect(self._restate)
         self.field.returnPressed.connect(self.go.click)
         self._restate()
+        store.changed.connect(self._follow)
         self.open()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
         self.field.selectAll()
+
+    def _follow(self, _: object) -> None:
+        group = self._store.groups.get(self._group.id)
+        if group is None:
+            self.dismiss()
+            return
+        self._group = group
+        self._restate()
 
     def _restate(self) -> None:
         percent = read_percent(self.field.text())
@@ -87,16 +97,15 @@ class _PercentSheet(Sheet):
         if quantity <= 0:
             step = formats.plain(group.step_size)
             return f"{formats.plain(percent)}% is less than one step of {step}; nothing would be sold."
-        result = group.unrealized_pnl * quantity / group.open_quantity if group.unrealized_pnl is not None else None
-        rest = formats.quantity(group.open_quantity - quantity, group.step_size)
-        at = formats.price(group.mark, group.tick_size)
-        return (
-            f"{formats.quantity(quantity, group.step_size)} at about {at}: {formats.signed_money(result)} "
-            f"{group.quote_currency} before fees. {rest} stays open with its exits."
-        )
+        taker = takers_of(self._store.engine.accounts).get(group.account)
+        return part_sentence(Closing(group, quantity, taker))
 
     def _done(self) -> None:
         percent = read_percent(self.field.text())
         if percent is not None and self.go.isEnabled():
             self.dismiss()
             self._act(percent)
+
+    def dismiss(self) -> None:
+        self._store.changed.disconnect(self._follow)
+        super().dismiss()

@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QLineEdit, QRadioButton, QStackedWidget, QWidget
+from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QFrame, QLineEdit, QRadioButton, QSizePolicy, QStackedWidget, QWidget
 
 from app.base.errors import AppError
 from app.gui.desk import Desk, WebhookAddress
@@ -56,6 +56,7 @@ class FirstStart(Sheet):
         self.next = Button("Continue", kind="primary")
         self.next.setObjectName("next")
         self.next.clicked.connect(self._forward)
+        self.symbol.returnPressed.connect(self.next.click)
         self.add_buttons(self.skip, self.back, self.next)
         store.changed.connect(self._changed)
         self._go(0)
@@ -151,6 +152,7 @@ class FirstStart(Sheet):
             "Send the test signal" if last and not self._group_id else "Show my position" if last else "Continue"
         )
         self._check_symbol()
+        (self.symbol if self._step == 1 else self.next).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _forward(self) -> None:
         if self._step < len(STEPS) - 1:
@@ -190,6 +192,7 @@ class FirstStart(Sheet):
         self.secret.show_value(address.secret)
 
     async def _send(self) -> None:
+        self.setFocus(Qt.FocusReason.OtherFocusReason)  # not on to another button: a second Enter does nothing
         self.next.allow(False, "The signal is on its way.")
         self.test_says.show_text("Sending\u2026")
         try:
@@ -240,6 +243,26 @@ def _page(title: str, why: str) -> tuple[QWidget, Any]:
     return page, layout
 
 
+class _Code(Text):
+    """What there is no room for is left out in the middle; the tooltip has it whole."""
+
+    def __init__(self) -> None:
+        super().__init__("", "code")
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def show_whole(self, text: str) -> None:
+        self.setToolTip(text)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setText(self.fontMetrics().elidedText(self.toolTip(), Qt.TextElideMode.ElideMiddle, self.width()))
+
+
 class _CopyLine(QFrame):
     """A value to be copied; a hidden one is masked until it is."""
 
@@ -253,8 +276,7 @@ class _CopyLine(QFrame):
         layout.addWidget(label)
         ground = area("plain")
         inner = row(ground, 6)
-        self.shown = Text("", "code")
-        self.shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.shown = _Code()
         inner.addWidget(self.shown)
         layout.addWidget(ground, 1)
         self.button = Button("Copy", "copy")
@@ -263,7 +285,7 @@ class _CopyLine(QFrame):
 
     def show_value(self, value: str) -> None:
         self._value = value
-        self.shown.setText(f"\u2022\u2022\u2022\u2022{value[-4:]}" if self._hidden else value)
+        self.shown.show_whole(f"\u2022\u2022\u2022\u2022{value[-4:]}" if self._hidden else value)
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self._value)

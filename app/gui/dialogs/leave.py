@@ -8,19 +8,25 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from app.gui import formats
+from app.gui.models.closing import waiting_entries
 from app.gui.view_store import ViewStore
 from app.gui.widgets.basics import Button, Text
 from app.gui.widgets.sheet import Sheet
 
 RESTING = frozenset({"open", "partially_filled"})
+ENTRIES = {
+    "cancel_unprotected": "Waiting entries that no stop would follow are cancelled; a group without a fill ends so.",
+    "cancel_all": "Waiting entries are cancelled; a group without a fill ends so.",
+    "keep": "Waiting entries stay; what fills meanwhile gets its stop when Ziggurat runs again.",
+}
 
 
 def leave_sheet(
-    parent: QWidget, store: ViewStore, *, tray: bool, hide: Callable[[], None], stop: Callable[[], None]
+    parent: QWidget, store: ViewStore, policy: str, *, tray: bool, hide: Callable[[], None], stop: Callable[[], None]
 ) -> Sheet:
-    """`tray` tells whether there is a place to keep running without a window."""
+    """`policy` is `protection.on_suspend`, `tray` tells whether there is a place to keep running without a window."""
     sheet = Sheet(parent, "Close the window?", width=560)
-    for sentence in what_stays(store):
+    for sentence in what_stays(store, policy):
         text = Text(sentence, "body", "secondary")
         text.setWordWrap(True)
         sheet.body.addWidget(text)
@@ -40,7 +46,7 @@ def leave_sheet(
     return sheet
 
 
-def what_stays(store: ViewStore) -> list[str]:
+def what_stays(store: ViewStore, policy: str) -> list[str]:
     """What rests at the venues once nothing runs here, and what no longer happens."""
     groups = list(store.groups.values())
     if not groups:
@@ -54,6 +60,8 @@ def what_stays(store: ViewStore) -> list[str]:
         f"{count} with {formats.money(invested)} {currency} invested; {len(orders)} orders rest at the exchange.",
         "While Ziggurat is stopped no alert is taken, no exit is moved and no stop is watched here.",
     ]
+    if any(map(waiting_entries, groups)):
+        sentences.append(ENTRIES[policy])
     if without:
         sentences.append(f"{without} of them have no stop at the exchange.")
     return sentences

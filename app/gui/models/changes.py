@@ -17,10 +17,15 @@ _COMMA = "Write a decimal with a point, as in 1.5; thousands need no commas."
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was typed: a value, or why it is none."""
+    """What was typed: a value, or why it is none. Where it changes nothing (`is_same`) both are told."""
 
     value: Decimal | None
     fault: str = ""
+    is_same: bool = False
+
+    @property
+    def is_wrong(self) -> bool:
+        return bool(self.fault) and not self.is_same
 
 
 def read_number(text: str) -> Decimal | None:
@@ -63,6 +68,8 @@ def read_stop(group: GroupSnapshot, text: str) -> Reading:
     if mark is not None and (price >= mark if group.side == "long" else price <= mark):
         side = "below" if group.side == "long" else "above"
         return Reading(None, f"The stop of a {group.side} lies {side} the price, now {formats.price(mark, tick)}.")
+    if price == group.stop_price:
+        return Reading(price, "The stop is there already.", is_same=True)
     return Reading(price)
 
 
@@ -142,6 +149,8 @@ def funds_facts(group: GroupSnapshot, quote: Decimal, free: Decimal) -> list[tup
 
 # ---------------------------------------------------------------------- the take-profit mode
 
+SAME_MODE = "It is in this mode already."
+SAME_DISTANCE = "It is in this mode already, at this distance."
 TP_MODES = (
     ("per_leg", "Per leg"),
     ("aggregate", "Aggregate"),
@@ -160,11 +169,15 @@ def needs_percent(mode: str) -> bool:
     return mode != "per_leg"
 
 
-def read_distance(text: str) -> Reading:
+def read_mode(group: GroupSnapshot, mode: str, text: str) -> Reading:
+    """The distance of a mode that has one. Pyramids may each have their own: setting it for all is a change."""
+    if not needs_percent(mode):
+        return Reading(None, SAME_MODE, is_same=True) if mode == group.tp_mode else Reading(None)
     value = read_number(text.strip().rstrip("%"))
     if value is None or value > 100:
         return _fault(text, "A distance is above 0 and at most 100 %.")
-    return Reading(value)
+    is_same = mode == group.tp_mode != "pyramid_aggregate" and value == group.tp_aggregate_percent
+    return Reading(value, SAME_DISTANCE if is_same else "", is_same)
 
 
 def mode_facts(group: GroupSnapshot, mode: str, percent: Decimal | None) -> list[tuple[str, str]]:

@@ -22,6 +22,10 @@ Paint = Callable[[QPainter, QRect, Any, Column], None]
 INDENT = 20
 OVERLAID = frozenset({"timeframe", "side"})
 CHEVRON = 16
+MOST_BLOCKS = 18
+"""More legs are one bar."""
+TAG_HEIGHT = 17
+OUTCOME_HEIGHT = 18
 
 
 class CellDelegate(QStyledItemDelegate):
@@ -77,9 +81,6 @@ class CellDelegate(QStyledItemDelegate):
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, theme.color("border_subtle"))
         if place == 0 and selected:
             painter.fillRect(0, rect.top(), theme.metric("stroke.selection_bar"), rect.height(), theme.color("accent"))
-        if state & QStyle.StateFlag.State_HasFocus and state & QStyle.StateFlag.State_KeyboardFocusChange:
-            painter.setPen(theme.pen("focus", 2))
-            painter.drawRect(rect.adjusted(2, 2, -2, -3))
 
     def _after_chevron(self, painter: QPainter, rect: QRect, index: Index, level: int) -> int:
         """Where the first cell's text begins: after the edge, the level's indent and the chevron."""
@@ -170,10 +171,10 @@ def _blocks(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
 
 def paint_blocks(painter: QPainter, left: int, middle: int, blocks: Blocks) -> int:
     """Filled = bought, outlined = waiting, partly filled from below. Answers the width that was used."""
-    if blocks.total > 18:
-        return _bar(painter, left, middle, blocks)
-    size = "to_10" if blocks.total <= 10 else "to_18"
-    width, gap, height = (theme.metric(f"size.leg_block.{size}.{name}") for name in ("w", "gap", "h"))
+    if blocks.total > MOST_BLOCKS:
+        _bar(painter, left, middle, blocks)
+        return blocks_width(blocks.total)
+    width, gap, height = _block_sizes(blocks.total)
     top = middle - height // 2
     for place, share in enumerate(blocks.shares):
         box = QRect(left + place * (width + gap), top, width, height)
@@ -184,14 +185,28 @@ def paint_blocks(painter: QPainter, left: int, middle: int, blocks: Blocks) -> i
         if share > 0:
             filled = round(height * share)
             painter.fillRect(box.left(), box.bottom() + 1 - filled, width, filled, theme.color("accent"))
-    return blocks.total * (width + gap)
+    return blocks_width(blocks.total)
 
 
-def _bar(painter: QPainter, left: int, middle: int, blocks: Blocks) -> int:
+def blocks_width(total: int) -> int:
+    """How wide `paint_blocks` paints so many legs."""
+    if total > MOST_BLOCKS:
+        return theme.metric("space.4") * 4 + 2
+    width, gap, _ = _block_sizes(total)
+    return total * (width + gap)
+
+
+def _block_sizes(total: int) -> tuple[int, int, int]:
+    """Width, gap and height of each."""
+    size = "to_10" if total <= 10 else "to_18"
+    width, gap, height = (theme.metric(f"size.leg_block.{size}.{name}") for name in ("w", "gap", "h"))
+    return width, gap, height
+
+
+def _bar(painter: QPainter, left: int, middle: int, blocks: Blocks) -> None:
     width = theme.metric("space.4") * 4
     painter.fillRect(left, middle - 2, width, 4, theme.color("border_strong"))
     painter.fillRect(left, middle - 2, round(width * sum(blocks.shares) / blocks.total), 4, theme.color("accent"))
-    return width + 2
 
 
 def _side(painter: QPainter, rect: QRect, row: Any, column: Column) -> None:
@@ -253,7 +268,8 @@ def paint_tag(painter: QPainter, rect: QRect, text: str) -> int:
     painter.save()
     painter.setFont(theme.font("caption"))
     width = min(theme.advance(text, "caption") + 11, rect.width())
-    box = QRect(rect.left(), rect.center().y() - 8, width, 17)
+    height = theme.scaled(TAG_HEIGHT)
+    box = QRect(rect.left(), rect.center().y() - height // 2, width, height)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(theme.pen(frame) if frame else Qt.PenStyle.NoPen)
     painter.setBrush(theme.color(ground) if ground else Qt.BrushStyle.NoBrush)
@@ -286,7 +302,8 @@ def paint_outcome(painter: QPainter, rect: QRect, outcome: str) -> None:
     icon, color, ground = OUTCOME_ICONS.get(outcome, OUTCOME_ICONS["pending"])
     size = theme.metric("icon.tag")
     width = painter.fontMetrics().horizontalAdvance(outcome) + size + 16
-    box = QRect(rect.left(), rect.center().y() - 8, width, 18)
+    height = theme.scaled(OUTCOME_HEIGHT)
+    box = QRect(rect.left(), rect.center().y() - height // 2 + 1, width, height)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(theme.pen("border_strong") if ground == "bg_panel" else Qt.PenStyle.NoPen)

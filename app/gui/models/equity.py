@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from app.gui.charts.equity_points import EquityPoint
 from app.messages.records import EquitySample
+from app.messages.snapshots import MoneySnapshot
 
 
 def equity_points(samples: Iterable[EquitySample]) -> tuple[EquityPoint, ...]:
@@ -23,3 +24,17 @@ def equity_points(samples: Iterable[EquitySample]) -> tuple[EquityPoint, ...]:
         realised = sum((start[item.account] + item.realized for item in last.values()), Decimal(0))
         points[sample.at] = EquityPoint(sample.at, realised, total)
     return tuple(points.values())
+
+
+def realised_until(samples: Iterable[EquitySample]) -> Decimal:
+    """All that was ever realised, as the last sample of each account says."""
+    return sum({sample.account: sample.realized for sample in samples}.values(), Decimal(0))
+
+
+def live_point(
+    points: Sequence[EquityPoint], realised: Decimal, money: MoneySnapshot, now: datetime
+) -> EquityPoint | None:
+    """The curve's end at this moment; `realised` is what was realised until its last sample."""
+    if not points or money.equity is None or now < points[-1].at:
+        return None
+    return EquityPoint(now, points[-1].realised + money.realized_total - realised, money.equity)

@@ -246,6 +246,10 @@ def _of_y(row: PositionRow) -> str:
     return f"{row.pyramids[0]} of {row.pyramids[1]}" if row.pyramids else ""
 
 
+def _legs_text(row: PositionRow) -> str:
+    return f"{row.blocks.filled} of {row.blocks.total}"
+
+
 def _stop_text(row: PositionRow) -> str:
     if row.stop is not None:
         return formats.price(row.stop, row.tick)
@@ -263,19 +267,20 @@ def _mark_tip(row: PositionRow) -> str:
 
 WIDE = {"account": 110, "pyramids": 76, "legs": 150, "percent": 104, "pnl": 128}
 """Widths from 1600 px on, where a third more is not enough."""
+SPARE = {"tp_mode": 7, "age": 6, "distance": 5, "account": 4, "average": 3, "pyramids": 2, "next_tp": 1}
+"""What hides where room is short, the highest first."""
 
 
 def position_columns(now: Callable[[], datetime]) -> tuple[Column, ...]:
     """The columns of the tree; ages are told at the moment of painting."""
     columns = (
-        Column("pair", "Pair", Kind.PAIR, 152, lambda r: r.name, lambda r: r.name, tip=lambda r: r.symbol),
+        Column("pair", "Pair", Kind.PAIR, 146, lambda r: r.name, lambda r: r.name, tip=lambda r: r.symbol),
         Column("timeframe", "TF", Kind.TEXT, 38, lambda r: r.timeframe if not r.level else "",
                lambda r: r.timeframe if not r.level else ""),
         Column("side", "Side", Kind.SIDE, 62, lambda r: r.side, lambda r: r.side),
         Column("account", "Account", Kind.TEXT, 82, lambda r: r.account, lambda r: r.account, tip=lambda r: r.account),
         Column("pyramids", "Pyramids", Kind.TEXT, 46, lambda r: r.pyramids or (0, 0), _of_y, short_title="Pyr."),
-        Column("legs", "Legs filled", Kind.BLOCKS, 106, lambda r: r.blocks.filled,
-               lambda r: f"{r.blocks.filled} of {r.blocks.total}"),
+        Column("legs", "Legs filled", Kind.BLOCKS, 124, lambda r: r.blocks.filled, _legs_text, tip=_legs_text),
         Column("quantity", "Quantity", Kind.NUMBER, 80, lambda r: r.quantity,
                lambda r: formats.quantity(r.quantity, r.step) if r.quantity else formats.NOTHING, only_wide=True),
         Column("average", "Avg entry", Kind.NUMBER, 68, lambda r: r.average, lambda r: formats.price(r.average, r.tick),
@@ -290,9 +295,11 @@ def position_columns(now: Callable[[], datetime]) -> tuple[Column, ...]:
         Column("next_tp", "Next TP", Kind.NUMBER, 70, lambda r: r.next_tp, lambda r: formats.price(r.next_tp, r.tick)),
         Column("distance", "Distance", Kind.NUMBER, 58, lambda r: r.distance, lambda r: formats.percent(r.distance)),
         Column("stop", "Stop", Kind.NUMBER, 70, lambda r: r.stop, _stop_text),
-        Column("age", "Age", Kind.NUMBER, 66, lambda r: r.opened_at and -r.opened_at.timestamp(),
+        Column("age", "Age", Kind.NUMBER, 60, lambda r: r.opened_at and -r.opened_at.timestamp(),
                lambda r: formats.age(now() - r.opened_at) if r.opened_at else "", ticks=True),
         Column("status", "Status", Kind.STATUS, 72, lambda r: (r.status, r.pending or "", r.forced, r.blocked),
                status_text, tip=_status_tip, stretches=True),
     )  # fmt: skip
-    return tuple(replace(column, wide_width=WIDE.get(column.name)) for column in columns)
+    return tuple(
+        replace(column, wide_width=WIDE.get(column.name), spare=SPARE.get(column.name, 0)) for column in columns
+    )

@@ -12,8 +12,11 @@ from app.gui.models.accounts import read_only_reason
 from app.gui.models.tree import Column, Kind, Spec
 from app.messages.snapshots import EngineSnapshot, QueueSnapshot
 
+AFTER_STOP = "after_stop"
+"""What holds an entry back that the engine says is in a full pool, while slots are free and promotions pause."""
 REASON_WORDS = {
     "pool_full": "pool full",
+    AFTER_STOP: "after a stop-loss",
     "opposite_side_open": "opposite side open",
     "missing_market_rules": "market rules missing",
     "account_stale": "account stale",
@@ -32,6 +35,7 @@ WAITS_FOR = {
     "breaker_open": "It opens when the venue's breaker closes again.",
     "order_rate": "It opens in a moment: the entries of this minute are used up.",
 }
+UNNAMED = "It is looked at again whenever something changes."
 KEPT = "reserved"
 """Stands before every rule: a slot is kept for a reverse."""
 RULE_WORDS = {
@@ -53,14 +57,15 @@ SHORT_RULES = {
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
+    """`reason` is what really holds it back now."""
+
     entry: QueueSnapshot
     pending: str | None
+    reason: str
 
     @property
     def places(self) -> int:
-        """Decimals that show both of its prices."""
-        price = self.entry.price
-        return max(formats.places_of(self.entry.entry_price), formats.places_of(price, 0))
+        return places_of(self.entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,24 @@ class RuleLine:
     state: str
 
 
-def queue_spec(entry: QueueSnapshot, pending: str | None) -> Spec:
-    return Spec(entry.signal_id, QueueRow(entry, pending))
+def queue_spec(entry: QueueSnapshot, pending: str | None, *, paused: bool) -> Spec:
+    return Spec(entry.signal_id, QueueRow(entry, pending, reason_of(entry, paused=paused)))
+
+
+def is_paused(engine: EngineSnapshot, now: datetime) -> bool:
+    """Whether it is the pause after a stop-loss that keeps the queue from the free slots."""
+    return engine.slots_used < engine.max_open_groups and pause_text(engine, now) is not None
+
+
+def reason_of(entry: QueueSnapshot, *, paused: bool) -> str:
+    """A kept slot is taken in the pause too."""
+    waits_for_slot = entry.reason == "pool_full" and not entry.is_reserved
+    return AFTER_STOP if paused and waits_for_slot else entry.reason
+
+
+def places_of(entry: QueueSnapshot) -> int:
+    """Decimals that show both of its prices."""
+    return max(formats.places_of(entry.entry_price), formats.places_of(entry.price, 0))
 
 
 def is_ranked(entry: QueueSnapshot) -> bool:
@@ -86,13 +107,13 @@ def rank_text(entry: QueueSnapshot) -> str:
     return str(entry.rank) if is_ranked(entry) else formats.NOTHING
 
 
-def reason_text(entry: QueueSnapshot) -> str:
-    return REASON_WORDS.get(entry.reason, entry.reason.replace("_", " "))
+def reason_text(reason: str) -> str:
+    return REASON_WORDS.get(reason, reason.replace("_", " "))
 
 
 def decided_text(entry: QueueSnapshot) -> str:
     if not is_ranked(entry):
-        return f"waits: {reason_text(entry)}"
+        return f"waits: {reason_text(entry.reason)}"
     if entry.decided_by is None:
         return "the last one"
     words = SHORT_RULES.get(entry.decided_by, entry.decided_by.replace("_", " "))
@@ -156,11 +177,13 @@ def _compared(rule: str, entry: QueueSnapshot, following: QueueSnapshot | None, 
 
 def waits_for(entry: QueueSnapshot, engine: EngineSnapshot, now: datetime) -> list[str]:
     """What must happen before it opens, sentence by sentence."""
-    said = [WAITS_FOR.get(entry.reason, "It is looked at again whenever something changes.")]
+    reason = reason_of(entry, paused=is_paused(engine, now))
+    pause = formats.sentence(pause_text(engine, now) or "")
+    said = [pause] if reason == AFTER_STOP else [WAITS_FOR.get(reason, UNNAMED)]
     if entry.is_reserved:
         said.append("A slot is kept for it: it takes the place of the group that it closes.")
-    if (wait := pause_text(engine, now)) is not None:
-        said.append(f"{wait[:1].upper()}{wait[1:]}.")
+    elif pause and reason != AFTER_STOP:
+        said.append(pause)
     if engine.emergency.level == "critical":
         said.append("Nothing is promoted while the emergency stop is on.")
     elif engine.state != "running":
@@ -206,8 +229,8 @@ def force_refusal(engine: EngineSnapshot, entry: QueueSnapshot) -> str | None:
 
 def opening_lines(entry: QueueSnapshot, engine: EngineSnapshot, *, forced: bool) -> list[tuple[str, str]]:
     """What opening it now does, in numbers."""
-    row = QueueRow(entry, None)
-    now = formats.fixed(entry.price, row.places) if entry.price is not None else formats.NOTHING
+    places = places_of(entry)
+    now = formats.fixed(entry.price, places) if entry.price is not None else formats.NOTHING
     currency = engine.money.currency
     taken = engine.slots_used + 1
     slots = f"{taken} of {engine.max_open_groups}"
@@ -215,7 +238,7 @@ def opening_lines(entry: QueueSnapshot, engine: EngineSnapshot, *, forced: bool)
         slots = "none is free now"
     lines = [
         ("Opens at about", now),
-        ("Queued at", f"{formats.fixed(entry.entry_price, row.places)}, {formats.signed_percent(entry.loss_percent)}"),
+        ("Queued at", f"{formats.fixed(entry.entry_price, places)}, {formats.signed_percent(entry.loss_percent)}"),
         ("On", entry.account),
         ("Expected at its targets", f"{formats.signed_money(entry.expected_profit)} {currency}"),
         ("Slots after that", f"{slots} slots" if forced else slots),
@@ -248,17 +271,17 @@ def queue_columns(now: Callable[[], datetime]) -> tuple[Column, ...]:
         Column("account", "Account", Kind.TEXT, 96, lambda r: r.entry.account, lambda r: r.entry.account,
                only_wide=True),
         Column("queued", "Queued price", Kind.NUMBER, 100, lambda r: r.entry.entry_price,
-               lambda r: formats.fixed(r.entry.entry_price, r.places)),
-        Column("now", "Now", Kind.NUMBER, 82, lambda r: r.entry.price, _price_now),
+               lambda r: formats.fixed(r.entry.entry_price, r.places), spare=3),
+        Column("now", "Now", Kind.NUMBER, 82, lambda r: r.entry.price, _price_now, spare=1),
         Column("percent", "Change for us", Kind.PNL, 100, lambda r: r.entry.loss_percent,
                lambda r: formats.signed_percent(r.entry.loss_percent)),
         Column("replaced", "Replaced", Kind.NUMBER, 76, lambda r: r.entry.replacement_count,
-               lambda r: str(r.entry.replacement_count)),
+               lambda r: str(r.entry.replacement_count), spare=5),
         Column("expected", "Expected USDT", Kind.NUMBER, 110, lambda r: r.entry.expected_profit,
-               lambda r: formats.money(r.entry.expected_profit), short_title="Expected"),
+               lambda r: formats.money(r.entry.expected_profit), short_title="Expected", spare=4),
         Column("waiting", "Waiting", Kind.NUMBER, 74, _age_value,
-               lambda r: formats.age(now() - r.entry.first_queued_at), ticks=True),
-        Column("why", "Reason", Kind.TAG, 150, lambda r: r.entry.reason, lambda r: reason_text(r.entry)),
+               lambda r: formats.age(now() - r.entry.first_queued_at), ticks=True, spare=2),
+        Column("why", "Reason", Kind.TAG, 150, lambda r: r.reason, lambda r: reason_text(r.reason)),
         Column("decided", "Decided by", Kind.STATUS, 150,
                lambda r: (r.entry.decided_by or "", r.entry.decisive or "", r.pending or ""), _status,
                tip=_status, stretches=True),

@@ -33,6 +33,7 @@ POOL = "open_groups"
 """A full pool is no trouble: the queue is for that."""
 THOUSAND = Decimal(1000)
 COUNTED = frozenset({"groups", "stops", "failures", "entries", "errors", "ms", ""})
+SINGULAR = {"groups": "group", "stops": "stop", "failures": "failure", "entries": "entry", "errors": "error"}
 MODE_WORDS = {
     "off": "off: it never acts",
     "suggest": "suggests, and acts when you say so",
@@ -104,7 +105,7 @@ def _timer_text(row: RiskRow) -> str:
     left = row.assessment.timer_left_sec
     if left is None:
         return "not started"
-    return "done" if left == 0 else formats.countdown(timedelta(seconds=left))
+    return "done" if left == 0 else f"{formats.countdown(timedelta(seconds=left))} left"
 
 
 def _pyramids_text(row: RiskRow) -> str:
@@ -142,25 +143,30 @@ def _group_text(row: RiskRow) -> str:
     return row.assessment.symbol
 
 
+def _what_text(row: RiskRow) -> str:
+    return f"{row.assessment.timeframe} {row.side}".strip()
+
+
 RISK_COLUMNS: tuple[Column, ...] = (
     Column("pair", "Group", Kind.PAIR, 106, lambda r: r.place, _group_text, tip=lambda r: r.assessment.symbol),
-    Column("what", "TF", Kind.TEXT, 66, lambda r: (r.assessment.timeframe, r.side),
-           lambda r: f"{r.assessment.timeframe} {r.side}".strip()),
-    Column("role", "Role", Kind.TAGS, 98, tags, lambda r: ", ".join(tags(r)) or formats.NOTHING),
+    Column("what", "TF", Kind.TEXT, 80, lambda r: (r.assessment.timeframe, r.side), _what_text, tip=_what_text),
+    Column("role", "Role", Kind.TAGS, 80, tags, lambda r: ", ".join(tags(r)) or formats.NOTHING,
+           tip=lambda r: ", ".join(tags(r)), spare=3),
     Column("percent", "Loss %", Kind.PNL, 80, lambda r: r.assessment.loss_percent,
            lambda r: formats.signed_percent(r.assessment.loss_percent)),
     Column("pnl", "USDT", Kind.PNL, 76, lambda r: r.assessment.profit,
-           lambda r: formats.signed_money(r.assessment.profit), tip=lambda r: formats.plain(r.assessment.profit)),
+           lambda r: formats.signed_money(r.assessment.profit), tip=lambda r: formats.plain(r.assessment.profit),
+           spare=4),
     Column("pyramids", "Pyramids", Kind.CONDITION, 72, lambda r: r.condition("pyramids"), _pyramids_text,
-           tip=lambda r: said(r.condition("pyramids"))),
-    Column("timer", "Timer", Kind.CONDITION, 96, lambda r: r.condition("timer"), _timer_text,
-           tip=lambda r: said(r.condition("timer"))),
+           tip=lambda r: said(r.condition("pyramids")), spare=2),
+    Column("timer", "Timer", Kind.CONDITION, 108, lambda r: r.condition("timer"), _timer_text,
+           tip=lambda r: said(r.condition("timer")), spare=1),
     Column("loss", "Threshold", Kind.CONDITION, 72, lambda r: r.condition("loss"), lambda r: r.bound,
-           tip=lambda r: said(r.condition("loss"))),
+           tip=lambda r: said(r.condition("loss")), spare=5),
     Column("age", "Age", Kind.CONDITION, 84, lambda r: r.condition("age"), _age_text,
-           tip=lambda r: said(r.condition("age"))),
+           tip=lambda r: said(r.condition("age")), spare=6),
     Column("unblocked", "Not blocked", Kind.CONDITION, 82, lambda r: r.condition("unblocked"),
-           lambda r: "no" if r.blocked else "yes", tip=lambda r: said(r.condition("unblocked"))),
+           lambda r: "no" if r.blocked else "yes", tip=lambda r: said(r.condition("unblocked")), spare=7),
     Column("other", "Ready", Kind.CONDITION, 70, _hindrance, _hindrance_text,
            tip=lambda r: said(_hindrance(r)), stretches=True),
 )  # fmt: skip
@@ -215,9 +221,11 @@ def limit_text(limit: LimitSnapshot) -> str:
 def room(limit: LimitSnapshot) -> str:
     """How far the limit is away, in its own unit."""
     left = limit.limit - limit.used
+    if left == 0:
+        return "full" if limit.name == POOL else "reached"
     amount = _amount(abs(left), limit.unit).removesuffix("%")
     unit = "points" if limit.unit == "%" else limit.unit
-    return f"{amount} {unit} {'away' if left >= 0 else 'past'}"
+    return f"{amount} {SINGULAR.get(unit, unit) if amount == '1' else unit} {'away' if left > 0 else 'past'}"
 
 
 def limit_state(limit: LimitSnapshot) -> str:
@@ -243,9 +251,11 @@ def name_of(symbol: str, timeframe: str) -> str:
 
 
 def plan_head(plan: Plan) -> str:
+    name = name_of(plan.symbol, plan.timeframe)
+    if plan.loser_quantity == 0:
+        return f"{name}, nothing to close: {'the winners pay too little' if plan.winners else 'no winner pays'}"
     part = "whole" if plan.whole else "in part"
     due = "it is due" if plan.due else "not due yet"
-    name = name_of(plan.symbol, plan.timeframe)
     return f"close {name} {part}, {formats.plain(plan.loser_quantity)} at market; {due}"
 
 

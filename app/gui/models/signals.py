@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.gui import formats
 from app.gui.models.tree import Column, Kind, Spec
@@ -18,13 +18,28 @@ OUTCOME_ICONS = {
 }
 CHECK_WORDS = {
     "paused": "Engine running",
-    "cooldown": "Cooldown",
+    "emergency_stop": "No emergency stop",
+    "account": "Account takes entries",
+    "not_armed": "Account armed or paper",
+    "symbol_not_allowed": "Symbol allowed",
+    "cooldown": "Cooldown over",
+    "stop_guard": "Recent stops",
+    "low_profit": "Recent profit",
     "leverage": "Leverage",
     "leverage_in_use": "Leverage of the open position",
     "below_minimum": "The venue's minimums",
     "stop_sanity": "Stop and take-profit sanity",
     "slippage": "Slippage",
+    "symbol_limit": "Groups per symbol and account",
+    "conditional_orders": "Room for a stop order",
+    "max_exposure": "Exposure",
+    "daily_loss": "Result of the day",
+    "drawdown": "Equity near its peak",
+    "insufficient_margin": "Free margin",
+    "liquidation": "Stop before liquidation",
+    "order_rate": "Entries per minute",
 }
+"""What has to hold, for a tick stands before it where it does; never the name of the fault."""
 REASON_WORDS = {
     "max_pyramids_reached": "max pyramids reached",
     "no_position": "nothing to exit",
@@ -32,6 +47,11 @@ REASON_WORDS = {
     "stop_sanity": "stop on the wrong side",
 }
 INTENT_WORDS = {"entry": "signal", "signal": "signal"}
+DONE_WORDS = {"exit": "closed the group", "reduce": "closed a part of the group"}
+"""What an executed signal did, where the engine adds nothing."""
+QUEUED_INTENTS = frozenset({"entry", "signal", "reverse"})
+WAITED = timedelta(seconds=1)
+"""What was decided later than this has waited in the queue: a decision takes milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +79,11 @@ def intent_text(record: SignalRecord) -> str:
 
 def reason_text(record: SignalRecord) -> str:
     """One line: the reason in words, with what the engine added."""
-    words = REASON_WORDS.get(record.reason or "", (record.reason or "").replace("_", " "))
     if record.detail:
-        return record.detail
-    return words
+        return formats.with_markets(record.detail, record.symbol)
+    if record.outcome.value == "executed" and not record.reason:
+        return DONE_WORDS.get(record.intent or "", "")
+    return REASON_WORDS.get(record.reason or "", (record.reason or "").replace("_", " "))
 
 
 def latency_text(latency: float | None) -> str:
@@ -71,13 +92,35 @@ def latency_text(latency: float | None) -> str:
     return "<1 ms" if latency < 1 else f"{latency:,.0f} ms" if latency < 10_000 else f"{latency / 1000:,.0f} s"
 
 
+def waited(record: SignalRecord) -> timedelta | None:
+    """How long it was in the queue; None where it was decided at once, or never waits there."""
+    if record.decided_at is None or record.intent not in QUEUED_INTENTS:
+        return None
+    passed = record.decided_at - record.received_at
+    return passed if passed >= WAITED else None
+
+
+def time_taken(record: SignalRecord) -> str:
+    """`7 ms`, or `waited 36 s` where it was not the decision that took long."""
+    passed = waited(record)
+    return latency_text(latency_ms(record)) if passed is None else f"waited {formats.spoken_age(passed)}"
+
+
+def time_taken_sentence(record: SignalRecord) -> str:
+    passed = waited(record)
+    if passed is not None:
+        return f"It waited {formats.spoken_age(passed)} in the queue."
+    latency = latency_ms(record)
+    return f"Decided {latency_text(latency)} after the message arrived." if latency is not None else ""
+
+
 def question(record: SignalRecord) -> str:
     return "What happened?" if record.outcome.value == "executed" else "Why did nothing happen?"
 
 
 def answer(record: SignalRecord) -> str:
     """The sentence that a trader looks for."""
-    detail = _capitalised(record.detail or reason_text(record))
+    detail = _capitalised(reason_text(record))
     match record.outcome.value:
         case "executed":
             return _executed(record)
@@ -92,12 +135,16 @@ def answer(record: SignalRecord) -> str:
 
 
 def _executed(record: SignalRecord) -> str:
-    what = intent_text(record)
-    where = f"{record.symbol} {record.timeframe} on {record.account}" if record.symbol else "the position"
-    latency = latency_ms(record)
-    took = f" Decided {latency_text(latency)} after the message arrived." if latency is not None else ""
-    detail = f" {_capitalised(record.detail)}." if record.detail else ""
-    return f"Executed: {what} for {where}.{detail}{took}"
+    where = "the position"
+    if record.symbol:
+        where = f"{formats.market(record.symbol)} {record.timeframe} on {record.account}"
+    detail = _capitalised(reason_text(record))
+    said = [
+        f"Executed: {intent_text(record)} for {where}.",
+        f"{detail}." if detail else "",
+        time_taken_sentence(record),
+    ]
+    return " ".join(part for part in said if part)
 
 
 def _capitalised(text: str | None) -> str:
@@ -118,7 +165,7 @@ SIGNAL_COLUMNS: tuple[Column, ...] = (
         "time",
         "Time (UTC)",
         Kind.TIME,
-        104,
+        98,
         lambda r: r.record.received_at,
         lambda r: r.time,
         tip=lambda r: formats.full_time(r.record.received_at),
@@ -139,13 +186,16 @@ SIGNAL_COLUMNS: tuple[Column, ...] = (
         42,
         lambda r: r.record.timeframe or "",
         lambda r: r.record.timeframe or formats.NOTHING,
+        spare=1,
     ),
-    Column("intent", "Intent", Kind.TEXT, 96, lambda r: intent_text(r.record), lambda r: intent_text(r.record)),
+    Column(
+        "intent", "Intent", Kind.TEXT, 84, lambda r: intent_text(r.record), lambda r: intent_text(r.record), spare=2
+    ),
     Column(
         "outcome",
         "Outcome",
         Kind.OUTCOME,
-        100,
+        94,
         lambda r: r.record.outcome.value,
         lambda r: r.record.outcome.value,
     ),
@@ -153,11 +203,20 @@ SIGNAL_COLUMNS: tuple[Column, ...] = (
         "reason",
         "Reason",
         Kind.TEXT,
-        240,
+        200,
         lambda r: reason_text(r.record),
         lambda r: reason_text(r.record),
         tip=lambda r: reason_text(r.record),
         stretches=True,
     ),
-    Column("latency", "Latency", Kind.NUMBER, 72, lambda r: r.latency_ms, lambda r: latency_text(r.latency_ms)),
+    Column(
+        "latency",
+        "Latency",
+        Kind.NUMBER,
+        84,
+        lambda r: r.latency_ms,
+        lambda r: time_taken(r.record),
+        tip=lambda r: time_taken_sentence(r.record),
+        spare=3,
+    ),
 )

@@ -10,7 +10,7 @@ from decimal import Decimal
 from app.domain.fill import Fill
 from app.gui import formats
 from app.gui.models.signals import intent_text
-from app.messages.records import SignalRecord
+from app.messages.records import CheckResult, SignalRecord
 from app.messages.snapshots import GroupSnapshot, OrderSnapshot
 
 
@@ -41,12 +41,16 @@ def _of_signal(group: GroupSnapshot, record: SignalRecord, number: int) -> list[
     lines.append(TraceLine(at, "route", "text_secondary", "Routed", route))
     failed = [check for check in record.checks if check.result == "failed"]
     passed = [check for check in record.checks if check.result in {"passed", "adjusted"}]
-    notes = "; ".join(check.detail for check in passed if check.detail)
+    notes = "; ".join(_said(group, check) for check in passed if check.detail)
     if failed:
-        lines.append(TraceLine(at, "ban", "warning", "Checks decided against it", failed[0].detail))
+        lines.append(TraceLine(at, "ban", "warning", "Checks decided against it", _said(group, failed[0])))
     elif passed:
         lines.append(TraceLine(at, "check", "positive", f"{len(passed)} checks passed", notes))
     return lines + _of_grid(group, record, at)
+
+
+def _said(group: GroupSnapshot, check: CheckResult) -> str:
+    return formats.with_markets(check.detail, group.symbol)
 
 
 def _of_grid(group: GroupSnapshot, record: SignalRecord, at: datetime) -> list[TraceLine]:

@@ -56,6 +56,8 @@ class Column:
     wide_width: int | None = None
     ticks: bool = False
     """Whether the text goes on with the clock while the row stays the same."""
+    spare: int = 0
+    """Where room is short the column with the highest one hides first; 0 stays."""
 
     def spoken(self, row: Any) -> str:
         """What a screen reader says; of a condition, whether it is met."""

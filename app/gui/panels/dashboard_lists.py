@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,9 +12,9 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from app.gui import formats
-from app.gui.models.delegates import paint_arrow, paint_blocks, paint_outcome
+from app.gui.models.delegates import blocks_width, paint_arrow, paint_blocks, paint_outcome
 from app.gui.models.positions import leg_blocks
-from app.gui.models.signals import intent_text, latency_ms, latency_text, reason_text
+from app.gui.models.signals import intent_text, reason_text, time_taken
 from app.gui.theme import theme
 from app.gui.view_store import Alert
 from app.messages.records import SignalRecord
@@ -21,6 +22,21 @@ from app.messages.snapshots import GroupSnapshot
 
 _LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 _RIGHT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+GAP = 10
+PAIR_GAP = 5
+ARROW = 12
+BAR = 8
+LONGEST_BAR = 90
+LEAST_BARS = 60
+"""Bars with less room than this push the leg blocks out."""
+USUAL_MONEY = f"{formats.MINUS}0,000.00"
+USUAL_PERCENT = f"{formats.MINUS}00.00%"
+PAIR = 76
+INTENT = 74
+OUTCOME = 89
+TAKEN = 84
+LEAST_REASON = 120
+"""A reason with less room than this pushes the time taken out."""
 SEVERITY_ICONS = {
     "done": ("circle-check", "positive"),
     "info": ("info", "info"),
@@ -71,6 +87,11 @@ class ShortList(QWidget):
     def _fits(self) -> int:
         return min(self.count, max((self.height() - 4) // self.line_height, 0))
 
+    def _inner(self, number: int = 0) -> QRect:
+        """A line without the padding at its ends."""
+        edge = theme.metric("size.edge_padding")
+        return QRect(edge, number * self.line_height, self.width() - 2 * edge, self.line_height)
+
     def _line_at(self, y: float) -> int:
         number = int(y) // self.line_height
         return number if 0 <= number < self._fits() else -1
@@ -87,7 +108,7 @@ class ShortList(QWidget):
             if number == self._hovered:
                 painter.fillRect(rect, theme.color("bg_hover"))
             painter.setFont(theme.font("table"))
-            self.paint_line(painter, rect.adjusted(edge, 0, -edge, 0), number)
+            self.paint_line(painter, self._inner(number), number)
             if self._ruled:
                 painter.fillRect(edge, rect.bottom(), rect.width() - 2 * edge, 1, theme.color("border_subtle"))
         painter.end()
@@ -116,9 +137,9 @@ def _draw(painter: QPainter, rect: QRect, text: str, color: str, align: Qt.Align
     return painter.fontMetrics().horizontalAdvance(fitted)
 
 
-def _widest(painter: QPainter, times: Iterable[str]) -> int:
-    """So that the column behind the times begins in one line."""
-    return max((painter.fontMetrics().horizontalAdvance(time) for time in times), default=58) + 2
+def _widest(texts: Iterable[str], usual: str = "") -> int:
+    """So that what stands beside them begins in one line."""
+    return max(theme.advance(text, "table") for text in (usual, *texts)) + 2
 
 
 def _part(rect: QRect, left: int, width: int) -> QRect:
@@ -130,7 +151,26 @@ def _draw_pair(painter: QPainter, rect: QRect, symbol: str | None, rest: str) ->
     base = formats.pair(symbol)[0] if symbol else formats.NOTHING
     used = _draw(painter, rect, base, "text_primary")
     painter.setFont(theme.font("table"))
-    _draw(painter, rect.adjusted(used + 5, 0, 0, 0), rest, "text_tertiary")
+    _draw(painter, rect.adjusted(used + PAIR_GAP, 0, 0, 0), rest, "text_tertiary")
+
+
+def _pair_width(symbol: str, rest: str) -> int:
+    return theme.advance(formats.pair(symbol)[0], "table", "strong") + PAIR_GAP + theme.advance(rest, "table")
+
+
+def _what(group: GroupSnapshot) -> str:
+    return f"{group.timeframe} {group.side}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the parts of a line stand; `blocks` is None where there is no room for them."""
+
+    blocks: int | None
+    zero: int
+    longest: int
+    percent: int
+    """Its right edge."""
 
 
 class GroupBars(ShortList):
@@ -160,38 +200,57 @@ class GroupBars(ShortList):
         group = self._groups[number]
         percent = formats.signed_percent(group.unrealized_percent)
         pnl = formats.signed_money(group.unrealized_pnl)
-        return f"{group.symbol} {group.timeframe} {group.side}: {percent}, {pnl} {group.quote_currency}"
+        name, blocks = f"{formats.market(group.symbol)} {_what(group)}", leg_blocks(group.legs)
+        return f"{name}: {percent}, {pnl} {group.quote_currency}, {blocks.filled} of {blocks.total} legs filled"
+
+    @property
+    def shows_legs(self) -> bool:
+        return self._places(self._inner()).blocks is not None
+
+    def _places(self, rect: QRect) -> _Places:
+        """Names and figures take what they need, the bars what is left, around a zero line in its middle."""
+        shown, gap = self._groups[: self._fits()], theme.scaled(GAP)
+        names = [_pair_width(group.symbol, _what(group)) for group in shown]
+        money = [formats.signed_money(group.unrealized_pnl) for group in shown]
+        percents = [formats.signed_percent(group.unrealized_percent) for group in shown]
+        blocks = rect.left() + max(names, default=0) + gap
+        percent = rect.right() - _widest(money, USUAL_MONEY) - ARROW - gap
+        right = percent - _widest(percents, USUAL_PERCENT) - gap
+        left = blocks + max((blocks_width(len(group.legs)) for group in shown), default=0) + gap
+        has_room = right - left >= theme.scaled(LEAST_BARS)
+        if not has_room:
+            left = blocks
+        zero = (left + right) // 2
+        longest = max(min(right - zero, zero - left, theme.scaled(LONGEST_BAR)), 0)
+        return _Places(blocks if has_room else None, zero, longest, percent)
 
     def paint_line(self, painter: QPainter, rect: QRect, number: int) -> None:
-        group = self._groups[number]
-        _draw_pair(painter, QRect(rect.left(), rect.top(), 116, rect.height()), group.symbol,
-                   f"{group.timeframe} {group.side}")  # fmt: skip
-        paint_blocks(painter, rect.left() + 120, rect.center().y(), leg_blocks(group.legs))
-        money_width, percent_width = 84, 72
-        zero = rect.left() + 120 + (rect.width() - 120 - money_width - percent_width) * 3 // 5
-        painter.fillRect(zero, rect.top(), 1, rect.height(), theme.color("border_control"))
+        group, places = self._groups[number], self._places(rect)
+        _draw_pair(painter, rect, group.symbol, _what(group))
+        if places.blocks is not None:
+            paint_blocks(painter, places.blocks, rect.center().y(), leg_blocks(group.legs))
+        painter.fillRect(places.zero, rect.top(), 1, rect.height(), theme.color("border_control"))
+        before_money = rect.adjusted(0, 0, places.percent - rect.right(), 0)
         if group.open_quantity <= 0:
-            _draw(painter, rect.adjusted(0, 0, -money_width, 0), "no fill", "text_tertiary", _RIGHT)
+            _draw(painter, before_money, "no fill", "text_tertiary", _RIGHT)
             _draw(painter, rect, formats.NOTHING, "text_tertiary", _RIGHT)
             return
-        self._paint_bar(painter, rect, zero, rect.right() - money_width - percent_width, group)
         pnl = group.unrealized_pnl or Decimal(0)
         color = "positive" if pnl > 0 else "negative" if pnl < 0 else "text_primary"
-        percent = formats.signed_percent(group.unrealized_percent)
-        _draw(painter, rect.adjusted(0, 0, -money_width, 0), percent, color, _RIGHT)
-        text = formats.signed_money(pnl)
-        used = _draw(painter, rect, text, color, _RIGHT)
+        self._paint_bar(painter, rect, places, pnl)
+        _draw(painter, before_money, formats.signed_percent(group.unrealized_percent), color, _RIGHT)
+        used = _draw(painter, rect, formats.signed_money(pnl), color, _RIGHT)
         if pnl:
-            paint_arrow(painter, rect.right() - used - 12, rect.center().y(), color, up=pnl > 0)
+            paint_arrow(painter, rect.right() - used - ARROW, rect.center().y(), color, up=pnl > 0)
 
-    def _paint_bar(self, painter: QPainter, rect: QRect, zero: int, right: int, group: GroupSnapshot) -> None:
-        pnl = group.unrealized_pnl or Decimal(0)
+    def _paint_bar(self, painter: QPainter, rect: QRect, places: _Places, pnl: Decimal) -> None:
         if self._most <= 0 or pnl == 0:
             return
-        room = min(right - zero, 90)
-        length = max(round(float(abs(pnl) / self._most) * room), 1)
-        left = zero + 1 if pnl > 0 else zero - length
-        painter.fillRect(left, rect.center().y() - 4, length, 8, theme.color("positive" if pnl > 0 else "negative"))
+        length = max(round(float(abs(pnl) / self._most) * places.longest), 1)
+        left = places.zero + 1 if pnl > 0 else places.zero - length
+        height = theme.scaled(BAR)
+        color = theme.color("positive" if pnl > 0 else "negative")
+        painter.fillRect(left, rect.center().y() - height // 2, length, height, color)
 
 
 class SignalLines(ShortList):
@@ -213,22 +272,28 @@ class SignalLines(ShortList):
 
     def text_of(self, number: int) -> str:
         record = self._records[number]
-        return (
-            f"{record.symbol or 'unknown market'} {intent_text(record)}: {record.outcome.value}. {reason_text(record)}"
-        )
+        market = formats.market(record.symbol) if record.symbol else "unknown market"
+        return f"{market} {intent_text(record)}: {record.outcome.value}. {reason_text(record)}"
 
     def paint_line(self, painter: QPainter, rect: QRect, number: int) -> None:
         record = self._records[number]
         now = self._now()
-        time = formats.clock_time(record.received_at, now)
         times = (formats.clock_time(item.received_at, now) for item in self._records)
-        left = rect.left() + _widest(painter, times) + 8
-        _draw(painter, rect, time, "text_tertiary")
-        _draw_pair(painter, _part(rect, left, 74), record.symbol, record.timeframe or "")
-        _draw(painter, _part(rect, left + 76, 72), intent_text(record), "text_secondary")
-        paint_outcome(painter, _part(rect, left + 150, 84), record.outcome.value)
-        _draw(painter, _part(rect, left + 239, rect.right() - left - 239 - 64), reason_text(record), "text_primary")
-        _draw(painter, rect, latency_text(latency_ms(record)), "text_secondary", _RIGHT)
+        left = rect.left() + _widest(times) + 8
+        _draw(painter, rect, formats.clock_time(record.received_at, now), "text_tertiary")
+        pair, intent, outcome = theme.scaled(PAIR), theme.scaled(INTENT), theme.scaled(OUTCOME)
+        _draw_pair(painter, _part(rect, left, pair - 4), record.symbol, record.timeframe or "")
+        left += pair
+        _draw(painter, _part(rect, left, intent - 4), intent_text(record), "text_secondary")
+        left += intent
+        paint_outcome(painter, _part(rect, left, outcome), record.outcome.value)
+        left += outcome
+        right = rect.right() - theme.scaled(TAKEN)
+        if right - left < theme.scaled(LEAST_REASON):
+            right = rect.right()
+        else:
+            _draw(painter, rect, time_taken(record), "text_secondary", _RIGHT)
+        _draw(painter, _part(rect, left, right - left), reason_text(record), "text_primary")
 
 
 class AlertLines(ShortList):
@@ -258,6 +323,7 @@ class AlertLines(ShortList):
         size = theme.metric("icon.button")
         painter.drawPixmap(rect.left(), rect.center().y() - size // 2 + 1, theme.pixmap(icon, color, 14))
         now = self._now()
-        width = _widest(painter, (formats.clock_time(item.at, now) for item in self._alerts))
-        _draw(painter, _part(rect, rect.left() + 22, width), formats.clock_time(alert.at, now), "text_tertiary")
-        _draw(painter, rect.adjusted(22 + width + 8, 0, 0, 0), alert.sentence, "text_primary")
+        width = _widest(formats.clock_time(item.at, now) for item in self._alerts)
+        time = rect.adjusted(size + 8, 0, 0, 0)
+        _draw(painter, time, formats.clock_time(alert.at, now), "text_tertiary")
+        _draw(painter, time.adjusted(width + 8, 0, 0, 0), alert.sentence, "text_primary")

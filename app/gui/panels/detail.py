@@ -20,15 +20,17 @@ from app.gui.charts.ladder import LadderChart
 from app.gui.desk import Desk
 from app.gui.dialogs.block import ask_block
 from app.gui.dialogs.changes import AddFundsSheet, MoveStopSheet, TakeProfitSheet
-from app.gui.dialogs.close_percent import ask_percent
+from app.gui.dialogs.close_group import CloseGroupSheet
+from app.gui.dialogs.close_percent import ClosePercentSheet
 from app.gui.models.accounts import read_only_reason
 from app.gui.models.changes import stop_words
+from app.gui.models.closing import waiting_entries
 from app.gui.models.ladder import ladder_of
 from app.gui.models.trace import trace_of
 from app.gui.panels.detail_tabs import FillList, LegList, OrderList, TraceList
-from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
-from app.gui.widgets.basics import Button, Text, column, row
+from app.gui.widgets.action_bar import ActionBar
+from app.gui.widgets.basics import Button, Text, column
 from app.gui.widgets.money import MoneyText
 from app.gui.widgets.read_only import ReadOnlySign
 from app.gui.widgets.sheet import Sheet, confirm, dismiss_when_gone, sheet_parent
@@ -66,27 +68,18 @@ class GroupDetail(QFrame):
         self._tasks: set[asyncio.Task[None]] = set()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         layout = column(self)
-        layout.addWidget(self._bar())
+        self.bar = self._build_bar()
+        layout.addWidget(self.bar)
         layout.addWidget(self._body(), 1)
 
-    def _bar(self) -> QWidget:
-        bar = QFrame()
-        bar.setObjectName("ruled")
-        bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, on=True)
-        bar.setFixedHeight(theme.metric("size.detail_bar"))
-        edge = theme.metric("size.edge_padding")
-        line = row(bar, 8, (edge, 0, edge, 0))
+    def _build_bar(self) -> ActionBar:
         self._title = Text("", "mid")
         self._what = Text("", "body", "secondary")
         self._percent = MoneyText("body", arrow=True)
         self._pnl = MoneyText("body")
         self._currency = Text("", "body", "tertiary")
-        for widget in (self._title, self._what, self._percent, self._pnl, self._currency):
-            line.addWidget(widget)
         self.read_only = ReadOnlySign("")
         self.read_only.wanted.connect(self.accounts_wanted)
-        line.addWidget(self.read_only)
-        line.addStretch(1)
         self.close_button = Button("Close\u2026", "x", kind="emphasis", tip="Close the group at market (C)")
         self.percent_button = Button("Close %\u2026", "scissors", tip="Close part of it at market (Shift+C)")
         self.cancel_button = Button("Cancel entries\u2026", "ban", tip="Cancel what has not filled (X)")
@@ -101,21 +94,21 @@ class GroupDetail(QFrame):
         self.funds_button.clicked.connect(self.ask_add_funds)
         self.mode_button.clicked.connect(self.ask_tp_mode)
         self.block_button.clicked.connect(self._toggle_block)
-        for button in self._buttons:
-            line.addWidget(button)
-        return bar
+        facts = (self._title, self._what, self._percent, self._pnl, self._currency, self.read_only)
+        return ActionBar(facts, self._buttons)
 
     @property
-    def _buttons(self) -> tuple[Button, ...]:
-        return (
-            self.close_button,
-            self.percent_button,
-            self.cancel_button,
-            self.stop_button,
-            self.funds_button,
-            self.mode_button,
-            self.block_button,
-        )
+    def _buttons(self) -> dict[str, Button]:
+        """By their keys."""
+        return {
+            "C": self.close_button,
+            "Shift+C": self.percent_button,
+            "X": self.cancel_button,
+            "S": self.stop_button,
+            "A": self.funds_button,
+            "T": self.mode_button,
+            "B": self.block_button,
+        }
 
     def _body(self) -> QWidget:
         self.chart = LadderChart()
@@ -204,12 +197,12 @@ class GroupDetail(QFrame):
         pending = self._store.pending.get(group.id)
         if pending is not None or group.status == "closing":
             reason = pending.text if pending else "The group is closing."
-            for button in self._buttons:
+            for button in self._buttons.values():
                 button.allow(False, reason)
             return
         self.close_button.allow(True)
         self.percent_button.allow(group.open_quantity > 0, "Nothing of it is open.")
-        waiting = _waiting_entries(group)
+        waiting = waiting_entries(group)
         self.cancel_button.allow(waiting > 0, "No entry of it is waiting.")
         self.stop_button.allow(group.open_quantity > 0, "Nothing of it is open.")
         self.mode_button.allow(group.open_quantity > 0, "Nothing of it is open.")
@@ -281,18 +274,12 @@ class GroupDetail(QFrame):
 
     def key(self, keys: str) -> None:
         """A letter of the table. B asks first, for a letter never acts at once."""
-        buttons = {
-            "C": self.close_button,
-            "Shift+C": self.percent_button,
-            "X": self.cancel_button,
-            "S": self.stop_button,
-            "A": self.funds_button,
-            "T": self.mode_button,
-        }
-        if keys == "B" and self.block_button.isEnabled():
+        button = self._buttons.get(keys)
+        if button is None or not button.isEnabled():
+            return
+        if button is self.block_button:
             self.ask_block()
-        button = buttons.get(keys)
-        if button is not None and button.isEnabled():
+        else:
             button.click()
 
     def ask_close(self) -> None:
@@ -302,20 +289,13 @@ class GroupDetail(QFrame):
         if group.open_quantity <= 0:
             self.ask_cancel_entries()
             return
-        sheet = confirm(
-            sheet_parent(self),
-            f"Close {_name(group)} at market?",
-            close_lines(group, group.open_quantity),
-            do="Close at market",
-            keep="Keep position",
-            act=lambda: self._actions.close_group(group.id),
-        )
-        self._while_open(sheet, group.id)
+        CloseGroupSheet(sheet_parent(self), self._store, group, lambda: self._actions.close_group(group.id))
 
     def ask_close_percent(self) -> None:
         group = self.group
         if group is not None:
-            ask_percent(sheet_parent(self), group, lambda percent: self._actions.reduce(group.id, percent))
+            act = partial(self._actions.reduce, group.id)
+            ClosePercentSheet(sheet_parent(self), self._store, group, act)
 
     def ask_move_stop(self, price: Decimal | bool | None = None) -> None:
         """`price` is where its line was dragged to."""
@@ -335,12 +315,9 @@ class GroupDetail(QFrame):
 
     def ask_tp_mode(self) -> None:
         group = self.group
-        if group is None:
-            return
-        key = (group.account, group.symbol, group.timeframe)
-        percent = self._desk.config().grid.resolve(*key).tp_aggregate_percent
-        act = partial(self._actions.set_tp_mode, group.id)
-        self._while_open(TakeProfitSheet(sheet_parent(self), group, percent, act), group.id)
+        if group is not None:
+            act = partial(self._actions.set_tp_mode, group.id)
+            self._while_open(TakeProfitSheet(sheet_parent(self), group, act), group.id)
 
     def ask_block(self) -> None:
         group = self.group
@@ -360,7 +337,7 @@ class GroupDetail(QFrame):
         group = self.group
         if group is None:
             return
-        waiting = _waiting_entries(group)
+        waiting = waiting_entries(group)
         stays = (
             f"{formats.quantity(group.open_quantity, group.step_size)} open, with its exits"
             if group.open_quantity > 0
@@ -382,30 +359,6 @@ class GroupDetail(QFrame):
 
     def _while_open(self, sheet: Sheet, group_id: str) -> None:
         dismiss_when_gone(sheet, self._store, lambda: group_id in self._store.groups)
-
-
-def close_lines(group: GroupSnapshot, quantity: Decimal) -> list[tuple[str, str]]:
-    """What closing `quantity` at market does, in numbers."""
-    share = quantity / group.open_quantity if group.open_quantity else Decimal(0)
-    result = group.unrealized_pnl * share if group.unrealized_pnl is not None else None
-    about = f" at about {formats.price(group.mark, group.tick_size)}" if group.mark is not None else ""
-    lines = [
-        ("Sold" if group.side == "long" else "Bought back", f"{formats.quantity(quantity, group.step_size)}{about}"),
-        ("On", group.account),
-        ("Result before fees", f"{formats.signed_money(result)} {group.quote_currency}"),
-    ]
-    if share == 1:
-        waiting = _waiting_entries(group)
-        lines.append(("Entries cancelled", str(waiting)))
-        lines.append(("Stays", "nothing"))
-    else:
-        rest = formats.quantity(group.open_quantity - quantity, group.step_size)
-        lines.append(("Stays", f"{rest}, with its exits"))
-    return lines
-
-
-def _waiting_entries(group: GroupSnapshot) -> int:
-    return sum(leg.status in {"pending", "open", "partially_filled"} for leg in group.legs)
 
 
 def _name(group: GroupSnapshot) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from PySide6.QtCore import QModelIndex, QSettings, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPoint, QSettings, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QSplitter, QStackedLayout, QWidget
 
@@ -18,6 +18,7 @@ from app.gui.panels.panel import EmptyState, Panel
 from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
 from app.gui.widgets.basics import Button, FilterField, Segments, Text, column
+from app.gui.widgets.column_room import ColumnRoom
 from app.gui.widgets.header import ViewHeader
 from app.gui.widgets.money import MoneyText
 from app.gui.widgets.table import Table
@@ -41,6 +42,7 @@ class PositionsPanel(Panel):
         self._actions = actions
         self.model = TreeModel(position_columns(desk.clock.now))
         self.table = Table("positions", self.model)
+        self.room = ColumnRoom(self.table)
         self.detail = GroupDetail(desk, store, actions)
         self.empty = EmptyState(
             "No open groups",
@@ -49,6 +51,10 @@ class PositionsPanel(Panel):
             "send",
         )
         self.empty.acted.connect(self.test_wanted)
+        self.no_match = EmptyState(
+            "No group matches", "The filter hides the open groups.", "Clear the filter", "funnel"
+        )
+        self.no_match.acted.connect(self._clear_filter)
         self._build_header()
         self._split = QSplitter(Qt.Orientation.Vertical)
         self._split.setHandleWidth(theme.metric("size.splitter"))
@@ -61,15 +67,17 @@ class PositionsPanel(Panel):
         self._stack = QStackedLayout(body)
         self._stack.addWidget(self._split)
         self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.no_match)
         layout = column(self)
         layout.addWidget(self.header)
         layout.addWidget(body, 1)
         self.table.chosen.connect(self.detail.show_group)
         self.table.opened.connect(lambda _: self.detail.setFocus())
+        self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.customContextMenuRequested.connect(self._open_menu)
         self.table.sortByColumn(15, Qt.SortOrder.DescendingOrder)
         self.table.expanded.connect(lambda index: self._fold(index, unfolded=True))
         self.table.collapsed.connect(lambda index: self._fold(index, unfolded=False))
-        self._has_groups: bool | None = None
         self._unfolded: set[str] = set()
         self._shapes: dict[str, tuple[int, int]] = {}
         """Pyramids and legs that the model has of each group."""
@@ -96,7 +104,6 @@ class PositionsPanel(Panel):
     # ------------------------------------------------------------------ showing
 
     def refresh(self, change: Change | None) -> None:
-        now = self._desk.clock.now()
         if change is None:
             gone = set(self.model.keys()) - self.store.groups.keys()
             self._put(list(self.store.groups), gone)
@@ -104,7 +111,7 @@ class PositionsPanel(Panel):
         else:
             self._put([group_id for group_id in change.groups if group_id in self.store.groups], set(change.gone))
         self._show_totals()
-        self._show_body(now)
+        self._show_body()
         if change is not None and change.ages:
             self.table.tick()
         self.detail.refresh(change)
@@ -154,27 +161,41 @@ class PositionsPanel(Panel):
         self.close_all.allow(bool(self.store.groups), "No group is open.")
         self.reconcile.allow(RECONCILING not in self.store.pending, "Reconciling\u2026")
 
-    def _show_body(self, _: object) -> None:
-        has_groups = bool(self.store.groups)
-        if has_groups != self._has_groups:
-            self._has_groups = has_groups
-            self._stack.setCurrentWidget(self._split if has_groups else self.empty)
-        if not has_groups:
-            engine = self.store.engine
-            last = engine.last_signal_at
-            self.empty.show_facts(
-                [
-                    (engine.state == "running", f"The engine is {engine.state}"),
-                    (bool(engine.accounts), _accounts(len(engine.accounts))),
-                    (last is not None, f"The last signal came at {last:%H:%M:%S} UTC" if last else "No signal yet"),
-                ]
-            )
+    def _show_body(self) -> None:
+        if not self.store.groups:
+            self._stack.setCurrentWidget(self.empty)
+            self.empty.show_facts(self._facts())
+        elif not self.table.rows.rowCount():
+            self._stack.setCurrentWidget(self.no_match)
+        else:
+            self._stack.setCurrentWidget(self._split)
+
+    def _facts(self) -> list[tuple[bool, str]]:
+        engine = self.store.engine
+        last = engine.last_signal_at
+        return [
+            (engine.state == "running", f"The engine is {engine.state}"),
+            (bool(engine.accounts), _accounts(len(engine.accounts))),
+            (last is not None, f"The last signal came at {last:%H:%M:%S} UTC" if last else "No signal yet"),
+        ]
 
     def _refilter(self, *_: object) -> None:
         words = self.filter.text().casefold().split()
         wanted = self.segments.current
         self.table.rows.accept(lambda item: _passes(item, words, wanted))
         self._choose_one()
+        self._show_body()
+
+    def _clear_filter(self) -> None:
+        self.filter.clear()
+        self.segments.choose("all")
+
+    def _open_menu(self, at: QPoint) -> None:
+        """What can be done with the group under the pointer."""
+        index = self.table.indexAt(at)
+        if index.isValid():
+            self.table.setCurrentIndex(index)
+            self.detail.bar.open_menu(self.table.viewport().mapToGlobal(at))
 
     def _choose_one(self) -> None:
         """The detail shows a group whenever the table does."""
@@ -184,7 +205,7 @@ class PositionsPanel(Panel):
     # ------------------------------------------------------------------ the frame's wishes
 
     def set_wide(self, wide: bool) -> None:
-        self.table.set_wide(wide)
+        self.room.set_wide(wide)
         height = 420 if self.window().height() >= TALL else 292
         self._split.setSizes([max(self._split.height() - height, 120), height])
         self.detail.set_wide(wide)
@@ -196,8 +217,7 @@ class PositionsPanel(Panel):
         self.filter.take_focus()
 
     def choose(self, group_id: str) -> None:
-        self.filter.clear()
-        self.segments.choose("all")
+        self._clear_filter()
         self.table.choose(group_id)
         self.table.setFocus()
 
@@ -218,12 +238,12 @@ class PositionsPanel(Panel):
         super().keyPressEvent(event)
 
     def save(self, settings: QSettings) -> None:
-        self.table.save(settings)
+        self.room.save(settings)
         settings.setValue("positions/split", self._split.saveState())
         settings.setValue("positions/filter", self.segments.current)
 
     def restore(self, settings: QSettings) -> None:
-        self.table.restore(settings)
+        self.room.restore(settings)
         state = settings.value("positions/split")
         if state is not None:
             self._split.restoreState(state)

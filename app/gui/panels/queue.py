@@ -8,13 +8,22 @@ from PySide6.QtWidgets import QFrame, QSplitter, QStackedLayout, QWidget
 
 from app.gui.actions import Actions
 from app.gui.desk import Desk
-from app.gui.models.queue import SHORT_RULES, QueueRow, pause_text, queue_columns, queue_spec
+from app.gui.models.queue import (
+    SHORT_RULES,
+    QueueRow,
+    is_paused,
+    pause_text,
+    queue_columns,
+    queue_spec,
+    reason_text,
+)
 from app.gui.models.tree import TreeModel
 from app.gui.panels.panel import EmptyState, Panel
 from app.gui.panels.queue_detail import QueueDetail
 from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
 from app.gui.widgets.basics import FilterField, Text, area, column, row
+from app.gui.widgets.column_room import ColumnRoom
 from app.gui.widgets.header import ViewHeader
 from app.gui.widgets.slots import SlotCards
 from app.gui.widgets.table import Table
@@ -34,6 +43,7 @@ class QueuePanel(Panel):
         self._desk = desk
         self.model = TreeModel(queue_columns(desk.clock.now))
         self.table = Table("queue", self.model, flat=True)
+        self.room = ColumnRoom(self.table)
         self.detail = QueueDetail(desk, store, actions)
         self.empty = EmptyState(
             "Nothing waits",
@@ -63,6 +73,7 @@ class QueuePanel(Panel):
         self.table.opened.connect(lambda _: self.detail.setFocus())
         self.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
         self._has_entries: bool | None = None
+        self._paused = False
 
     def _build_header(self) -> None:
         self.header = ViewHeader("Queue")
@@ -94,7 +105,8 @@ class QueuePanel(Panel):
     # ------------------------------------------------------------------ showing
 
     def refresh(self, change: Change | None) -> None:
-        if change is None or change.queue or change.pending:
+        was_paused, self._paused = self._paused, is_paused(self.store.engine, self._desk.clock.now())
+        if change is None or change.queue or change.pending or self._paused != was_paused:
             self._put()
         if change is None or change.groups or change.gone or change.ages or change.engine:
             self._show_pool()
@@ -114,7 +126,7 @@ class QueuePanel(Panel):
             pending = self.store.pending.get(entry.signal_id)
             old = self.model.row_of(entry.signal_id)
             moved = moved or old is None or old.entry.rank != entry.rank
-            self.model.put(queue_spec(entry, pending.text if pending else None))
+            self.model.put(queue_spec(entry, pending.text if pending else None, paused=self._paused))
         if moved and not self.table.underMouse():
             self.table.settle()
         if not self.table.current_key:
@@ -165,7 +177,7 @@ class QueuePanel(Panel):
     # ------------------------------------------------------------------ the frame's wishes
 
     def set_wide(self, wide: bool) -> None:
-        self.table.set_wide(wide)
+        self.room.set_wide(wide)
 
     def regions(self) -> list[QWidget]:
         return [self.table, self.detail]
@@ -186,11 +198,11 @@ class QueuePanel(Panel):
         super().keyPressEvent(event)
 
     def save(self, settings: QSettings) -> None:
-        self.table.save(settings)
+        self.room.save(settings)
         settings.setValue("queue/split", self._split.saveState())
 
     def restore(self, settings: QSettings) -> None:
-        self.table.restore(settings)
+        self.room.restore(settings)
         state = settings.value("queue/split")
         if state is not None:
             self._split.restoreState(state)
@@ -202,6 +214,6 @@ def _emergency_fact(level: str) -> str:
 
 def _passes(item: QueueRow, words: list[str]) -> bool:
     entry = item.entry
-    parts = (entry.symbol, entry.timeframe, entry.side, entry.account, entry.reason.replace("_", " "))
+    parts = (entry.symbol, entry.timeframe, entry.side, entry.account, reason_text(item.reason))
     text = " ".join(parts).casefold()
     return all(word in text for word in words)

@@ -125,7 +125,7 @@ class QueueDetail(QFrame):
         if entry is None:
             return
         engine, now = self._store.engine, self._desk.clock.now()
-        self._title.show_text(entry.symbol)
+        self._title.show_text(formats.market(entry.symbol))
         place = f"rank {entry.rank} of {len(self._store.queue)}" if is_ranked(entry) else "not ranked"
         self._place.show_text(f"{entry.timeframe} {entry.side} \u00b7 {place}")
         following = next((item for item in self._store.queue if item.rank == entry.rank + 1), None)
@@ -189,7 +189,7 @@ class QueueDetail(QFrame):
             sheet_parent(self),
             f"Take {_name(entry)} out of the queue?",
             [
-                ("Removed", f"{entry.symbol} {entry.timeframe} {entry.side} on {entry.account}"),
+                ("Removed", f"{formats.market(entry.symbol)} {entry.timeframe} {entry.side} on {entry.account}"),
                 ("Waited", waited),
                 ("Stays", "every open group; a new alert can queue it again"),
             ],

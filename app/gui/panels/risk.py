@@ -31,6 +31,7 @@ from app.gui.panels.risk_plan import PlanField
 from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
 from app.gui.widgets.basics import Button, Hairline, Icon, Text, area, column, row
+from app.gui.widgets.column_room import ColumnRoom
 from app.gui.widgets.header import ViewHeader
 from app.gui.widgets.limits import LimitList
 from app.gui.widgets.sheet import sheet_parent
@@ -131,6 +132,7 @@ class RiskPanel(Panel):
         layout.addWidget(self._groups_head())
         self.model = TreeModel(RISK_COLUMNS)
         self.table = Table("risk", self.model, flat=True)
+        self.room = ColumnRoom(self.table)
         self.empty = EmptyState(
             "No open groups",
             "Every open group is listed here as a possible loser, with what it would take to be one.",
@@ -242,7 +244,7 @@ class RiskPanel(Panel):
         self._columns = names
         for place, item in enumerate(RISK_COLUMNS):
             if item.name in {"pyramids", "age"}:
-                self.table.setColumnHidden(place, item.name not in names)
+                self.room.want(place, item.name in names)
 
     def _show_risk(self, risk: RiskSnapshot) -> None:
         offset = self._desk.config().offset
@@ -293,7 +295,7 @@ class RiskPanel(Panel):
     # ------------------------------------------------------------------ the frame's wishes
 
     def set_wide(self, wide: bool) -> None:
-        self.table.set_wide(wide)
+        self.room.set_wide(wide)
         self._columns = None
         if self.store.risk is not None:
             self._show_columns(self.store.risk)
@@ -314,11 +316,11 @@ class RiskPanel(Panel):
         super().keyPressEvent(event)
 
     def save(self, settings: QSettings) -> None:
-        self.table.save(settings)
+        self.room.save(settings)
         settings.setValue("risk/split", self._split.saveState())
 
     def restore(self, settings: QSettings) -> None:
-        self.table.restore(settings)
+        self.room.restore(settings)
         state = settings.value("risk/split")
         if state is not None:
             self._split.restoreState(state)

@@ -19,10 +19,9 @@ from app.gui.models.signals import (
     answer,
     check_text,
     intent_text,
-    latency_ms,
-    latency_text,
     question,
     signal_spec,
+    time_taken,
 )
 from app.gui.models.tree import TreeModel
 from app.gui.panels.detail_tabs import Lines
@@ -30,6 +29,7 @@ from app.gui.panels.panel import EmptyState, Panel
 from app.gui.theme import theme
 from app.gui.view_store import Change, ViewStore
 from app.gui.widgets.basics import Button, FilterField, Segments, Text, column, row
+from app.gui.widgets.column_room import ColumnRoom
 from app.gui.widgets.header import ViewHeader
 from app.gui.widgets.outcome import OutcomeTag
 from app.gui.widgets.table import Table
@@ -48,6 +48,7 @@ MORE_AT_ONCE = 100
 RESULT_ICONS = {
     "passed": ("check", "positive"),
     "adjusted": ("check", "positive"),
+    "held": ("hourglass", "info"),
     "failed": ("ban", "warning"),
     "not_reached": ("circle-dashed", "text_tertiary"),
 }
@@ -67,6 +68,7 @@ class SignalsPanel(Panel):
         self._has_signals: bool | None = None
         self.model = TreeModel(SIGNAL_COLUMNS)
         self.table = Table("signals", self.model, flat=True)
+        self.room = ColumnRoom(self.table)
         self.answer = _Answer()
         self.answer.group_wanted.connect(self.group_wanted)
         self._build_header()
@@ -75,7 +77,7 @@ class SignalsPanel(Panel):
         self._split.setChildrenCollapsible(False)
         self._split.addWidget(self.table)
         self._split.addWidget(self.answer)
-        self._split.setSizes([700, 500])
+        self._split.setSizes([740, 460])
         self.empty = EmptyState(
             "No signal yet",
             "Every message that reaches the webhook is listed here, with what became of it and why.",
@@ -168,7 +170,7 @@ class SignalsPanel(Panel):
     # ------------------------------------------------------------------ the frame's wishes
 
     def set_wide(self, wide: bool) -> None:
-        self.table.set_wide(wide)
+        self.room.set_wide(wide)
 
     def regions(self) -> list[QWidget]:
         return [self.table, self.answer.body]
@@ -180,11 +182,11 @@ class SignalsPanel(Panel):
         self.table.choose(signal_id)
 
     def save(self, settings: QSettings) -> None:
-        self.table.save(settings)
+        self.room.save(settings)
         settings.setValue("signals/split", self._split.saveState())
 
     def restore(self, settings: QSettings) -> None:
-        self.table.restore(settings)
+        self.room.restore(settings)
         state = settings.value("signals/split")
         if state is not None:
             self._split.restoreState(state)
@@ -275,10 +277,14 @@ class CheckList(Lines):
     def __init__(self) -> None:
         super().__init__("Checks, in order", "No check was made: the signal was decided before them.")
         self._checks: tuple[CheckResult, ...] = ()
+        self._symbol: str | None = None
 
     def show_record(self, record: SignalRecord) -> None:
-        self._checks = record.checks
+        self._checks, self._symbol = record.checks, record.symbol
         self.changed()
+
+    def _detail(self, check: CheckResult) -> str:
+        return formats.with_markets(check.detail, self._symbol)
 
     @property
     def count(self) -> int:
@@ -286,7 +292,7 @@ class CheckList(Lines):
 
     def text_of(self, number: int) -> str:
         check = self._checks[number]
-        return f"{check_text(check)}: {check.result.replace('_', ' ')}. {check.detail}".strip()
+        return f"{check_text(check)}: {check.result.replace('_', ' ')}. {self._detail(check)}".strip()
 
     def paint_line(self, painter: QPainter, rect: QRect, number: int) -> None:
         check = self._checks[number]
@@ -301,7 +307,7 @@ class CheckList(Lines):
         name = check_text(check)
         painter.drawText(rect.adjusted(40, 0, -16, 0), Qt.AlignmentFlag.AlignVCenter, name)
         used = painter.fontMetrics().horizontalAdvance(name)
-        text = check.detail if reached else "not reached"
+        text = self._detail(check) if reached else "not reached"
         painter.setPen(theme.color("warning" if decides else "text_secondary" if reached else "text_tertiary"))
         room = rect.adjusted(40 + used + 16, 0, -16, 0)
         fitted = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room.width())
@@ -320,7 +326,7 @@ class RouteList(Lines):
         self._facts = [
             ("Received", formats.full_time(record.received_at)),
             ("Sent by the alert", formats.full_time(record.signal_at) if record.signal_at else nothing),
-            ("Decided after", latency_text(latency_ms(record))),
+            ("Decided after", time_taken(record)),
             ("Webhook key", record.key_name or nothing),
             ("Account", record.account or nothing),
             ("Market", record.symbol or nothing),

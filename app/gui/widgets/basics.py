@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui.theme import theme
+from app.gui.widgets.focus import is_enter, paint_ring, paint_underline
 
 
 class Text(QLabel):
@@ -57,7 +59,7 @@ class Icon(QLabel):
 
 
 class Button(QPushButton):
-    """A push button; `kind` is default, emphasis, primary, danger, quiet, link or segment."""
+    """A push button, by Enter too; `kind` is default, emphasis, primary, danger, armed, quiet, link or segment."""
 
     def __init__(self, text: str, icon: str | None = None, kind: str = "default", tip: str = "") -> None:
         super().__init__(_spaced(text, icon))
@@ -89,6 +91,17 @@ class Button(QPushButton):
             self.setText(_spaced(text, icon))
             self.setAccessibleName(text)
             self._restyle()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        if is_enter(event):
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        super().paintEvent(event)
+        if self.hasFocus():
+            (paint_underline if self._kind == "link" else paint_ring)(self)
 
 
 def _spaced(text: str, icon: str | None) -> str:

@@ -25,7 +25,7 @@ class OutcomeTag(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         width = QFontMetrics(theme.font("table")).horizontalAdvance(self._outcome)
-        return QSize(width + theme.metric("icon.tag") + 18, 20)
+        return QSize(width + theme.metric("icon.tag") + 18, theme.scaled(20))
 
     def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         if self._outcome:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QFrame, QSizePolicy, QWidget
 
 from app.gui.theme import theme
 from app.gui.widgets.basics import column
+from app.gui.widgets.focus import is_enter
 
 VIEWS = (
     ("dashboard", "Dashboard", "layout-dashboard"),
@@ -60,6 +61,12 @@ class RailButton(QAbstractButton):
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         narrow = theme.metric("size.rail_item_wide") if self._is_tool else theme.metric("size.rail_item_narrow")
         return QSize(40, theme.metric("size.rail_item_wide") if self._wide else narrow)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        if is_enter(event):
+            self.click()
+        else:
+            super().keyPressEvent(event)
 
     def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect
 from PySide6.QtGui import QCursor, QPixmap
 from PySide6.QtWidgets import QStyleOptionViewItem, QTreeView
 
@@ -31,8 +31,8 @@ class RowPictures:
         self._whole = False
         self._anew = 0
         self._pointer: QPoint | None = None
-        self._chosen: tuple[int, bool, bool] = (0, False, False)
-        """The current row, whether it has the focus and whether it is framed therefore."""
+        self._chosen: tuple[int, bool] = (0, False)
+        """The current row, and whether it has the ring."""
         header = view.header()
         header.sectionResized.connect(self.forget)
         header.sectionMoved.connect(self.forget)
@@ -40,14 +40,13 @@ class RowPictures:
     def forget(self, *_: object) -> None:
         self._made.clear()
 
-    def begin(self, *, whole: bool) -> None:
-        """A paint event begins; `whole` rows are painted in it, not a few columns."""
+    def begin(self, *, whole: bool, ringed: bool) -> None:
+        """A paint event begins; `whole` rows are painted in it, not a few columns; the current one is `ringed`."""
         viewport = self._view.viewport()
         self._whole = whole
         self._anew = 0
         self._pointer = viewport.mapFromGlobal(QCursor.pos()) if viewport.underMouse() else None
-        by_key = self._view.window().testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
-        self._chosen = (self._view.currentIndex().internalId(), self._view.hasFocus(), by_key)
+        self._chosen = (self._view.currentIndex().internalId(), ringed)
 
     def takes(self, rect: QRect) -> bool:
         """Whether the row at `rect` is taken from here in this paint event."""
@@ -57,7 +56,7 @@ class RowPictures:
         """The row's picture; the one before where enough were painted anew in this event: another follows then."""
         node = self._model.node(index)
         made = self._made.pop(node, None)
-        if made is None:
+        if made is None or made[1].deviceIndependentSize() != rect.size().toSizeF():
             return None
         if made[0] != self._look(node, index):
             if self._anew < ANEW_AT_ONCE:

@@ -1,20 +1,19 @@
-"""Sheets, and the notice bar: child widgets over the content, never a nested loop."""
+"""Sheets: child widgets over the content, never a nested loop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import shiboken6
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui.theme import theme
 from app.gui.view_store import ViewStore
-from app.gui.widgets.basics import Button, Icon, Text, area, column, row
+from app.gui.widgets.basics import Button, Text, area, column, row
+from app.gui.widgets.focus import tab_stops, tab_within
 from app.gui.widgets.strip import ModeBadge, StatusStrip
-
-NOTICE_MS = 8000
 
 
 def sheet_parent(widget: QWidget) -> QWidget:
@@ -23,15 +22,24 @@ def sheet_parent(widget: QWidget) -> QWidget:
     return window.findChild(QWidget, "content") or window
 
 
+def open_sheet(parent: QWidget) -> Sheet | None:
+    """The one that covers `parent`."""
+    sheets = parent.findChildren(Sheet, options=Qt.FindChildOption.FindDirectChildrenOnly)
+    return next((sheet for sheet in sheets if not sheet.isHidden()), None)
+
+
 class Sheet(QWidget):
-    """Covers its parent with a scrim and shows one question. Esc keeps things as they are. One sheet at a time."""
+    """Covers its parent with a scrim and shows one question. One sheet at a time.
+
+    Esc keeps things as they are, wherever the keyboard is; Tab stays in the sheet.
+    """
 
     closed = Signal()
 
     def __init__(self, parent: QWidget, title: str, *, width: int | None = None) -> None:
-        for other in parent.findChildren(Sheet, options=Qt.FindChildOption.FindDirectChildrenOnly):
-            if not other.isHidden():
-                other.dismiss()
+        other = open_sheet(parent)
+        if other is not None:
+            other.dismiss()
         super().__init__(parent)
         self._over = parent
         self._focused_before = QApplication.focusWidget()
@@ -54,6 +62,8 @@ class Sheet(QWidget):
         outer.addStretch(1)
         parent.installEventFilter(self)
         self.setAccessibleName(title)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        QShortcut(QKeySequence(Qt.Key.Key_Escape), self).activated.connect(self.escape)
 
     @property
     def body(self) -> QVBoxLayout:
@@ -83,6 +93,18 @@ class Sheet(QWidget):
         self.show()
         self.raise_()
 
+    def escape(self) -> None:
+        """What Esc does."""
+        self.dismiss()
+
+    def take_keyboard(self) -> None:
+        """To where it last was in the sheet, else to the first stop."""
+        last, stops = self.focusWidget(), tab_stops(self)
+        if last in stops:
+            last.setFocus(Qt.FocusReason.TabFocusReason)
+        else:
+            tab_within(self, forward=True)
+
     def dismiss(self) -> None:
         self._over.removeEventFilter(self)
         self.hide()
@@ -96,73 +118,13 @@ class Sheet(QWidget):
             self.setGeometry(self._over.rect())
         return False
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        if event.key() == Qt.Key.Key_Escape:
-            self.dismiss()
-        else:
-            super().keyPressEvent(event)
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802 - Qt's name
+        return tab_within(self, forward=forward) if self.isVisible() else super().focusNextPrevChild(forward)
 
     def paintEvent(self, _: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
         painter.fillRect(self.rect(), theme.color("bg_window", 0.72))
         painter.end()
-
-
-class NoticeBar(QWidget):
-    """One sentence at the foot of the window for eight seconds: how an action ended."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._over = parent
-        self.setObjectName("notice")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, on=True)
-        layout = row(self, 10, (14, 8, 8, 8))
-        self._icon = Icon("info", "info", 15)
-        self._text = Text("", "body")
-        self._text.setWordWrap(False)
-        self.undo = Button("Undo", "undo-2", kind="quiet", tip="Take it back (Ctrl+Z)")
-        self.undo.clicked.connect(self.take_back)
-        self.undo.hide()
-        self._undo: Callable[[], None] | None = None
-        self._close = Button("", "x", kind="quiet", tip="Dismiss")
-        self._close.clicked.connect(self.hide)
-        layout.addWidget(self._icon)
-        layout.addWidget(self._text, 1)
-        layout.addWidget(self.undo)
-        layout.addWidget(self._close)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.hide)
-        self.hide()
-
-    @property
-    def sentence(self) -> str:
-        return self._text.text()
-
-    def take_back(self) -> None:
-        """Undo what was told, as long as the bar is there."""
-        undo, self._undo = self._undo, None
-        if undo is not None and self.isVisible():
-            self.hide()
-            undo()
-
-    def tell(self, sentence: str, *, ok: bool = True, undo: Callable[[], None] | None = None) -> None:
-        self._undo = undo
-        self.undo.setVisible(undo is not None)
-        self._icon.show_icon(*(("circle-check", "positive") if ok else ("triangle-alert", "warning")))
-        self._text.setText(sentence)
-        self._text.setAccessibleName(sentence)
-        self.adjustSize()
-        self.place()
-        self.show()
-        self.raise_()
-        self._timer.start(NOTICE_MS)
-
-    def place(self) -> None:
-        parent = self._over
-        width = min(self.sizeHint().width(), parent.width() - 32)
-        self.resize(width, self.sizeHint().height())
-        self.move((parent.width() - width) // 2, parent.height() - self.height() - 16)
 
 
 def confirm(

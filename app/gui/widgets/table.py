@@ -7,15 +7,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, QModelIndex, QPersistentModelIndex, QPoint, QSettings, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QKeyEvent, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtGui import QAction, QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QStyleOptionViewItem, QTreeView
 
 from app.gui.models.delegates import CellDelegate
 from app.gui.models.tree import TreeModel
 from app.gui.theme import theme
 from app.gui.widgets.row_pictures import RowPictures
+from app.gui.widgets.table_header import TableHeader
 
 RESORT_MS = 5000
+BY_KEY = frozenset(
+    {Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason}
+)
 
 
 class Table(QTreeView):
@@ -30,6 +34,8 @@ class Table(QTreeView):
         self.setAccessibleName(name)
         self.rows = model
         self.setProperty("flat", flat)
+        self.titles = TableHeader(self)
+        self.setHeader(self.titles)
         self.setModel(model)
         self.cells = CellDelegate(model.columns, self)
         self.setItemDelegate(self.cells)
@@ -37,13 +43,15 @@ class Table(QTreeView):
         self.setRootIsDecorated(False)
         self.setIndentation(0)
         self.setMouseTracking(True)
-        self.setAllColumnsShowFocus(True)
+        self.setAllColumnsShowFocus(False)  # the style's own frame is not wanted: the row has a ring
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self._wide = False
+        self._by_key = False
+        """Whether the keyboard is used in it, not the pointer."""
         self._prepare_header()
         self._pictures = RowPictures(self, model)
         self._resort = QTimer(self)
@@ -128,7 +136,18 @@ class Table(QTreeView):
         super().leaveEvent(event)
         self.settle()
 
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        super().focusInEvent(event)
+        if event.reason() in BY_KEY:
+            self._use_keys(True)
+
+    def _use_keys(self, by_key: bool) -> None:
+        if by_key != self._by_key:
+            self._by_key = by_key
+            self.viewport().update()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        self._use_keys(True)
         if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
             self.opened.emit(self.current_key)
             return
@@ -138,6 +157,7 @@ class Table(QTreeView):
         super().keyPressEvent(event)
 
     def mousePressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        self._use_keys(False)
         index = self.indexAt(event.position().toPoint())
         super().mousePressEvent(event)
         if index.isValid() and index.column() == 0 and self.rows.hasChildren(index) and _on_chevron(self, event):
@@ -145,24 +165,37 @@ class Table(QTreeView):
 
     # ------------------------------------------------------------------ painting
 
+    @property
+    def _is_ringed(self) -> bool:
+        return self._by_key and self.hasFocus()
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        self._pictures.begin(whole=event.rect().width() >= self.viewport().width())
+        self._pictures.begin(whole=event.rect().width() >= self.viewport().width(), ringed=self._is_ringed)
         super().paintEvent(event)
 
     def drawRow(  # noqa: N802 - Qt's name
         self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
         if not self._pictures.takes(option.rect):
-            super().drawRow(painter, option, index)
+            self._paint_row(painter, option, index)
             return
         picture = self._pictures.known(option.rect, index)
         if picture is None:
             picture, blank = self._pictures.blank(option)
             inner = QPainter(picture)
-            super().drawRow(inner, blank, index)
+            self._paint_row(inner, blank, index)
             inner.end()
             self._pictures.keep(index, picture)
         painter.drawPixmap(option.rect.topLeft(), picture)
+
+    def _paint_row(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        super().drawRow(painter, option, index)
+        if self._is_ringed and index.internalId() == self.currentIndex().internalId():
+            painter.setPen(theme.pen("focus", 2))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(option.rect.adjusted(1, 1, -1, -2))
 
     # ------------------------------------------------------------------ columns
 
@@ -172,7 +205,7 @@ class Table(QTreeView):
         self.rows.short_titles = not wide
         self.rows.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self.rows.columns) - 1)
         self._pictures.forget()
-        self.cells.pad = theme.metric(f"size.cell_padding.{'from_1600' if wide else 'below_1600'}")
+        self.cells.pad = self.titles.pad = theme.metric(f"size.cell_padding.{'from_1600' if wide else 'below_1600'}")
         for place, column in enumerate(self.rows.columns):
             if column.only_wide:
                 self.setColumnHidden(place, not wide)

@@ -73,6 +73,12 @@ def test_seconds_are_said_where_bars_are_that_short() -> None:
     assert [tick.text for tick in time_ticks(times, 0, 59, 12)][:2] == ["19 Nov 13:00:00", "13:00:15"]
 
 
+def test_a_tick_stands_behind_the_text_before_it() -> None:
+    times = [START + timedelta(seconds=place) for place in range(120)]
+    ticks = time_ticks(times, 0, 119, 15, lambda text: 1.2 * len(text))
+    assert [tick.text for tick in ticks][:3] == ["19 Nov 13:00:00", "13:00:30", "13:00:45"]
+
+
 def test_a_single_bar_has_its_time() -> None:
     assert [tick.text for tick in time_ticks([START + timedelta(minutes=7)], 0, 0, 4)] == ["19 Nov 13:07"]
     assert time_ticks([], 0, -1, 4) == []

@@ -132,3 +132,31 @@ def test_a_thinned_line_keeps_its_ends_its_peaks_and_few_points(line: list[tuple
         found = [y for _, y in kept]
         assert (min(found), max(found)) == (min(heights), max(heights))
         assert [x for x, _ in kept] == sorted(x for x, _ in kept)
+
+
+def test_the_live_point_is_the_end_of_the_curve(chart: EquityChart) -> None:
+    chart.set_points(points(3))
+    chart.set_live(EquityPoint(START + timedelta(days=2, minutes=1), BASE, BASE + 25))
+    assert chart.points[-1].total == BASE + 25
+    assert chart.accessibleDescription().endswith("total from 10,000.00 to 10,025.00, realised 10,000.00.")
+
+
+def test_one_sample_and_the_live_point_are_a_curve(chart: EquityChart) -> None:
+    chart.set_points(points(1))
+    chart.set_live(EquityPoint(START + timedelta(seconds=20), BASE, BASE + 5))
+    assert chart.accessibleDescription() != TOO_FEW
+    assert holds(painted(chart, 720, 230), theme.color("accent"))
+
+
+def test_the_picture_of_the_samples_is_kept_while_the_live_point_moves_within_it(chart: EquityChart) -> None:
+    chart.set_points(points(60))
+    at = START + timedelta(days=59, seconds=10)
+    chart.set_live(EquityPoint(at, BASE + 570, BASE + 580))
+    painted(chart, 720, 230)
+    kept = chart._picture
+    chart.set_live(EquityPoint(at + timedelta(seconds=1), BASE + 570, BASE + 400))
+    painted(chart, 720, 230)
+    assert chart._picture is kept
+    chart.set_live(EquityPoint(at + timedelta(seconds=2), BASE + 570, BASE + 4000))
+    painted(chart, 720, 230)
+    assert chart._picture is not kept

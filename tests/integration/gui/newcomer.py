@@ -67,7 +67,7 @@ async def walk(session: WindowSession, application: Application, seen: dict[str,
     session.window.show_view("dashboard")
     await until(lambda: session.store.engine.money.trades_today)
     session.window.dashboard.refresh(None)
-    seen["realised"] = session.window.dashboard.realised.signed.text
+    seen["realised"] = session.window.dashboard.figures.realised.signed.text
     seen["engine"] = f"{application.engine.snapshot().money.realized_today:f}"
 
 
