@@ -63,7 +63,7 @@ class PublicPrices:
     async def market(self, symbol: str) -> MarketReport | None:
         """Rules and present price, None where the venue does not have the market. Retryable, OperatorActionNeeded."""
         await self._load()
-        told = self._session.exchange.markets.get(symbol)
+        told = self._reader.market(symbol)
         rules = None if told is None else market_mapping.market_rules(told)
         if rules is None or rules.market_type is not self._dialect.market_type:
             return None

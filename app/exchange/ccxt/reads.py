@@ -130,7 +130,7 @@ class Reader:
 
     async def load_market(self, symbol: str, *, fresh: bool = False) -> MarketReport | None:
         await self._refresh_markets(fresh=fresh)
-        market = self._session.exchange.markets.get(symbol)
+        market = self.market(symbol)
         tiers = await self._tiers(symbol) if market is not None and self._dialect.is_linear else []
         most = self._dialect.conditional_orders
         rules = None if market is None else market_mapping.market_rules(market, tiers, most)
@@ -140,6 +140,14 @@ class Reader:
         self._known.touch(symbol)
         price = self.price(symbol, await self._ticker(symbol))
         return MarketReport(rules, None if price is None else price.quote)
+
+    def market(self, symbol: str) -> Raw | None:
+        """The market that the venue itself has under this name, None where there is none."""
+        market: Raw | None = self._session.exchange.markets.get(symbol)
+        if market is not None and self._dialect.is_renamed(market):
+            self._note_once(symbol, "is not offered", "the exchange has another name for it")
+            return None
+        return market
 
     async def _refresh_markets(self, *, fresh: bool) -> None:
         """Load what the venue lists where that was long ago, or with `fresh` in any case.

@@ -16,6 +16,8 @@ from app.base.private_file import write_private
 
 log = logging.getLogger(__name__)
 Markets = Mapping[str, Any]
+VERSION = 2
+"""Of the file; in older ones some coins have names that their venue does not give them."""
 
 
 class RulesFile:
@@ -36,13 +38,16 @@ class RulesFile:
             return None
         if not isinstance(markets, dict) or not markets or fetched_at.tzinfo is None:
             return None
+        if document.get("version") != VERSION:
+            return None
         return markets, fetched_at
 
     def keep(self, markets: Markets, now: datetime) -> None:
         """Put `markets`, fetched at `now`, in place of what was kept; the old ones stay where that fails."""
+        document = {"version": VERSION, "fetched_at": iso(now), "markets": dict(markets)}
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(self._path, json.dumps({"fetched_at": iso(now), "markets": dict(markets)}))
+            write_private(self._path, json.dumps(document))
         except (OSError, TypeError) as error:
             log.info("the market rules could not be kept: %s", error)
 

@@ -324,6 +324,10 @@ def _patient(base: Any) -> Any:
             """As it is: streams sum fees in assets whose precision ccxt has not loaded."""
             return str(fee)
 
+        def common_currency_code(self, code: str) -> str:
+            """As the venue has it: ccxt gives some coins other names, and another coin's alert would buy them."""
+            return code
+
         def ws_dial_delay(self, _url: str) -> float:
             """ccxt doubles it up to half a minute; who follows a stream waits by himself."""
             return 0.0

@@ -13,6 +13,7 @@ import pytest
 from app.base.errors import OperatorActionNeeded
 from app.domain.market import MarketRules, Quote
 from app.domain.order import OrderStatus
+from app.domain.symbol import unify
 from app.domain.values import OrderSide, OrderType
 from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.dialects.gate import GATE_SPOT
@@ -58,13 +59,15 @@ class Case:
     dialect: Dialect
     orders: str
     """The end of the path that takes new orders."""
+    coin: str
+    """One that ccxt has another name for."""
 
 
 CASES = {
-    "okx": Case(OkxSpot, OKX_SPOT, "/trade/order"),
-    "kucoin": Case(KucoinSpot, KUCOIN_SPOT, "/hf/orders/sync"),
-    "gate": Case(GateSpot, GATE_SPOT, "/spot/orders"),
-    "mexc": Case(MexcSpot, MEXC_SPOT, "/order"),
+    "okx": Case(OkxSpot, OKX_SPOT, "/trade/order", "AE"),
+    "kucoin": Case(KucoinSpot, KUCOIN_SPOT, "/hf/orders/sync", "ALT"),
+    "gate": Case(GateSpot, GATE_SPOT, "/spot/orders", "GTC"),
+    "mexc": Case(MexcSpot, MEXC_SPOT, "/order", "GMT"),
 }
 
 
@@ -99,6 +102,7 @@ async def at(request: pytest.FixtureRequest) -> AsyncIterator[Joined]:
     case = CASES[request.param]
     board = board_with(SYMBOL)
     board.open(OTHER, D(3000))
+    board.open(f"{case.coin}/USDT", D(20))
     fake = case.fake(board)
     access = Access(api_key="key", secret="secret", password="phrase", base_url=await fake.start())
     async with joined(fake, board, case.dialect, access, SYMBOL) as harness:
@@ -110,6 +114,18 @@ async def test_rules_are_the_venues(at: Joined) -> None:
     assert report is not None
     least = D(0) if at.case.dialect is OKX_SPOT else D(5)
     assert (report.rules.tick_size, report.rules.step_size, report.rules.min_notional) == (D("0.01"), D("0.001"), least)
+
+
+async def test_a_coin_has_the_name_that_its_venue_and_the_charts_give_it(at: Joined) -> None:
+    coin = at.case.coin
+    symbol, _ = unify(f"{coin}USDT")
+    assert await at.venue.load_market(symbol, None) is not None
+    outcome = await at.venue.create_order(market(1, symbol=symbol, quantity=D(2)))
+    assert isinstance(outcome, Accepted)
+    (fill,) = await at.venue.fetch_fills(at.fake.clock.now() - timedelta(minutes=1))
+    assert {order.symbol for order in at.fake.ledger.orders.values()} == {symbol}
+    assert (outcome.order.symbol, fill.symbol, fill.fee_asset) == (symbol, symbol, at.fake.book.fills[0].fee_asset)
+    assert coin in {each.asset for each in await at.venue.fetch_balances()}
 
 
 async def test_a_market_buy_is_of_the_quantity_not_of_the_money(at: Joined) -> None:

@@ -198,6 +198,11 @@ class Dialect:
 
     # ------------------------------------------------------------------ derived
 
+    def is_renamed(self, market: Mapping[str, Any]) -> bool:
+        """Whether the venue itself knows ccxt's market by another name, so that an alert may mean another coin."""
+        names = ((market.get("base"), market.get("baseId")), (market.get("quote"), market.get("quoteId")))
+        return any(own is not None and str(own).upper() != str(name).upper() for name, own in names)
+
     def may_batch(self, order_type: OrderType) -> bool:
         return self.batch_size > 1 and order_type in self.batch_types
 

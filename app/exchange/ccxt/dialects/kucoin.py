@@ -6,6 +6,7 @@ refuses these endpoints.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
@@ -79,6 +80,11 @@ KUCOIN_CODES = Codes(
 class KucoinSpot(Dialect):
     def refined(self, exchange: Any) -> Any:
         return _by_market(refined(exchange))
+
+    def is_renamed(self, market: Mapping[str, Any]) -> bool:
+        """A market keeps its id when it gets another name ("Get All Symbols", `name`), and another may get the old."""
+        name = market["info"].get("name")
+        return (name is not None and name != market["id"]) or Dialect.is_renamed(self, market)
 
 
 def _by_market(base: Any) -> Any:

@@ -13,6 +13,8 @@ from app.exchange.ccxt.dialects.aster import ASTER_LINEAR
 from app.exchange.ccxt.dialects.base import Dialect, Operation, Pool
 from app.exchange.ccxt.dialects.binance import BINANCE_SPOT, BINANCE_USDM
 from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR
+from app.exchange.ccxt.dialects.kucoin import KUCOIN_SPOT
+from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 
 ALL = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
 
@@ -20,6 +22,30 @@ ALL = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: 
 @ALL
 def test_ccxt_has_the_class_with_streams(dialect: Dialect) -> None:
     assert hasattr(import_module("ccxt.pro"), dialect.exchange)
+
+
+@ALL
+async def test_every_coin_has_the_name_that_the_venue_gives_it(dialect: Dialect) -> None:
+    made = make_exchange(dialect, Access(), StreamHooks(lambda: None, lambda _: None))
+    assert made.commonCurrencies
+    assert {coin: made.safe_currency_code(coin) for coin in made.commonCurrencies} == {
+        coin: coin for coin in made.commonCurrencies
+    }
+    await made.close()
+
+
+@ALL
+def test_a_market_whose_coins_the_venue_knows_by_other_names_is_told_apart(dialect: Dialect) -> None:
+    market = {"id": "FLUX-USDT", "base": "FLUX", "baseId": "flux", "quote": "USDT", "quoteId": "USDT", "info": {}}
+    assert not dialect.is_renamed(market)
+    assert dialect.is_renamed({**market, "baseId": "FLUX1"})
+    assert dialect.is_renamed({**market, "quoteId": "USD"})
+
+
+def test_a_market_that_kucoin_shows_by_another_name_than_its_id_is_told_apart() -> None:
+    market = {"id": "BCHSV-USDT", "base": "BCHSV", "baseId": "BCHSV", "quote": "USDT", "quoteId": "USDT"}
+    assert KUCOIN_SPOT.is_renamed({**market, "info": {"name": "BSV-USDT"}})
+    assert not KUCOIN_SPOT.is_renamed({**market, "info": {"name": "BCHSV-USDT"}})
 
 
 @ALL

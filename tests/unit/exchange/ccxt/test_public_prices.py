@@ -18,6 +18,8 @@ from tests.support.clock import ManualClock
 
 ccxt = import_module("ccxt")
 SOL = "SOL/USDT:USDT"
+RENAMED = "FLUX/USDT:USDT"
+"""The venue itself calls it FLUX1."""
 
 
 def market_row(symbol: str, **others: Any) -> dict[str, Any]:
@@ -41,7 +43,8 @@ class Scripted:
     async def load_markets(self) -> None:
         self._answer()
         spot = market_row("SOL/USDT", swap=False, linear=False, spot=True)
-        self.markets = {SOL: market_row(SOL), "SOL/USDT": spot}
+        renamed = market_row(RENAMED, base="FLUX", baseId="FLUX1")
+        self.markets = {SOL: market_row(SOL), "SOL/USDT": spot, RENAMED: renamed}
 
     async def fetch_ticker(self, symbol: str) -> dict[str, Any]:
         self._answer()
@@ -86,8 +89,8 @@ async def test_a_market_is_told_with_its_rules_and_price() -> None:
     assert (report.rules.step_size, report.quote.last) == (Decimal("0.001"), Decimal(200))
 
 
-@pytest.mark.parametrize("symbol", ["ODD/USDT:USDT", "SOL/USDT"])
-async def test_a_market_that_the_venue_lacks_or_that_is_of_another_type_is_none(symbol: str) -> None:
+@pytest.mark.parametrize("symbol", ["ODD/USDT:USDT", "SOL/USDT", RENAMED])
+async def test_a_market_that_the_venue_lacks_by_this_name_or_that_is_of_another_type_is_none(symbol: str) -> None:
     assert await Bench().prices.market(symbol) is None
 
 

@@ -39,13 +39,14 @@ def test_before_the_first_load_there_are_none(tmp_path: Path) -> None:
     "text",
     [
         "",
-        '{"markets": {"BTC/USDT": {',
+        '{"version": 2, "markets": {"BTC/USDT": {',
         "[]",
-        '{"markets": {"BTC/USDT": {}}}',
-        '{"markets": {}, "fetched_at": "2026-01-05T12:00:00Z"}',
-        '{"markets": [1], "fetched_at": "2026-01-05T12:00:00Z"}',
-        '{"markets": {"BTC/USDT": {}}, "fetched_at": "2026-01-05T12:00:00"}',
-        '{"markets": {"BTC/USDT": {}}, "fetched_at": "yesterday"}',
+        '{"version": 2, "markets": {"BTC/USDT": {}}}',
+        '{"version": 2, "markets": {}, "fetched_at": "2026-01-05T12:00:00Z"}',
+        '{"version": 2, "markets": [1], "fetched_at": "2026-01-05T12:00:00Z"}',
+        '{"version": 2, "markets": {"BTC/USDT": {}}, "fetched_at": "2026-01-05T12:00:00"}',
+        '{"version": 2, "markets": {"BTC/USDT": {}}, "fetched_at": "yesterday"}',
+        '{"markets": {"FLUX/USDT": {}}, "fetched_at": "2026-01-05T12:00:00Z"}',
     ],
 )
 def test_a_file_that_cannot_be_trusted_is_none(tmp_path: Path, text: str) -> None:
