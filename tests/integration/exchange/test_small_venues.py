@@ -340,6 +340,16 @@ async def test_mexc_lists_the_orders_of_markets_that_we_know(at: Joined) -> None
     assert [order.symbol for order in await at.venue.fetch_open_orders()] == [OTHER, SYMBOL]
 
 
+@only("mexc")
+async def test_an_order_that_mexc_finds_malformed_does_not_keep_the_exit_from_being_sent(at: Joined) -> None:
+    await at.venue.create_order(market(1, quantity=D(2)))
+    at.arm(FaultKind.REFUSE, code=400, message=" amount scale is invalid")
+    refused = await at.venue.create_order(request(2))
+    assert isinstance(refused, Refused)
+    assert refused.code is RefusalCode.PRECISION
+    assert isinstance(await at.venue.create_order(market(3, OrderSide.SELL, quantity=D(1))), Accepted)
+
+
 @only("kucoin")
 async def test_kucoin_answers_once_the_order_is_in_the_book(at: Joined) -> None:
     await at.venue.create_order(request(1))

@@ -27,10 +27,10 @@ MEXC_CODES = Codes(
             "-2011": _GONE,
             "-2013": _GONE,
             "26": refused(RefusalCode.PERMISSION),
-            "400": KEYS,
+            "400": _INVALID,  # documented as a missing key, and told for whatever is wrong with a request
             "401": KEYS,
             "402": KEYS,
-            "403": LIMITED,
+            "403": OPERATOR,
             "406": KEYS,
             "429": LIMITED,
             "500": UNKNOWN,
@@ -78,8 +78,12 @@ MEXC_CODES = Codes(
             "700008": _INVALID,
         }
     ),
-    phrases=(("duplicate", refused(RefusalCode.DUPLICATE_ID)),),
-    vague=frozenset({"-2010"}),
+    phrases=(
+        ("duplicate", refused(RefusalCode.DUPLICATE_ID)),
+        ("scale is invalid", refused(RefusalCode.PRECISION)),
+        ("api key", KEYS),
+    ),
+    vague=frozenset({"-2010", "400"}),
 )
 
 

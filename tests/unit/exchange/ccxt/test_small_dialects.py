@@ -88,12 +88,27 @@ def mexc(code: int, words: str = "words") -> Failure:
         (MEXC_SPOT, mexc(-2013), R.NOT_FOUND),
         (MEXC_SPOT, mexc(-2010, "Duplicate order sent."), R.DUPLICATE_ID),
         (MEXC_SPOT, mexc(700002), R.PERMISSION),
+        (MEXC_SPOT, mexc(400, " amount scale is invalid"), R.PRECISION),
+        (MEXC_SPOT, mexc(400, "The start time cannot be earlier than 90 days"), R.INVALID_ORDER),
+        (MEXC_SPOT, mexc(403, "Access Denied"), R.PERMISSION),
     ],
 )
 def test_refusals_have_their_reason(dialect: Dialect, failure: Failure, code: RefusalCode) -> None:
     answer = outcome(failure, dialect.codes, NOW)
     assert isinstance(answer, Refused)
     assert answer.code is code
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (mexc(400, "api key required"), Kind.KEYS),
+        (mexc(400, " amount scale is invalid"), Kind.REFUSED),
+        (mexc(403, "Access Denied"), Kind.OPERATOR),
+    ],
+)
+def test_mexcs_general_codes_are_about_the_keys_only_where_their_words_are(failure: Failure, kind: Kind) -> None:
+    assert verdict(failure, MEXC_SPOT.codes).kind is kind
 
 
 @pytest.mark.parametrize(
