@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.base.errors import OperatorActionNeeded
+from app.base.errors import OperatorActionNeeded, Retryable
 from app.domain.market import MarketRules, Quote
 from app.domain.order import OrderStatus
 from app.domain.symbol import unify
@@ -286,6 +286,28 @@ async def test_gate_buys_with_a_limit_that_is_bounded_and_cannot_rest(at: Joined
     (sent,) = at.fake.asked("POST", "/spot/orders")
     assert (sent.params["type"], sent.params["time_in_force"], sent.params["amount"]) == ("limit", "ioc", "1")
     assert D(sent.params["price"]) == D("202.00")
+
+
+@only("gate")
+async def test_a_unified_account_at_gate_is_not_taken_for_a_spot_account_when_it_cannot_be_asked(at: Joined) -> None:
+    assert isinstance(at.fake, GateSpot)
+    at.fake.is_unified = True
+    at.fake.faults.arm(FaultKind.HTML, "/account/detail")
+    with pytest.raises(Retryable):
+        await at.venue.connect(at.harness.deliver)
+    await at.venue.connect(at.harness.deliver)
+    assert isinstance(await at.venue.create_order(market(1)), Accepted)
+    (sent,) = at.fake.asked("POST", "/spot/orders")
+    assert sent.params["account"] == "unified"
+    assert {each.asset: each.total for each in await at.venue.fetch_balances()}["SOL"] > 0
+
+
+@only("gate")
+async def test_keys_that_may_not_ask_gate_for_the_kind_of_account_are_a_matter_for_the_operator(at: Joined) -> None:
+    assert isinstance(at.fake, GateSpot)
+    at.fake.tells_account = False
+    with pytest.raises(OperatorActionNeeded, match="does not have account permission"):
+        await at.venue.connect(at.harness.deliver)
 
 
 @only("gate")

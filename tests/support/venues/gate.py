@@ -34,6 +34,9 @@ _TIMES_IN_FORCE = {"gtc": TimeInForce.GTC, "ioc": TimeInForce.IOC}
 
 class GateSpot(SmallVenue):
     name = "gate"
+    is_unified = False
+    tells_account = True
+    """Whether the key has the permission to ask for what kind of account it is."""
     limit_headers: Mapping[str, str] = {"X-Gate-RateLimit-Requests-Remain": "0", "X-Gate-RateLimit-Limit": "10"}
 
     def endpoints(self) -> Mapping[tuple[str, str], Endpoint]:
@@ -44,8 +47,9 @@ class GateSpot(SmallVenue):
             ("GET", "/api/v4/margin/currency_pairs"): Endpoint(lambda _: [], is_private=False),
             ("GET", f"{spot}/tickers"): Endpoint(self._tickers, is_private=False),
             ("GET", f"{spot}/candlesticks"): Endpoint(self._candles, is_private=False),
-            ("GET", "/api/v4/account/detail"): Endpoint(lambda _: {"user_id": 1, "key": {"mode": 1}}),
+            ("GET", "/api/v4/account/detail"): Endpoint(self._detail),
             ("GET", f"{spot}/accounts"): Endpoint(self._accounts),
+            ("GET", "/api/v4/unified/accounts"): Endpoint(self._unified_accounts),
             ("POST", f"{spot}/orders"): Endpoint(self._place),
             ("GET", f"{spot}/orders"): Endpoint(self._finished),
             ("GET", f"{spot}/orders/{{order_id}}"): Endpoint(self._order),
@@ -193,7 +197,7 @@ class GateSpot(SmallVenue):
             "status": status,
             "finish_as": _finish(order),
             "type": "market" if order.type is OrderType.MARKET else "limit",
-            "account": "spot",
+            "account": "unified" if self.is_unified else "spot",
             "side": order.side.value,
             "amount": text(order.quantity),
             "price": text(order.price),
@@ -234,6 +238,20 @@ class GateSpot(SmallVenue):
             "gt_fee": "0",
             "text": _text(fill.client_order_id),
         }
+
+    def _detail(self, call: Call) -> Json:
+        """Title: Retrieve user account information."""
+        if not self.tells_account:
+            raise self._failed("FORBIDDEN", "Request API key does not have account permission", 403)
+        return {"user_id": 1, "key": {"mode": 2 if self.is_unified else 1}}
+
+    def _unified_accounts(self, call: Call) -> Json:
+        """Title: Get unified account information."""
+        balances = {
+            asset: {"available": text(free), "freeze": text(total - free), "equity": text(total)}
+            for asset, total, free in self.held()
+        }
+        return {"balances": balances}
 
     def _accounts(self, call: Call) -> list[Json]:
         """Title: List spot trading accounts."""

@@ -19,6 +19,8 @@ PREFIX = "t-"
 WORST_ABOVE = Decimal("0.01")
 """How far above the best offer a market buy may pay."""
 WHOLE_SECOND_MS = 999
+UNIFIED = 2
+"""The mode of a unified account's keys ("Retrieve user account information"; the key needs the permission for it)."""
 ENDED_PAGE = 100
 ENDED_PAGES = 10
 
@@ -81,11 +83,25 @@ class GateSpot(Dialect):
         return _own(told)
 
     def refined(self, exchange: Any) -> Any:
-        return _gate(refined(exchange, order_id_name="order_id", grain_ms=WHOLE_SECOND_MS))
+        return _gate(_sure_of_account(refined(exchange, order_id_name="order_id", grain_ms=WHOLE_SECOND_MS)))
 
 
 def _own(told: str | None) -> str | None:
     return told.removeprefix(PREFIX) if told is not None and told.startswith(PREFIX) else None
+
+
+def _sure_of_account(base: Any) -> Any:
+    """`base`, knowing what kind of account it is."""
+
+    class SureOfAccount(base):  # type: ignore[misc]  # ccxt is untyped
+        async def load_unified_status(self, params: Any = None) -> bool:
+            """Asked until it is answered: ccxt takes whatever cannot be asked for a spot account, for good."""
+            if self.options.get("unifiedAccount") is None:
+                told = await self.privateAccountGetDetail(params or {})
+                self.options["unifiedAccount"] = int(told["key"]["mode"]) == UNIFIED
+            return bool(self.options["unifiedAccount"])
+
+    return SureOfAccount
 
 
 def _gate(base: Any) -> Any:
