@@ -247,6 +247,19 @@ async def test_fills_beyond_a_page_are_all_read(at: Joined) -> None:
     assert sorted(str(fill.client_order_id) for fill in fills) == sorted(f"own{number}" for number in range(FILLS))
 
 
+@pytest.mark.expects_log_warnings
+@pytest.mark.parametrize(("at", "found"), [("okx", FILLS), ("kucoin", FILLS), ("mexc", 100)], indirect=["at"])
+async def test_an_account_stays_readable_with_more_fills_in_one_moment_than_a_page_holds(
+    at: Joined, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, told = at.fake.clock.now(), at.fake.fills_of
+    for number in range(FILLS):
+        at.fake.place(Placed(SYMBOL, OrderSide.BUY, OrderType.MARKET, D("0.03"), None, f"own{number}"))
+    moment = at.fake.clock.now()
+    monkeypatch.setattr(at.fake, "fills_of", lambda *of: [replace(fill, at=moment) for fill in told(*of)])
+    assert len(await at.venue.fetch_fills(before - timedelta(seconds=1))) == found
+
+
 async def test_candles_end_with_the_running_one(at: Joined) -> None:
     for price in ("201", "199", "200.5"):
         await at.harness.set_price(price)

@@ -14,7 +14,7 @@ from app.domain.values import OrderSide, OrderType, TimeInForce
 from app.messages.reports import RefusalCode, Refused
 from app.ports.paper_store import PaperFill, PaperOrder
 from tests.support.venues.small import Call, Endpoint, Json, Placed, Refusal, SmallVenue
-from tests.support.venues.small_words import fill_order_id, order_id, signed, text
+from tests.support.venues.small_words import fill_order_id, older_than, order_id, signed, text
 from tests.support.venues.words import milliseconds
 
 EXPIRES_MS = 5_000
@@ -234,7 +234,8 @@ class KucoinSpot(SmallVenue):
         params = call.params
         symbol = self.rules(params.get("symbol")).symbol
         fits = self.between(params.get("startAt"), params.get("endAt"))
-        rows = [self._fill(fill) for fill in self.fills_of(symbol, self.by_id(params.get("orderId"))) if fits(fill)]
+        fills = older_than(self.fills_of(symbol, self.by_id(params.get("orderId"))), params.get("lastId"))
+        rows = [self._fill(fill) for fill in fills if fits(fill)]
         return _told({"items": rows[: min(int(params.get("limit", "20")), 100)], "lastId": 1})
 
     def _fill(self, fill: PaperFill) -> Json:

@@ -13,7 +13,7 @@ from app.domain.values import OrderSide, OrderType, TimeInForce
 from app.messages.reports import RefusalCode, Refused
 from app.ports.paper_store import PaperFill, PaperOrder
 from tests.support.venues.small import Call, Endpoint, Json, Placed, Refusal, SmallVenue
-from tests.support.venues.small_words import average, fill_order_id, order_id, signed, text
+from tests.support.venues.small_words import average, fill_order_id, older_than, order_id, signed, text
 from tests.support.venues.words import milliseconds
 
 EXPIRES_MS = 30_000
@@ -239,7 +239,8 @@ class OkxSpot(SmallVenue):
         name, wanted = params.get("instId"), self.by_id(params.get("ordId"))
         symbol = self.rules(name).symbol if name else None
         fits = self.between(params.get("begin"), params.get("end"))
-        rows = [self._fill(fill) for fill in self.fills_of(symbol, wanted) if fits(fill)]
+        fills = older_than(self.fills_of(symbol, wanted), params.get("after"))
+        rows = [self._fill(fill) for fill in fills if fits(fill)]
         return _told(rows[: int(params.get("limit", "100"))])
 
     def _fill(self, fill: PaperFill) -> Json:
@@ -247,6 +248,7 @@ class OkxSpot(SmallVenue):
             "instType": "SPOT",
             "instId": self.market_name(self.ledger.rules[fill.symbol]),
             "tradeId": str(fill.number),
+            "billId": str(fill.number),
             "ordId": fill_order_id(fill),
             "clOrdId": fill.client_order_id or "",
             "fillPx": text(fill.price),

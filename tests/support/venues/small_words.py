@@ -20,6 +20,11 @@ def fill_order_id(fill: PaperFill) -> str:
     return str(FIRST_ID + (fill.order_number or 0))
 
 
+def older_than(fills: list[PaperFill], number: str | None) -> list[PaperFill]:
+    """Those before the one with this number, all of them without one."""
+    return [fill for fill in fills if number is None or fill.number < int(number)]
+
+
 def text(value: Decimal | None) -> str:
     """A number as venues write it; "0" for none."""
     return "0" if value is None else format(value, "f")

@@ -14,10 +14,12 @@ from typing import Any
 
 from app.domain.values import MarketType
 from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Pool, facts
-from app.exchange.ccxt.dialects.refining import refined
+from app.exchange.ccxt.dialects.refining import ById, refined
 from app.exchange.ccxt.verdicts import CLOCK, KEYS, LIMITED, OPERATOR, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
 
+OLDER = ById("lastId", told_as="id")
+"""Title: Get Trade History."""
 _INVALID = refused(RefusalCode.INVALID_ORDER)
 _FUNDS = refused(RefusalCode.INSUFFICIENT_BALANCE)
 _HALTED = refused(RefusalCode.HALTED)
@@ -79,7 +81,7 @@ KUCOIN_CODES = Codes(
 @dataclass(frozen=True, slots=True)
 class KucoinSpot(Dialect):
     def refined(self, exchange: Any) -> Any:
-        return _by_market(refined(exchange))
+        return _by_market(refined(exchange, by_id=OLDER))
 
     def is_renamed(self, market: Mapping[str, Any]) -> bool:
         """A market keeps its id when it gets another name ("Get All Symbols", `name`), and another may get the old."""

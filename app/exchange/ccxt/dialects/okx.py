@@ -10,7 +10,7 @@ from typing import Any
 
 from app.domain.values import MarketType
 from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Params, Pool, facts
-from app.exchange.ccxt.dialects.refining import refined
+from app.exchange.ccxt.dialects.refining import ById, refined
 from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, OPERATOR, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
 from app.ports.venue import OrderRequest
@@ -84,6 +84,8 @@ OKX_CODES = Codes(
 
 
 ORDERS_PAGE = 100
+OLDER = ById("after", told_as="billId")
+"""Chapter "Transaction details (last 3 months)"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class OkxSpot(Dialect):
         return {"tdMode": "cash", "tgtCcy": "base_ccy"}
 
     def refined(self, exchange: Any) -> Any:
-        return _listing(refined(exchange, order_id_name="ordId"))
+        return _listing(refined(exchange, order_id_name="ordId", by_id=OLDER))
 
 
 def _listing(base: Any) -> Any:

@@ -16,7 +16,7 @@ from app.exchange.ccxt.dialects.gate import GATE_SPOT
 from app.exchange.ccxt.dialects.kucoin import KUCOIN_SPOT
 from app.exchange.ccxt.dialects.mexc import MEXC_SPOT
 from app.exchange.ccxt.dialects.okx import OKX_SPOT, _listing
-from app.exchange.ccxt.dialects.refining import refined
+from app.exchange.ccxt.dialects.refining import ById, refined
 from app.exchange.ccxt.errors import Answer, Failure, outcome, retry_after, verdict
 from app.exchange.ccxt.verdicts import Kind
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
@@ -202,15 +202,16 @@ class Pages:
     """A venue of trades numbered from 1, two a page, the newest first."""
 
     def __init__(self, count: int) -> None:
-        self.trades: list[dict[str, Any]] = [{"id": str(n), "timestamp": n} for n in range(1, count + 1)]
+        self.trades: list[dict[str, Any]] = [
+            {"id": str(n), "timestamp": n, "info": {"bill": str(n)}} for n in range(1, count + 1)
+        ]
         self.asked: list[dict[str, Any]] = []
 
     async def fetch_my_trades(self, _symbol: Any, _since: Any, limit: Any, params: Any) -> list[Any]:
         self.asked.append(dict(params))
-        until = params.get("until", len(self.trades))
-        return sorted((row for row in self.trades if row["timestamp"] <= until), key=lambda row: -row["timestamp"])[
-            :limit
-        ]
+        until, before = params.get("until", len(self.trades)), params.get("before", len(self.trades) + 1)
+        rows = [row for row in self.trades if row["timestamp"] <= until and int(row["id"]) < before]
+        return sorted(rows, key=lambda row: -int(row["id"]))[:limit]
 
 
 def test_trades_that_are_told_newest_first_are_all_found() -> None:
@@ -219,12 +220,24 @@ def test_trades_that_are_told_newest_first_are_all_found() -> None:
     assert [row["id"] for row in rows] == ["1", "2", "3", "4", "5"]
 
 
-def test_more_trades_at_one_moment_than_a_page_holds_are_no_answer_instead_of_half_of_them() -> None:
-    venue: Any = refined(Pages)(4)
-    for row in venue.trades:
-        row["timestamp"] = 1
-    with pytest.raises(ccxt.ExchangeNotAvailable):
-        asyncio.run(venue.fetch_my_trades("SOL/USDT", 1, 2, {}))
+def crowded(by_id: ById | None) -> list[str]:
+    """What is read of nine trades of which the fourth to the eighth were made in one moment."""
+    venue: Any = refined(Pages, by_id=by_id)(9)
+    for row in venue.trades[3:8]:
+        row["timestamp"] = 4
+    return sorted(row["id"] for row in asyncio.run(venue.fetch_my_trades("SOL/USDT", 1, 2, {})))
+
+
+def test_more_trades_at_one_moment_than_a_page_holds_are_all_found_by_their_ids() -> None:
+    assert crowded(ById("before", told_as="bill")) == [str(number) for number in range(1, 10)]
+
+
+@pytest.mark.expects_log_warnings
+def test_without_ids_the_trades_around_a_crowded_moment_are_read_and_its_rest_is_told_missing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert crowded(None) == ["1", "2", "3", "7", "8", "9"]
+    assert [message for message in caplog.messages if "some may be missing" in message]
 
 
 def test_okx_lists_more_open_orders_than_a_page_holds() -> None:
