@@ -376,6 +376,11 @@ async def test_mexc_lists_the_orders_of_markets_that_we_know(at: Joined) -> None
 
 
 @only("mexc")
+async def test_mexc_is_connected_without_its_host_for_perpetuals(at: Joined) -> None:
+    assert at.fake.asked("GET", "/api/v1/contract/detail") == []
+
+
+@only("mexc")
 async def test_an_order_that_mexc_finds_malformed_does_not_keep_the_exit_from_being_sent(at: Joined) -> None:
     await at.venue.create_order(market(1, quantity=D(2)))
     at.arm(FaultKind.REFUSE, code=400, message=" amount scale is invalid")

@@ -48,7 +48,6 @@ class MexcSpot(SmallVenue):
             ("GET", f"{api}/exchangeInfo"): Endpoint(self._info, is_private=False),
             ("GET", f"{api}/ticker/24hr"): Endpoint(self._ticker, is_private=False),
             ("GET", f"{api}/klines"): Endpoint(self._klines, is_private=False),
-            ("GET", "/api/v1/contract/detail"): Endpoint(_no_contracts, is_private=False),
             ("GET", f"{api}/account"): Endpoint(self._account),
             ("POST", f"{api}/order"): Endpoint(self._place),
             ("DELETE", f"{api}/order"): Endpoint(self._cancel),
@@ -249,8 +248,3 @@ class MexcSpot(SmallVenue):
 
 def _id(order: PaperOrder) -> str:
     return f"C02__{order_id(order)}"
-
-
-def _no_contracts(call: Call) -> Json:
-    """Title: of the futures documents, Get Contract Information."""
-    return {"success": True, "code": 0, "data": []}

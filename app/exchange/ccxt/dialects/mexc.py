@@ -96,7 +96,17 @@ class MexcSpot(Dialect):
         """Of one market's best prices ccxt asks for all and takes the list for a row; it streams no tickers of spot,
         and best prices only with the package that reads them."""
         lacks = ("fetchBidsAsks", "watchTickers") if _reads_streams() else ("fetchBidsAsks", *_STREAMED)
-        return refined(exchange, lacks=lacks)
+        return _of_spot(refined(exchange, lacks=lacks))
+
+
+def _of_spot(base: Any) -> Any:
+    """`base`, asking for spot markets only: perpetuals are told by another host, which need not answer for us."""
+
+    class OfSpot(base):  # type: ignore[misc]  # ccxt is untyped
+        async def fetch_swap_markets(self, *_asked: Any) -> list[Any]:
+            return []
+
+    return OfSpot
 
 
 def _reads_streams() -> bool:
