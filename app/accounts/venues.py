@@ -53,7 +53,7 @@ class VenueMaker:
                 config.order.timeout_sec,
                 config.protection.monitor_interval_sec,
             )
-        return self._real().venue(account, keys, config.protection.monitor_interval_sec)
+        return self._real().venue(account, keys, config.protection.monitor_interval_sec, config.order.timeout_sec)
 
     def public(self, name: str, market_type: MarketType, take: TakeQuote, base_url: str | None) -> PublicVenue | None:
         """The public prices of a real exchange; None where it, or its markets of this type, are not offered."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,9 @@ from app.exchange.ccxt.wire import Access, Environment, StreamHooks, make_exchan
 from app.ports.accounts import KeyReport, Wire
 
 Keys = Mapping[str, Secret]
+ORDER_TIMEOUT_SEC: Final = 5.0
+WAITING_PART: Final = 0.5
+"""Of the time that an order may take; the rest is for its answer."""
 DEMO: Final = frozenset({("binance", "linear")})
 """Where the test network has given way to the exchange's demo trading."""
 
@@ -47,10 +51,19 @@ class Exchanges:
         """Import ccxt beside the loop: it takes half a second, whichever exchange is meant."""
         await asyncio.to_thread(import_module, "ccxt.pro")
 
-    def venue(self, account: AccountConfig, keys: Keys | None, scan_sec: float = SLOW_SEC) -> CcxtVenue:
-        """Not connected yet. Without `keys` it will say so whenever it is asked to connect."""
+    def venue(
+        self,
+        account: AccountConfig,
+        keys: Keys | None,
+        scan_sec: float = SLOW_SEC,
+        order_timeout_sec: float = ORDER_TIMEOUT_SEC,
+    ) -> CcxtVenue:
+        """Not connected yet. Without `keys` it will say so whenever it is asked to connect.
+
+        Who sends an order waits `order_timeout_sec` for its outcome.
+        """
         dialect = _dialect(account)
-        access = self._access(account, keys or {})
+        access = replace(self._access(account, keys or {}), patience_sec=order_timeout_sec * WAITING_PART)
         rules = self._rules(account, dialect)
 
         def make(dialect: Dialect, access: Access, hooks: StreamHooks) -> Any:

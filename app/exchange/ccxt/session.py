@@ -97,7 +97,7 @@ class Session:
         account: str | None = None,
     ) -> None:
         self.dialect = dialect
-        self.patience_sec = access.timeout_sec
+        self.patience_sec = access.patience_sec
         self._access = access
         self._clock = clock
         self._limiter = limiter

@@ -47,6 +47,8 @@ class Access:
     environment: Environment = Environment.LIVE
     base_url: str | None = None
     timeout_sec: float = 5.0
+    patience_sec: float = 2.5
+    """How long a request may wait for the limits: its sender, who waits longer, must hear that it has not left."""
 
     def __post_init__(self) -> None:
         """From now on no text shows these keys."""

@@ -93,9 +93,9 @@ async def test_h29_our_offset_is_measured_and_used_for_signing(desk: Desk) -> No
 
 async def test_h29_waiting_for_the_limits_is_no_part_of_our_offset(desk: Desk) -> None:
     desk.exchange.milliseconds = lambda: int(desk.clock.monotonic() * 1000)  # type: ignore[method-assign]  # ours runs
-    desk.host.pause(4.8)
+    desk.host.pause(2.4)
     measuring = asyncio.create_task(desk.session.synchronise())
-    await desk.clock.advance(4.8)
+    await desk.clock.advance(2.4)
     await measuring
     assert desk.session.skew_ms == -SERVER_AHEAD_MS
 
