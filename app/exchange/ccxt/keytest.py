@@ -149,11 +149,22 @@ async def _okx(exchange: Any) -> Permissions:
     told = await exchange.privateGetAccountConfig()
     row = told["data"][0]
     granted = str(row["perm"]).split(",")
-    may_trade = "trade" in granted
     return Permissions(
-        Told(may_trade, f"these keys may {'' if may_trade else 'not '}trade"),
+        _trading("trade" in granted),
         _withdrawal("withdraw" in granted),
         _bound(bool(row.get("ip"))),
+    )
+
+
+async def _kucoin(exchange: Any) -> Permissions:
+    """Title: Get Apikey Info. The right to withdraw is called "Transfer" there, the right to trade once was "Trade"."""
+    told = await exchange.privateGetUserApiKey()
+    row = told["data"]
+    granted = {name.strip() for name in row["permission"].split(",")}
+    return Permissions(
+        _trading(bool(granted & {"Spot", "Trade"})),
+        _withdrawal(bool(granted & {"Transfer", "Withdrawal"})),
+        _bound(bool(row.get("ipWhitelist"))),
     )
 
 
@@ -172,6 +183,7 @@ _ASKED: Mapping[str, Callable[[Any], Awaitable[Permissions]]] = {
     "binance": _binance_spot,
     "bybit": _bybit,
     "okx": _okx,
+    "kucoin": _kucoin,
 }
 
 
@@ -179,6 +191,10 @@ def _flag(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value
     return {"true": True, "false": False}.get(str(value).lower())
+
+
+def _trading(allowed: bool) -> Told[bool]:
+    return Told(allowed, f"these keys may {'' if allowed else 'not '}trade")
 
 
 def _withdrawal(allowed: bool | None) -> Told[bool]:

@@ -391,6 +391,13 @@ async def test_an_order_that_mexc_finds_malformed_does_not_keep_the_exit_from_be
 
 
 @only("kucoin")
+async def test_kucoin_tells_that_the_keys_may_not_withdraw(at: Joined) -> None:
+    access = Access(api_key="key", secret="secret", password="phrase", base_url=at.fake.url)
+    report = await ask_about_keys(at.case.dialect, access)
+    assert (report.may_trade.value, report.may_withdraw.value, report.address_restricted.value) == (True, False, False)
+
+
+@only("kucoin")
 async def test_kucoin_answers_once_the_order_is_in_the_book(at: Joined) -> None:
     await at.venue.create_order(request(1))
     await at.venue.cancel_order(ref(request(1)))

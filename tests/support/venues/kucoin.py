@@ -48,6 +48,7 @@ class KucoinSpot(SmallVenue):
             ("GET", "/api/v3/margin/symbols"): Endpoint(lambda _: _told({"items": []})),
             ("GET", "/api/v1/isolated/symbols"): Endpoint(lambda _: _told([])),
             ("GET", "/api/v1/accounts"): Endpoint(self._accounts),
+            ("GET", "/api/v1/user/api-key"): Endpoint(lambda _: _told({"permission": "General,Spot"})),
             ("POST", f"{orders}/sync"): Endpoint(self._place),
             ("DELETE", f"{orders}/sync/client-order/{{clientOid}}"): Endpoint(self._cancel),
             ("GET", f"{orders}/client-order/{{clientOid}}"): Endpoint(self._order),

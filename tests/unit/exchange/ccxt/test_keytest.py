@@ -12,6 +12,7 @@ from app.exchange.ccxt.dialects.aster_wire import MainWalletRefused
 from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.dialects.binance import BINANCE_SPOT, BINANCE_USDM
 from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR
+from app.exchange.ccxt.dialects.kucoin import KUCOIN_SPOT
 from app.exchange.ccxt.keytest import ask_about_keys
 from app.exchange.ccxt.wire import Access, StreamHooks
 from app.ports.accounts import KeyReport
@@ -111,6 +112,20 @@ async def test_binance_spot_looks_at_the_right_to_trade_spot() -> None:
 async def test_bybit_tells_all_of_it(changes: dict[str, Any], expected: tuple[bool, ...]) -> None:
     library = Library(privateGetV5UserQueryApi={"result": {**BYBIT, **changes}})
     assert values(await asked(library, BYBIT_LINEAR)) == expected
+
+
+@pytest.mark.parametrize(
+    ("permission", "addresses", "expected"),
+    [
+        ("General,Spot", "", (True, False, False)),
+        ("General, Spot, InnerTransfer", "203.**.7", (True, False, True)),
+        ("General,Futures,Transfer", "", (False, True, False)),
+        ("General,Trade,Withdrawal", "", (True, True, False)),
+    ],
+)
+async def test_kucoin_tells_all_of_it(permission: str, addresses: str, expected: tuple[bool, ...]) -> None:
+    library = Library(privateGetUserApiKey={"data": {"permission": permission, "ipWhitelist": addresses}})
+    assert values(await asked(library, KUCOIN_SPOT)) == expected
 
 
 async def test_keys_that_the_exchange_refuses_may_not_trade() -> None:
