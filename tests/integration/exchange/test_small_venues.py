@@ -398,6 +398,13 @@ async def test_kucoin_tells_that_the_keys_may_not_withdraw(at: Joined) -> None:
 
 
 @only("kucoin")
+async def test_an_empty_answer_of_kucoins_is_no_order(at: Joined) -> None:
+    assert isinstance(at.fake, KucoinSpot)
+    at.fake.tells_absence = False
+    assert isinstance(await at.venue.look_up(ref(market(1))), NotFound)
+
+
+@only("kucoin")
 async def test_kucoin_answers_once_the_order_is_in_the_book(at: Joined) -> None:
     await at.venue.create_order(request(1))
     await at.venue.cancel_order(ref(request(1)))

@@ -32,6 +32,8 @@ _TIMEFRAMES = {"1min": "1m", "5min": "5m", "15min": "15m", "1hour": "1h", "4hour
 
 class KucoinSpot(SmallVenue):
     name = "kucoin"
+    tells_absence = True
+    """Whether a question for an order that is not there is refused; otherwise the answer is empty."""
     limit_headers: Mapping[str, str] = {
         "gw-ratelimit-limit": "4000",
         "gw-ratelimit-remaining": "0",
@@ -45,8 +47,6 @@ class KucoinSpot(SmallVenue):
             ("GET", "/api/v2/symbols"): Endpoint(self._symbols, is_private=False),
             ("GET", "/api/v1/market/stats"): Endpoint(self._stats, is_private=False),
             ("GET", "/api/v1/market/candles"): Endpoint(self._candles, is_private=False),
-            ("GET", "/api/v3/margin/symbols"): Endpoint(lambda _: _told({"items": []})),
-            ("GET", "/api/v1/isolated/symbols"): Endpoint(lambda _: _told([])),
             ("GET", "/api/v1/accounts"): Endpoint(self._accounts),
             ("GET", "/api/v1/user/api-key"): Endpoint(lambda _: _told({"permission": "General,Spot"})),
             ("POST", f"{orders}/sync"): Endpoint(self._place),
@@ -182,9 +182,9 @@ class KucoinSpot(SmallVenue):
     def _order(self, call: Call) -> Json:
         """Titles: Get Order By ClientOid, Get Order By OrderId. Those of another market are not found."""
         order = self._named(call)
-        if order is None:
+        if order is None and self.tells_absence:
             raise self._failed("400100", "order_not_exist")
-        return _told(self._row(order))
+        return _told(None if order is None else self._row(order))
 
     def _named(self, call: Call) -> PaperOrder | None:
         order = self.by_client_id(call.params.get("clientOid")) or self.by_id(call.params.get("orderId"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
@@ -90,9 +91,20 @@ class KucoinSpot(Dialect):
 
 
 def _by_market(base: Any) -> Any:
-    """`base`, asking market by market for what KuCoin lists by market only."""
+    """`base`, asking market by market for what KuCoin lists by market only, and for nothing of margin trading."""
 
     class ByMarket(base):  # type: ignore[misc]  # ccxt is untyped
+        async def fetch_markets(self, params: Any = None) -> list[Any]:
+            markets: list[Any] = await super().fetch_markets({"marginables": False, **(params or {})})
+            return markets
+
+        async def fetch_order(self, order_id: Any, symbol: Any = None, params: Any = None) -> Any:
+            """Where there is no such order the answer may be well and empty."""
+            told = await super().fetch_order(order_id, symbol, params or {})
+            if not told["info"]:
+                raise import_module("ccxt").OrderNotFound("the exchange has no such order")
+            return told
+
         async def fetch_open_orders(
             self, symbol: Any = None, since: Any = None, limit: Any = None, params: Any = None
         ) -> list[Any]:
