@@ -367,6 +367,14 @@ async def test_orders_in_markets_that_we_do_not_know_are_listed_too(at: Joined) 
     assert [order.symbol for order in await at.venue.fetch_open_orders()] == [OTHER]
 
 
+@only("gate")
+async def test_gate_lists_more_open_orders_than_a_page_holds(at: Joined) -> None:
+    for number in range(FILLS):
+        at.fake.place(Placed(SYMBOL, OrderSide.BUY, OrderType.LIMIT, D("0.03"), D(190), f"own{number}"))
+    listed = await at.venue.fetch_open_orders()
+    assert sorted(str(each.client_order_id) for each in listed) == sorted(f"own{number}" for number in range(FILLS))
+
+
 @only("mexc")
 async def test_mexc_lists_the_orders_of_markets_that_we_know(at: Joined) -> None:
     await at.venue.load_market(OTHER, None)

@@ -18,6 +18,7 @@ from tests.support.venues.small_words import average, decimals, fill_order_id, o
 from tests.support.venues.words import milliseconds
 
 EXPIRES_SEC = 60
+OPEN_PAGE = 100
 PREFIX = "t-"
 """The book keeps ids without it."""
 _TEXT = re.compile(r"t-[0-9A-Za-z_.-]{1,28}")
@@ -171,11 +172,13 @@ class GateSpot(SmallVenue):
         return order
 
     def _open(self, call: Call) -> list[Json]:
-        """Title: List all open orders."""
+        """Title: List all open orders. 100 of each market a page."""
+        first = (int(call.params.get("page", "1")) - 1) * OPEN_PAGE
         listed: dict[str, list[Json]] = {}
         for order in self.open_orders():
             listed.setdefault(self.market_name(self.ledger.rules[order.symbol]), []).append(self._row(order))
-        return [{"currency_pair": name, "total": len(rows), "orders": rows} for name, rows in listed.items()]
+        pages = ((name, rows[first : first + OPEN_PAGE]) for name, rows in listed.items())
+        return [{"currency_pair": name, "total": len(rows), "orders": rows} for name, rows in pages]
 
     def _finished(self, call: Call) -> list[Json]:
         """Title: List orders. Newest first, 100 unless told."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from importlib import import_module
+from itertools import count
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +23,7 @@ WORST_ABOVE = Decimal("0.01")
 WHOLE_SECOND_MS = 999
 UNIFIED = 2
 """The mode of a unified account's keys ("Retrieve user account information"; the key needs the permission for it)."""
+OPEN_PAGE = 100
 ENDED_PAGE = 100
 ENDED_PAGES = 10
 
@@ -83,7 +86,8 @@ class GateSpot(Dialect):
         return _own(told)
 
     def refined(self, exchange: Any) -> Any:
-        return _gate(_sure_of_account(refined(exchange, order_id_name="order_id", grain_ms=WHOLE_SECOND_MS)))
+        told_whole = refined(exchange, order_id_name="order_id", grain_ms=WHOLE_SECOND_MS)
+        return _gate(_listing(_sure_of_account(told_whole)))
 
 
 def _own(told: str | None) -> str | None:
@@ -102,6 +106,24 @@ def _sure_of_account(base: Any) -> Any:
             return bool(self.options["unifiedAccount"])
 
     return SureOfAccount
+
+
+def _listing(base: Any) -> Any:
+    """`base`, telling all open orders; a page has so many of each market ("List all open orders", `page`)."""
+
+    class Listing(base):  # type: ignore[misc]  # ccxt is untyped
+        async def fetch_open_orders(
+            self, symbol: Any = None, since: Any = None, limit: Any = None, params: Any = None
+        ) -> list[Any]:
+            found: dict[str, Any] = {}
+            for page in count(1):
+                rows = await super().fetch_open_orders(symbol, since, limit, {**(params or {}), "page": page})
+                found |= {row["id"]: row for row in rows}
+                if max(Counter(row["symbol"] for row in rows).values(), default=0) < OPEN_PAGE:
+                    break
+            return list(found.values())
+
+    return Listing
 
 
 def _gate(base: Any) -> Any:
