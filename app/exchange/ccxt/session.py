@@ -236,13 +236,13 @@ class Session:
             raise RequestFailed(self._held(self.refused, REFUSED_PAUSE_SEC))
         if not self._breaker.allows(priority is Priority.EXIT):
             raise RequestFailed(self._held("the exchange does not answer", self._breaker.retry_after()))
+        patience = READ_PATIENCE_SEC if priority is Priority.READ else self.patience_sec
         paused = self._limiter.host.paused_for()
-        if paused > self.patience_sec:
+        if paused > patience:
             raise RequestFailed(self._held("the exchange has asked us to wait", paused))
         weight = self.dialect.weight(operation)
         if self._limiter.take_now(priority, weight, orders):
             return
-        patience = READ_PATIENCE_SEC if priority is Priority.READ else self.patience_sec
         try:
             async with asyncio.timeout(patience):
                 await self._limiter.take(priority, weight, orders)

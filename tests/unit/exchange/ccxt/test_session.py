@@ -280,6 +280,16 @@ async def test_a_question_waits_for_the_limits_when_an_order_has_been_given_up(d
     assert await asking == "answer"
 
 
+async def test_a_question_waits_out_a_pause_that_an_order_is_not_kept_for(desk: Desk) -> None:
+    desk.exchange.script = ["answer"]
+    desk.host.pause(4.8)
+    asking = asyncio.create_task(desk.session.read(Operation.FILLS, lambda api: api.ask()))
+    with pytest.raises(RequestFailed, match="asked us to wait"):
+        await desk.call()
+    await desk.clock.advance(4.8)
+    assert await asking == "answer"
+
+
 async def test_a_closed_session_sends_nothing_and_makes_no_new_connection_until_it_is_opened() -> None:
     made: list[Exchange] = []
 
