@@ -22,7 +22,7 @@ def blocked_by(
     hold = hold_of(account)
     if account is None or hold is not None:
         return QueueReason(hold.code) if hold is not None else QueueReason.ACCOUNT_STALE
-    if _opposite_is_open(turn, identity, one_way=account.one_way):
+    if _opposite_is_open(turn, identity, account):
         return QueueReason.OPPOSITE_SIDE_OPEN
     market = turn.state.market(identity.account, identity.symbol)
     if market is None or market.quote is None or _is_outdated(turn, market):
@@ -57,13 +57,16 @@ def _is_outdated(turn: Turn, market: Market) -> bool:
     return (turn.now - market.loaded_at).total_seconds() > turn.config.precision.refresh_seconds
 
 
-def _opposite_is_open(turn: Turn, identity: Identity, *, one_way: bool) -> bool:
-    against = [
-        group for group in turn.groups_on(identity.account, identity.symbol) if group.side is identity.side.opposite
-    ]
-    if not one_way:
-        return any(group.timeframe == identity.timeframe for group in against)
-    return bool(against) or _is_tradable(turn, (identity.account, identity.symbol, identity.side.opposite))
+def waits_for(account: AccountState, identity: Identity, group: Group) -> bool:
+    """Whether an entry of this identity waits until an open group of its market has ended."""
+    is_against = group.side is identity.side.opposite
+    return is_against and (account.one_way or group.timeframe == identity.timeframe)
+
+
+def _opposite_is_open(turn: Turn, identity: Identity, account: AccountState) -> bool:
+    if any(waits_for(account, identity, group) for group in turn.groups_on(identity.account, identity.symbol)):
+        return True
+    return account.one_way and _is_tradable(turn, (identity.account, identity.symbol, identity.side.opposite))
 
 
 def _is_tradable(turn: Turn, book: BookKey) -> bool:

@@ -21,11 +21,11 @@ from app.domain.stop_loss import asked_stop, current_stop
 from app.domain.values import ZERO, CloseReason, Identity, MarketType
 from app.engine import emergency
 from app.engine.arming import may_enter
-from app.engine.blocking import hold_of
+from app.engine.blocking import hold_of, waits_for
 from app.engine.conditional import conditional_orders
 from app.engine.figures import day_result, drawdown_percent, environment_of, exposure, free_funds
 from app.engine.money import equity_of
-from app.engine.state import Market
+from app.engine.state import AccountState, Market
 from app.engine.turn import Turn
 from app.messages.records import QueueReason, SignalRecord
 
@@ -88,7 +88,7 @@ def standing_of(turn: Turn, entry: Entry, group: Group | None, here: Sequence[Gr
         stops=tuple(_stops(turn, identity)) if risk.stop_guard_count is not None else (),
         results=tuple(_results(turn, identity)) if risk.low_profit_bound_quote is not None else (),
         requested_leverage=entry.signal.leverage,
-        book_leverage=_book_leverage(identity, here),
+        book_leverage=_book_leverage(account, identity, here),
         is_armed=may_enter(turn, identity.account),
     )
 
@@ -250,9 +250,12 @@ def _entry_price(turn: Turn, entry: Entry, market: Market, reference: str) -> De
     return market.quote.executable(entry.identity.side.entry_order_side)
 
 
-def _book_leverage(identity: Identity, here: Sequence[Group]) -> tuple[Decimal, str] | None:
+def _book_leverage(
+    account: AccountState | None, identity: Identity, here: Sequence[Group]
+) -> tuple[Decimal, str] | None:
+    """Of the groups that would be open beside the entry, whichever their side: a market has one leverage for both."""
     for group in here:
-        if group.side is identity.side:
+        if account is not None and not waits_for(account, identity, group):
             return group.leverage, group.margin_mode
     return None
 

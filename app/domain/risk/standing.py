@@ -41,7 +41,7 @@ class Standing:
     """What the symbol's trades that closed within the window realised."""
     requested_leverage: Decimal | None
     book_leverage: tuple[Decimal, str] | None
-    """Leverage and margin mode of the open book, None where nothing is open."""
+    """Leverage and margin mode of what would be open beside it in the market, None where nothing is."""
     leverage: Decimal = ONE
     is_armed: bool = True
     """Whether the account may trade; only a live one has to be armed for it."""
@@ -156,7 +156,7 @@ def _leverage(standing: Standing) -> Answer:
 
 
 def _leverage_in_use(standing: Standing) -> Answer:
-    """The book has one leverage; a pyramid takes its group's."""
+    """A market has one leverage for both its sides; a pyramid takes its group's."""
     if standing.book_leverage is None or standing.market_type is not MarketType.LINEAR:
         return None
     leverage, mode = standing.book_leverage
@@ -165,7 +165,8 @@ def _leverage_in_use(standing: Standing) -> Answer:
     if (leverage, mode) == (standing.leverage, standing.settings.margin_mode):
         return None
     wanted = f"{standing.leverage:f}x {standing.settings.margin_mode}"
-    return Refusal("leverage_in_use", f"the open position runs at {leverage:f}x {mode}, the entry wants {wanted}")
+    what = f"what is open in {standing.identity.symbol} runs at {leverage:f}x {mode}"
+    return Refusal("leverage_in_use", f"{what}, the entry wants {wanted}; a market has one for both its sides")
 
 
 CHECKS: tuple[tuple[str, Callable[[Standing], Answer]], ...] = (
