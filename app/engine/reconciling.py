@@ -22,6 +22,7 @@ from app.engine.forgetting import watermark_fact
 from app.engine.funding import book_funding
 from app.engine.holds import end_difference, holds_for_difference, is_ours, note_others_orders
 from app.engine.inbox import AccountRead, AccountUnreachable
+from app.engine.leverage import compare_leverages
 from app.engine.orphans import settle_orphans
 from app.engine.reports import apply_report
 from app.engine.state import AccountState, Balance, BookKey, Suspicion, external_fact
@@ -56,6 +57,7 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     _resolve_orders(turn, read)
     _resolve_amendments(turn, read.account)
     settled = _compare_books(turn, read, account)
+    compare_leverages(turn, read)
     turn.facts.put(watermark_fact(read.account), iso(read.started_at))
     was_stale = not account.reconciled
     account.reconciled, account.last_reconciled_at = True, turn.now

@@ -230,6 +230,8 @@ class EngineState:
     stakes: dict[str, Stake] = field(default_factory=dict)
     """By group; those of groups that have changed since are made anew when they are asked for."""
     suspicions: dict[BookKey, Suspicion] = field(default_factory=dict)
+    other_leverages: dict[BookKey, Decimal] = field(default_factory=dict)
+    """At what a book ran by the last reading, where that is not what was set."""
     unlisted: set[str] = field(default_factory=set)
     """Client ids of resting orders that a reading did not list, until a look-up has told what became of them."""
     external_fills: dict[MarketKey, list[FillReport]] = field(default_factory=dict)

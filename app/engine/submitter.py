@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -24,7 +26,8 @@ from app.engine.inbox import (
     OrdersSent,
     SubmitAnswered,
 )
-from app.engine.state import EngineState
+from app.engine.leverage import runs_otherwise
+from app.engine.state import EngineState, MarketKey
 from app.messages.effects import (
     AmendOrder,
     CancelForeign,
@@ -62,6 +65,15 @@ class Post(Protocol):
     def __call__(self, message: object, *, lazy: bool = False) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What was set of a market, and the groups that were open in it then."""
+
+    leverage: Decimal
+    margin_mode: str
+    groups: frozenset[str]
+
+
 class Submitter:
     """One task a request. It decides nothing: what to do about an answer is the handlers' business."""
 
@@ -83,7 +95,7 @@ class Submitter:
         self._read_account = read_account
         self._meter = meter
         self._tasks: set[asyncio.Task[None]] = set()
-        self._leverage: dict[tuple[str, str], tuple[Any, str]] = {}
+        self._settings: dict[MarketKey, Setting] = {}
         self._loading: set[tuple[str, str]] = set()
         self.waited: set[str] = set()
         """Signals that waited in the queue: what they took until they were sent is not the program's doing."""
@@ -186,11 +198,14 @@ class Submitter:
         await (work[0] if len(work) == 1 else asyncio.gather(*work))
 
     def _is_leverage_known(self, venue: Venue, group: Group) -> bool:
-        """Whether nothing need be asked before an entry."""
+        """Whether nothing need be asked before an entry: while nothing is open in a market, a person may change it."""
         if venue.capabilities.market_type is not MarketType.LINEAR:
             return True
-        key = (group.account, group.symbol)
-        return self._leverage.get(key) == (group.leverage, group.margin_mode) and not self._is_shared(*key)
+        key = group.market_key
+        known, here = self._settings.get(key), self._state.open_on.get(key, {})
+        if known is None or known.groups.isdisjoint(here) or self._is_shared(*key) or runs_otherwise(self._state, key):
+            return False
+        return (known.leverage, known.margin_mode) == (group.leverage, group.margin_mode)
 
     async def _set_leverage(self, venue: Venue, group: Group) -> SubmitOutcome | None:
         """Before an entry; the outcome to give it where that fails."""
@@ -206,14 +221,14 @@ class Submitter:
         return None
 
     async def _have_leverage(self, venue: Venue, group: Group) -> None:
-        """Set it once, or where the market is the trader's own too, make sure each time that it is so: theirs is not
-        changed, and may be changed by them."""
-        key, wanted = (group.account, group.symbol), (group.leverage, group.margin_mode)
+        """Set it before the first entry, or where the market is the trader's own too, make sure each time that it is
+        so: theirs is not changed, and may be changed by them."""
+        key, wanted = group.market_key, (group.leverage, group.margin_mode)
         if not self._is_shared(*key):
             await venue.set_leverage(group.symbol, *wanted)
-            self._leverage[key] = wanted
+            self._settings[key] = Setting(*wanted, frozenset(self._state.open_on.get(key, ())))
             return
-        self._leverage.pop(key, None)
+        self._settings.pop(key, None)
         leverage, mode = await venue.leverage(group.symbol, group.side)
         if (leverage, mode) != wanted:
             raise OperatorActionNeeded(
@@ -350,8 +365,8 @@ class Submitter:
 
     def forget(self, account: str) -> None:
         """Its markets' leverage is set anew before the next entry."""
-        for key in [key for key in self._leverage if key[0] == account]:
-            del self._leverage[key]
+        for key in [key for key in self._settings if key[0] == account]:
+            del self._settings[key]
 
     async def _load_group(self, group_id: str) -> None:
         self._post(GroupLoaded(group_id, await self._store.load_group(group_id)))

@@ -82,14 +82,14 @@ class OrderReport:
 
 @dataclass(frozen=True, slots=True)
 class PositionReport:
-    """A position; `quantity` is in contracts and never negative, `side` None where flat."""
+    """A position; `quantity` is in contracts and never negative, `side` None where flat, `leverage` where not told."""
 
     account: str
     symbol: str
     side: Side | None
     quantity: Decimal
     entry_price: Decimal | None
-    leverage: Decimal
+    leverage: Decimal | None
     liquidation_price: Decimal | None
     at: datetime
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -42,8 +41,6 @@ class Known:
         self.marked: set[str] = set()
         """Markets whose mark price has been told."""
         self.quotes: dict[str, Quote] = {}
-        self.settings: dict[str, tuple[Decimal, str]] = {}
-        """Leverage and margin mode that were set, by symbol."""
         self.live: dict[str, OrderReport] = {}
         """Orders with a client id that were live when they were last told of, by that id."""
         self._ended: dict[str, Decimal] = {}
@@ -101,6 +98,3 @@ class Known:
         """Whether more is known of an order than that it lives with this much filled."""
         ended, live = self._ended.get(client_id), self.live.get(client_id)
         return (ended is not None and ended >= filled) or (live is not None and live.filled > filled)
-
-    def leverages(self) -> Mapping[str, Decimal]:
-        return {symbol: leverage for symbol, (leverage, _) in self.settings.items()}

@@ -11,12 +11,11 @@ from app.domain.values import Side
 from app.exchange.ccxt import mapping
 from app.exchange.ccxt.dialects.base import Operation
 from app.exchange.ccxt.errors import setting_error
-from app.exchange.ccxt.known import Known
 from app.exchange.ccxt.limits import Priority
 from app.exchange.ccxt.session import RequestFailed, Session
 
 
-async def set_leverage(session: Session, known: Known, symbol: str, leverage: Decimal, margin_mode: str) -> None:
+async def set_leverage(session: Session, symbol: str, leverage: Decimal, margin_mode: str) -> None:
     """Raises OperatorActionNeeded or Retryable; what already is so is no error."""
     if not session.dialect.is_linear:
         return
@@ -25,7 +24,6 @@ async def set_leverage(session: Session, known: Known, symbol: str, leverage: De
     else:
         await _check_margin_mode(session, symbol, margin_mode)
     await _set(session, lambda api: api.set_leverage(int(leverage), symbol))
-    known.settings[symbol] = (leverage, margin_mode)
 
 
 async def leverage_of(session: Session, symbol: str, side: Side) -> tuple[Decimal, str]:

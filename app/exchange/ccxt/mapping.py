@@ -336,10 +336,8 @@ def _fee(trade: Raw, symbol: str) -> tuple[Decimal, str]:
 # ----------------------------------------------------------------------------------------- positions, balances, funding
 
 
-def position_report(
-    position: Raw, account: str, now: datetime, leverage: Decimal = ONE, ahead: timedelta = IN_STEP
-) -> PositionReport:
-    """A position as ccxt gives it; `leverage` stands where the venue tells none."""
+def position_report(position: Raw, account: str, now: datetime, ahead: timedelta = IN_STEP) -> PositionReport:
+    """A position as ccxt gives it."""
     quantity = abs(number(position.get("contracts")) or ZERO)
     side = {"long": Side.LONG, "short": Side.SHORT}.get(str(position.get("side")).lower())
     if quantity and side is None:
@@ -350,7 +348,7 @@ def position_report(
         side=side if quantity else None,
         quantity=quantity,
         entry_price=positive(position.get("entryPrice")) if quantity else None,
-        leverage=_leverage(position) or leverage,
+        leverage=_leverage(position),
         liquidation_price=positive(position.get("liquidationPrice")) if quantity else None,
         at=moment(first(position, "lastUpdateTimestamp", "timestamp"), now, ahead),
     )
@@ -369,11 +367,10 @@ def positions(
     rows: Iterable[Raw],
     account: str,
     now: datetime,
-    leverages: Mapping[str, Decimal],
     ahead: timedelta = IN_STEP,
 ) -> list[PositionReport]:
     """All that are not flat, one for each symbol and side."""
-    reports = (position_report(row, account, now, leverages.get(str(row.get("symbol")), ONE), ahead) for row in rows)
+    reports = (position_report(row, account, now, ahead) for row in rows)
     return [report for report in reports if report.side is not None]
 
 

@@ -298,7 +298,7 @@ class Reader:
             return []
         rows = await self._session.read(Operation.POSITIONS, lambda api: api.fetch_positions())
         now, ahead = self._clock.now(), self._session.ahead
-        reports = mapping.positions(rows, self._account, now, self._known.leverages(), ahead)
+        reports = mapping.positions(rows, self._account, now, ahead)
         for report in reports:
             self._known.touch(report.symbol)
         return reports

@@ -294,7 +294,7 @@ class CcxtVenue:
         return await self._ordering.amend_order(order, quantity, price)
 
     async def set_leverage(self, symbol: str, leverage: Decimal, margin_mode: str) -> None:
-        await set_leverage(self._session, self._known, symbol, leverage, margin_mode)
+        await set_leverage(self._session, symbol, leverage, margin_mode)
 
     async def leverage(self, symbol: str, side: Side) -> tuple[Decimal, str]:
         return await leverage_of(self._session, symbol, side)

@@ -13,8 +13,9 @@ import pytest
 
 from app.base.config import parse_config
 from app.domain.order import Order, OrderStatus
-from app.domain.values import MarketType, OrderRole, OrderSide, OrderType, Side, TimeInForce
+from app.domain.values import CloseReason, MarketType, OrderRole, OrderSide, OrderType, Side, TimeInForce
 from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, MarketLoaded, SubmitAnswered
+from app.engine.indexing import index_group
 from app.engine.state import AccountState, EngineState, external_fact
 from app.engine.submitter import MARKET_TIMEOUT_SEC, Submitter
 from app.messages.effects import AmendOrder, CancelOrder, Effect, LoadMarket, LookUpOrder, SubmitOrders
@@ -156,7 +157,7 @@ class Desk:
         self.group = replace(filled_group(side, ("100", "1")), account="paper", symbol="BTC/USDT:USDT")
         self.state = EngineState(parse_config({}))
         self.state.accounts["paper"] = AccountState("paper", CAN)
-        self.state.groups[self.group.id] = self.group
+        index_group(self.state, self.group, NOON)
         self.venue, self.clock, self.told = SettingVenue(), HandClock(), list[Any]()
         venues: Any = {"paper": self.venue}
         self.submitter = Submitter(
@@ -183,15 +184,39 @@ class Desk:
         self.state.orders |= {item.client_order_id: item for item in (entry, stop)}
         self.submitter.perform(SubmitOrders("paper", ("zg1", "zg2")))
 
+    def open_next_group(self) -> None:
+        """The open group ends, and another of its market comes at once."""
+        ended = replace(self.group, closing=CloseReason.MANUAL, closed_at=NOON)
+        self.group = replace(self.group, id="g0000002")
+        for group in (ended, self.group):
+            index_group(self.state, group, NOON)
+
     def hold_by_hand(self, side: Side) -> None:
         self.state.facts[external_fact(("paper", self.group.symbol, side))] = "1"
 
 
-async def test_leverage_is_set_once_a_market() -> None:
+async def test_leverage_is_set_once_while_a_market_has_something_open() -> None:
     desk = Desk(Side.LONG)
     await desk.enter(1)
     await desk.enter(2)
     assert desk.venue.asked == ["set", "create", "create"]
+
+
+async def test_leverage_is_set_anew_once_nothing_was_open_for_a_person_may_have_changed_it() -> None:
+    desk = Desk(Side.LONG)
+    await desk.enter(1)
+    desk.open_next_group()
+    await desk.enter(2)
+    await desk.enter(3)
+    assert desk.venue.asked == ["set", "create", "set", "create", "create"]
+
+
+async def test_leverage_is_set_anew_where_the_position_was_found_at_another() -> None:
+    desk = Desk(Side.LONG)
+    await desk.enter(1)
+    desk.state.other_leverages["paper", desk.group.symbol, Side.LONG] = D(20)
+    await desk.enter(2)
+    assert desk.venue.asked == ["set", "create", "set", "create"]
 
 
 async def test_leverage_in_a_market_of_the_traders_own_is_asked_for_before_every_entry() -> None:

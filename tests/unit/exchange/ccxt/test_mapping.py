@@ -442,14 +442,14 @@ def test_a_position_is_read() -> None:
 
 def test_h32_the_empty_side_of_a_hedged_pair_hides_nothing() -> None:
     rows = [position(side="long", contracts="0"), position(side="short")]
-    told = mapping.positions(rows, "main", NOW, {})
+    told = mapping.positions(rows, "main", NOW)
     assert [(each.side, each.quantity) for each in told] == [(Side.SHORT, D("3.0"))]
 
 
-def test_leverage_is_worked_out_from_the_margin_or_remembered() -> None:
+def test_leverage_is_worked_out_from_the_margin_or_not_told() -> None:
     by_margin = position(leverage=None, notional="-450", initialMargin="45")
     assert mapping.position_report(by_margin, "main", NOW).leverage == 10
-    assert mapping.positions([position(leverage=None)], "main", NOW, {SOL: D(7)})[0].leverage == 7
+    assert mapping.position_report(position(leverage=None), "main", NOW).leverage is None
 
 
 def test_a_position_without_a_side_cannot_be_read() -> None:
