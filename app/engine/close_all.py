@@ -77,6 +77,15 @@ def advance(turn: Turn) -> None:
     _write(turn, replace(progress, asked={**progress.asked, **dict.fromkeys(ready, iso(turn.now))}))
 
 
+def bring_back(turn: Turn) -> None:
+    """After the clock was set back no reading would count: the accounts are asked for new ones."""
+    progress = _read(turn.fact(FACT))
+    if progress is None or progress.finished_at is not None:
+        return
+    if any(datetime.fromisoformat(asked_at) > turn.now for asked_at in progress.asked.values()):
+        _write(turn, replace(progress, asked={}))
+
+
 def account_was_read(turn: Turn, read: AccountRead) -> None:
     """The account is flat where nothing of ours is open by a reading that began after the last close."""
     progress = _read(turn.fact(FACT))

@@ -25,6 +25,7 @@ from app.engine import (
     reconciling,
     reports,
     resending,
+    set_back,
     signals,
 )
 from app.engine.binding import put_balance
@@ -37,6 +38,7 @@ from app.engine.inbox import (
     AmendAnswered,
     Broke,
     CancelAnswered,
+    ClockSetBack,
     DiskAnswered,
     GroupLoaded,
     LookUpAnswered,
@@ -156,6 +158,7 @@ class Dispatcher:
             BreakerReport: _of_known(operator.breaker_changed),
             ClockReport: _of_known(operator.clock_measured),
             ConditionalReport: _of_known(operator.conditional_orders_told),
+            ClockSetBack: lambda turn, _: set_back.bring_back(turn),
             AccountLeft: _account_left,
             AccountRead: _account_read,
             AccountUnreachable: _of_known(reconciling.account_unreachable),
@@ -235,6 +238,7 @@ class Dispatcher:
             return
         turn.recovered = True
         self._defects.isolated(turn, "coming back", leaving.come_back)
+        self._defects.isolated(turn, "bringing back moments", set_back.bring_back)
         self._defects.isolated(turn, "following the settings", arming.follow_config)
         self._defects.isolated(turn, "watching the limits", emergency.watch)
         for record in sorted(turn.pending_signals(), key=lambda record: not signals.is_exit(record)):

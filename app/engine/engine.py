@@ -22,7 +22,7 @@ from app.engine import reports
 from app.engine.defects import Defects
 from app.engine.dispatch import TOLD_TOGETHER, Dispatcher
 from app.engine.forgetting import forget
-from app.engine.inbox import AccountLeft, AccountUnreachable, Broke, PriceTouched, Stopping, TimerDue
+from app.engine.inbox import AccountLeft, AccountUnreachable, Broke, ClockSetBack, PriceTouched, Stopping, TimerDue
 from app.engine.mailbox import LINGER_SEC, Envelope, Mailbox
 from app.engine.measuring import measure, that_waited
 from app.engine.recovery import Recovery
@@ -59,6 +59,8 @@ AT_REST_SEC = 0.02
 """How often it is looked whether what was begun at the end is done."""
 LEAP_SEC = 60.0
 """A gap between two turns that no running machine makes: the queue's tick alone comes every ten seconds."""
+SET_BACK_SEC = 1.0
+"""By so much between two turns no clock lags behind that was not set back."""
 
 
 class Engine:
@@ -113,7 +115,8 @@ class Engine:
         self._disk_watch: asyncio.Task[None] | None = None
         """Waits, after a commit that failed, until the disk takes writes again."""
         self._ticks: list[Timer] = []
-        self._turned_at: datetime | None = None
+        self._turned_at: tuple[datetime, float] | None = None
+        """When the last turn was, by the wall and on the scale that never goes back."""
         self._watched = 0
         self._is_open = False
         self.defects = self._defects.told
@@ -308,13 +311,18 @@ class Engine:
 
         What is known of the accounts is old then: entries wait until they have been read (hazard 34).
         """
-        before, self._turned_at = self._turned_at, self._clock.now()
-        if before is None or not self._ticks or abs((self._turned_at - before).total_seconds()) < LEAP_SEC:
+        last, self._turned_at = self._turned_at, (self._clock.now(), self._clock.monotonic())
+        if last is None:
             return []
-        log.info("the clock has leapt", before=before.isoformat())
-        for account_id in self._venues:
-            self._recovery.read_soon(account_id, 0)
-        return [Envelope(AccountUnreachable(account_id, "this computer has slept")) for account_id in self._venues]
+        passed = (self._turned_at[0] - last[0]).total_seconds()
+        lost = self._turned_at[1] - last[1] - passed
+        told: list[object] = [ClockSetBack()] if lost > SET_BACK_SEC else []
+        if self._ticks and abs(passed) >= LEAP_SEC:
+            log.info("the clock has leapt", before=last[0].isoformat())
+            for account_id in self._venues:
+                self._recovery.read_soon(account_id, 0)
+            told += [AccountUnreachable(account_id, "this computer has slept") for account_id in self._venues]
+        return [Envelope(message) for message in told]
 
     def _new_turn(self) -> Turn:
         return Turn(self.state, self._clock.now(), self._ids, self._jitter, self._namespace)

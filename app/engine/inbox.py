@@ -28,6 +28,11 @@ class AccountLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSetBack:
+    """The wall's clock shows an earlier time than it would have by itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class OrdersSent:
     """Requests are on their way; nobody waits for this mark."""
 
