@@ -40,6 +40,14 @@ class OrdersSent:
 
 
 @dataclass(frozen=True, slots=True)
+class LeverageSet:
+    """Entries may be sent now that their market's leverage is as it should be, if they are wanted still."""
+
+    account: str
+    client_order_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SubmitAnswered:
     client_order_id: str
     outcome: SubmitOutcome

@@ -9,6 +9,7 @@ from app.base.changing import changed
 from app.domain.order import RESTING, Order, OrderStatus
 from app.domain.values import OrderRole
 from app.engine import answers
+from app.engine.inbox import LeverageSet
 from app.engine.late_entries import forbidden, has_missed_its_price
 from app.engine.pairs import partner_of
 from app.engine.turn import Turn
@@ -23,18 +24,33 @@ def send_again(turn: Turn, order_id: str) -> None:
     if turn.now < order.retry_at:
         turn.wake(f"send/{order_id}", order.retry_at)
         return
-    if _drop_forbidden(turn, order):
-        return
-    missed = has_missed_its_price(turn, order)
-    if missed is not None:
-        answers.abandon_entry(turn, order, missed)
-        turn.touch(order.group_id)
+    if _is_given_up(turn, order):
         return
     partner = partner_of(turn, order)
     going = [order] if partner is None or partner.status is not OrderStatus.PENDING else [order, partner]
     for each in going:
         turn.put_order(changed(each, retry_at=None))
     turn.effect(SubmitOrders(order.account, tuple(each.client_order_id for each in going)))
+
+
+def send_prepared(turn: Turn, message: LeverageSet) -> None:
+    """Setting the leverage took its time: what was decided meanwhile counts."""
+    known = (turn.orders.get(order_id) for order_id in message.client_order_ids)
+    waiting = [order for order in known if order is not None and order.status is OrderStatus.PENDING]
+    going = [order for order in waiting if not _is_unwanted(turn, order) and not _is_given_up(turn, order)]
+    if going:
+        ids = tuple(order.client_order_id for order in going)
+        turn.effect(SubmitOrders(message.account, ids, leverage_is_set=True))
+
+
+def _is_unwanted(turn: Turn, entry: Order) -> bool:
+    """End an entry whose leg was ended meanwhile."""
+    group = turn.group(entry.group_id)
+    if entry.pyramid is None or entry.leg is None or group.leg(entry.pyramid, entry.leg).wants_entry:
+        return False
+    turn.put_order(entry.moved(OrderStatus.ABANDONED, turn.now, "no longer wanted"))
+    turn.touch(entry.group_id)
+    return True
 
 
 def then_drop_entries(handler: Callable[[Turn, Any], Any]) -> Callable[[Turn, Any], Any]:
@@ -49,6 +65,18 @@ def then_drop_entries(handler: Callable[[Turn, Any], Any]) -> Callable[[Turn, An
         return answer
 
     return handle
+
+
+def _is_given_up(turn: Turn, order: Order) -> bool:
+    """Give up an entry that must not be sent any more, or is too late."""
+    if _drop_forbidden(turn, order):
+        return True
+    missed = has_missed_its_price(turn, order)
+    if missed is None:
+        return False
+    answers.abandon_entry(turn, order, missed)
+    turn.touch(order.group_id)
+    return True
 
 
 def _drop_forbidden(turn: Turn, order: Order) -> bool:

@@ -21,6 +21,7 @@ from app.engine.inbox import (
     AmendAnswered,
     CancelAnswered,
     GroupLoaded,
+    LeverageSet,
     LookUpAnswered,
     MarketLoaded,
     OrdersSent,
@@ -163,30 +164,34 @@ class Submitter:
         if venue is None:
             self._answer(orders, [NotSent(f"{effect.account} is not connected")] * len(orders))
             return
-        self._post(OrdersSent(tuple(order.client_order_id for order in orders)), lazy=True)
         try:
-            await self._carry_out(venue, orders)
+            await self._carry_out(venue, orders, leverage_is_set=effect.leverage_is_set)
         except Exception as error:
             log.exception("sending orders broke")
             self._answer(orders, [OutcomeUnknown(f"the sending broke: {error!r}")] * len(orders))
 
-    async def _carry_out(self, venue: Venue, orders: list[Order]) -> None:
+    async def _carry_out(self, venue: Venue, orders: list[Order], *, leverage_is_set: bool) -> None:
         entries = [order for order in orders if order.role is OrderRole.ENTRY]
-        if not entries or self._is_leverage_known(venue, self._state.groups[entries[0].group_id]):
+        is_ready = leverage_is_set or not entries
+        if is_ready or self._is_leverage_known(venue, self._state.groups[entries[0].group_id]):
             await self._send(venue, orders)
             return
         exits = [order for order in orders if order.role is not OrderRole.ENTRY]
-        await asyncio.gather(*([self._send(venue, exits)] if exits else []), self._enter(venue, entries))
+        await asyncio.gather(*([self._send(venue, exits)] if exits else []), self._prepare(venue, entries))
 
-    async def _enter(self, venue: Venue, entries: list[Order]) -> None:
-        """Send one group's entries once their leverage is as it should be; where it cannot be, that is their answer."""
+    async def _prepare(self, venue: Venue, entries: list[Order]) -> None:
+        """Tell of one group's entries once their leverage is as it should be; where it cannot be, that is their answer.
+
+        They are not sent from here: meanwhile they may have been forbidden.
+        """
         refused = await self._set_leverage(venue, self._state.groups[entries[0].group_id])
         if refused is None:
-            await self._send(venue, entries)
+            self._post(LeverageSet(entries[0].account, tuple(order.client_order_id for order in entries)))
         else:
             self._answer(entries, [refused] * len(entries))
 
     async def _send(self, venue: Venue, orders: list[Order]) -> None:
+        self._post(OrdersSent(tuple(order.client_order_id for order in orders)), lazy=True)
         pairs = _pairs_in(orders)
         paired = {order.client_order_id for pair in pairs for order in pair}
         alone = [order for order in orders if order.client_order_id not in paired]

@@ -10,10 +10,14 @@ from app.domain.values import OrderType
 
 @dataclass(frozen=True, slots=True)
 class SubmitOrders:
-    """Send these pending orders, all of one group, concurrently or as one batch."""
+    """Send these pending orders, all of one group, concurrently or as one batch.
+
+    Entries whose market's leverage must be set first are not sent but told of once it is, unless `leverage_is_set`.
+    """
 
     account: str
     client_order_ids: tuple[str, ...]
+    leverage_is_set: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import pytest
 from app.base.config import parse_config
 from app.domain.order import Order, OrderStatus
 from app.domain.values import CloseReason, MarketType, OrderRole, OrderSide, OrderType, Side, TimeInForce
-from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, MarketLoaded, SubmitAnswered
+from app.engine.inbox import AmendAnswered, CancelAnswered, LeverageSet, LookUpAnswered, MarketLoaded, SubmitAnswered
 from app.engine.indexing import index_group
 from app.engine.state import AccountState, EngineState, external_fact
 from app.engine.submitter import MARKET_TIMEOUT_SEC, Submitter
@@ -165,7 +165,9 @@ class Desk:
         )
 
     def _post(self, message: object, *, lazy: bool = False) -> None:
-        if not lazy:
+        if isinstance(message, LeverageSet):  # nothing was decided meanwhile
+            self.submitter.perform(SubmitOrders("paper", message.client_order_ids, leverage_is_set=True))
+        elif not lazy:
             self.told.append(message)
 
     async def enter(self, number: int) -> Any:
