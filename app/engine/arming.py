@@ -39,8 +39,10 @@ def armed_in(state: EngineState, account_id: str) -> bool | None:
 
 
 def may_enter(turn: Turn, account_id: str) -> bool:
-    if not is_live(turn.config, account_id):
-        return True
+    """An account that is not in the configuration takes nothing: it was removed."""
+    account = turn.config.account(account_id)
+    if account is None or account.environment != "live":
+        return account is not None
     return _is_armed(turn.config, account_id, turn.fact(armed_fact(account_id)), turn.state.key_prints)
 
 

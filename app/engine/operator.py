@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from app.base.config.starting import from_the_next_start
 from app.base.config.tree import difference
 from app.domain.take_profit import leg_plan_target
 from app.engine import arming, emergency, signals
 from app.engine.conditional import note_conditional_orders
 from app.engine.money import samples, started_fact
+from app.engine.outcomes import reject
 from app.engine.troubles import tell_breaker, tell_refusal
 from app.engine.turn import Turn
+from app.engine.waiting import take_out
 from app.messages.commands import (
     AcceptSignal,
     AcknowledgeAlert,
@@ -54,11 +58,22 @@ def apply_config(turn: Turn, command: ApplyConfig) -> CommandResult:
     later = from_the_next_start(turn.config, command.config)
     before, after = (config.model_dump(mode="json") for config in (turn.config, command.config))
     turn.new_config = command.config
+    _drop_what_waits(turn, gone)
     arming.follow_config(turn)
     turn.wants_promotion = True
     turn.emit("policy.updated", who=command.who or None, changes=difference(before, after))
     told = f"; from the next start: {', '.join(later)}" if later else ""
     return CommandResult(f"the configuration was applied{told}")
+
+
+def _drop_what_waits(turn: Turn, gone: Collection[str]) -> None:
+    """Nothing is opened on accounts that were removed, nor elsewhere in their place."""
+    for entry in list(turn.queue.values()):
+        if entry.identity.account in gone:
+            take_out(turn, entry, "account_removed", detail=f"the account {entry.identity.account} was removed")
+    for record in turn.pending_signals():
+        if record.account in gone:
+            reject(turn, record, "account_removed", f"the account {record.account} was removed")
 
 
 def sample_equity(turn: Turn, _: SampleEquity) -> CommandResult:
