@@ -284,10 +284,11 @@ def _without_the_slow(turn: Turn, action: RiskAction) -> RiskAction:
 
 
 def _is_late(turn: Turn, action: RiskAction, patience: timedelta) -> bool:
-    """Whether its closes have had their time; while an account of it cannot be reached the clock stands still."""
+    """Whether its closes have had their time; while an account of it cannot be reached the clock stands still. One that
+    was removed has nothing open, and is waited for no more."""
     groups = (turn.groups.get(group_id) for group_id in (action.loser_id, *(item.group_id for item in action.winners)))
-    accounts = {turn.state.accounts[group.account].id: None for group in groups if group is not None}
-    states = [turn.state.accounts[account] for account in accounts]
+    accounts = {group.account for group in groups if group is not None}
+    states = [state for account, state in turn.state.accounts.items() if account in accounts]
     if not all(state.connected and state.reconciled for state in states):
         return False
     return turn.now >= max([action.at, *(state.ready_since or action.at for state in states)]) + patience

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
 from app.base.config import parse_config
 from app.domain.values import Side
 from app.messages.commands import ApplyConfig
-from app.messages.records import SignalOutcome
+from app.messages.records import ActionStatus, SignalOutcome
 from tests.support.examples import signal_record
 from tests.support.strategies import filled_group
 from tests.unit.engine.bench import Bench
+from tests.unit.engine.worlds import FINE, Stage
+
+D = Decimal
 
 
 def test_what_is_recorded_for_it_is_rejected_and_not_read_for_another() -> None:
@@ -23,3 +28,38 @@ def test_what_is_recorded_for_it_is_rejected_and_not_read_for_another() -> None:
     bench.tell(ApplyConfig(parse_config({"accounts": accounts[:1]})))
     told = [event.data for event in bench.events if event.type == "signal.rejected"]
     assert [(data["reason"], data["detail"]) for data in told] == [("account_removed", "the account beta was removed")]
+
+
+def account(name: str) -> dict[str, Any]:
+    return {"id": name, "balances": {"USDT": "10000"}, "fees": {"maker": "0", "taker": "0"}}
+
+
+def test_an_offset_whose_winner_was_on_it_goes_on_to_its_end() -> None:
+    offset = {
+        "mode": "auto", "scope": "quote", "partial_close_enabled": False, "wait_minutes": 1, "min_interval_minutes": 1,
+        "loss_threshold_percent": "-1", "require_full_pyramids": False,
+    }  # fmt: skip
+    levels = [{"gap_percent": 0, "weight_percent": 100, "tp_percent": 50}]
+    grid = {"default": {"entry_order_type": "market", "tp_mode": "per_leg", "levels": levels}}
+    markets = {"SOL/USDT:USDT": {**FINE, "price": "200"}, "ETH/USDT:USDT": {**FINE, "price": "2000"}}
+    accounts = [account("alpha"), account("beta")]
+    config = {"offset": offset, "risk": {"cooldown_sec": 0}, "grid": grid}
+    with Stage({"accounts": accounts, "markets": markets, "config": config}) as stage:
+        order: dict[str, Any] = {"action": "buy", "timeframe": "60", "size_type": "quote"}
+        stage.signal(account="alpha", symbol="SOLUSDT.P", price=D(200), size=D(400), **order)
+        stage.signal(account="beta", symbol="ETHUSDT.P", price=D(2000), size=D(2000), **order)
+        stage.wait(50)
+        stage.world.venues["alpha"].set_book("SOL/USDT:USDT", D("0.5"))
+        stage.price("SOL/USDT:USDT", D(196))
+        stage.price("ETH/USDT:USDT", D(2100))
+        stage.wait(70)
+        [action] = stage.world.engine.state.actions.values()
+        assert action.status is ActionStatus.LOSER
+        kept = stage.world.engine.state.config
+        stage.ask(ApplyConfig(kept.model_copy(update={"accounts": kept.accounts[:1]})))
+        stage.run(stage.world.engine.remove_account("beta"))
+        for price in (195, 196, 195, 196):
+            stage.price("SOL/USDT:USDT", D(price))
+            stage.wait(10)
+        assert [action.status for action in stage.world.engine.state.actions.values()] == [ActionStatus.DONE]
+        assert stage.world.engine.defects == []
