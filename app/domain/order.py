@@ -63,6 +63,11 @@ def may_become(now: OrderStatus, then: OrderStatus) -> bool:
     return now is then or then in TRANSITIONS[now]
 
 
+def refusal_reason(code: str, detail: str) -> str:
+    """The reason that a refused order keeps; `Order.was_refused_for` finds the code in it."""
+    return f"{code}: {detail}"
+
+
 @quick_dataclass(frozen=True)
 class Order:
     """What is sent to a venue.
@@ -140,6 +145,9 @@ class Order:
     @property
     def average(self) -> Decimal | None:
         return self.filled_value / self.filled if self.filled else None
+
+    def was_refused_for(self, code: str) -> bool:
+        return (self.reason or "").startswith(refusal_reason(code, ""))
 
     def moved(self, status: OrderStatus, at: datetime, reason: str | None = None) -> Order:
         """The order in another status; a step that the table does not allow is a broken invariant."""

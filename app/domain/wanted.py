@@ -22,8 +22,8 @@ from app.domain.values import HUNDRED, ZERO, CloseReason, OrderRole, OrderType, 
 from app.domain.wishes import Place, Terrain, Wanted, place_of
 
 HYBRID_TRIES = 3
-REDUCE_ONLY = "reduce_only: "
-"""How the reason of a refusal starts that says that the position is gone or too small."""
+REDUCE_ONLY = "reduce_only"
+"""The code of a refusal that says that the position is gone or too small."""
 
 
 def wanted_orders(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]:
@@ -123,7 +123,7 @@ def failed_exit(place: Place, orders: Iterable[Order]) -> Order | None:
     if not own or any(order.is_live and not order.waits_to_be_sent for order in own):
         return None
     last = max(own, key=lambda order: order.number)
-    is_gone = (last.reason or "").startswith(REDUCE_ONLY)
+    is_gone = last.was_refused_for(REDUCE_ONLY)
     return None if last.retry_at is None or is_gone else last
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from app.base.changing import changed
-from app.domain.order import RESTING, Order, OrderStatus, may_become
+from app.domain.order import RESTING, Order, OrderStatus, may_become, refusal_reason
 from app.domain.values import CloseReason, OrderRole
 from app.engine.closing import begin_close
 from app.engine.conditional import note_conditional_orders
@@ -82,8 +82,8 @@ def _note_activity(turn: Turn, order: Order, outcome: object) -> None:
 def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
     if not may_become(order.status, OrderStatus.REJECTED):
         return
-    reason = f"{code.value}: {detail}"
-    rejected = changed(order.moved(OrderStatus.REJECTED, turn.now, reason), retry_at=exit_retry_at(turn, order))
+    refused = order.moved(OrderStatus.REJECTED, turn.now, refusal_reason(code, detail))
+    rejected = changed(refused, retry_at=exit_retry_at(turn, order))
     turn.emit("order.rejected", order=rejected, role=order.role, reason=code.value, detail=detail)
     group = turn.group(order.group_id)
     _reload_rules(turn, order, code)
@@ -137,7 +137,7 @@ def rules_loaded(turn: Turn, account: str, symbol: str) -> None:
 
 
 def _was_refused_by_rules(order: Order) -> bool:
-    return any((order.reason or "").startswith(f"{code.value}: ") for code in _BY_RULES)
+    return any(order.was_refused_for(code) for code in _BY_RULES)
 
 
 def _become_unknown(turn: Turn, order: Order, detail: str) -> None:

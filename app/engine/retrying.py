@@ -52,7 +52,7 @@ def forget_failures(turn: Turn, placed: Iterable[Order], failures: Sequence[Orde
 
 def _waits_for_reading(turn: Turn, refused: Order) -> bool:
     """Whether the venue said that there is nothing to sell, and no reading has told since that there is (hazard 16)."""
-    if not (refused.reason or "").startswith(REDUCE_ONLY):
+    if not refused.was_refused_for(REDUCE_ONLY):
         return False
     read_at = turn.fact(watermark_fact(refused.account))
     is_read = read_at is not None and datetime.fromisoformat(read_at) >= refused.updated_at

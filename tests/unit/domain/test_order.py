@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from app.base.errors import InvariantBroken
-from app.domain.order import TERMINAL, TRANSITIONS, UNSETTLED, Order, OrderStatus, may_become
+from app.domain.order import TERMINAL, TRANSITIONS, UNSETTLED, Order, OrderStatus, may_become, refusal_reason
 from app.domain.values import OrderRole, OrderSide, OrderType, TimeInForce
 from tests.support.strategies import MOMENT
 
@@ -137,3 +137,10 @@ def test_a_step_that_the_table_does_not_allow_is_a_broken_invariant() -> None:
     filled = order_of().moved(S.FILLED, MOMENT)
     with pytest.raises(InvariantBroken, match="is filled and cannot become open"):
         filled.moved(S.OPEN, MOMENT)
+
+
+def test_an_order_knows_the_code_that_it_was_refused_for() -> None:
+    refused = replace(order_of(S.REJECTED), reason=refusal_reason("precision", "min_notional: no, the digits"))
+    assert refused.was_refused_for("precision")
+    assert not refused.was_refused_for("min_notional")
+    assert not order_of().was_refused_for("precision")
