@@ -79,7 +79,7 @@ def book_exit(
     absorbing the rounding (grid.md); what those do not have open is taken from the others. Only a take-profit's fill
     counts for break-even.
     """
-    own = {item.key: item for item in _begun(_legs_of(group, pyramid, leg), group.step_size)}
+    own = {item.key: item for item in _begun(group.legs_at(pyramid, leg), group.step_size)}
     taken = _shares(list(own.values()), quantity, group.step_size)
     rest = quantity - sum(taken.values(), ZERO)
     realized = ZERO
@@ -102,11 +102,6 @@ def book_exit(
         oversold=group.oversold + rest,
         oversold_value=group.oversold_value + price * rest,
     )
-
-
-def _legs_of(group: Group, pyramid: int | None, leg: int | None) -> list[Leg]:
-    """Those that an order belongs to."""
-    return [item for item in group.legs if pyramid in (None, item.pyramid) and leg in (None, item.index)]
 
 
 def correct_entry(
@@ -143,7 +138,7 @@ def correct_exit(group: Group, pyramid: int | None, leg: int | None, more: Decim
 
     The legs that the order belongs to share it by what they have sold.
     """
-    own = _legs_of(group, pyramid, leg)
+    own = group.legs_at(pyramid, leg)
     sold = sum((item.exited for item in own), ZERO)
     for item in own:
         if item.exited > 0:

@@ -268,6 +268,10 @@ class Group:
                 return leg
         raise KeyError((pyramid, index))
 
+    def legs_at(self, pyramid: int | None, index: int | None) -> list[Leg]:
+        """Those that an order of this place belongs to: one leg, a pyramid's or all."""
+        return [leg for leg in self.legs if pyramid in (None, leg.pyramid) and index in (None, leg.index)]
+
     def with_leg(self, new: Leg) -> Group:
         return changed(self, legs=tuple(new if leg.key == new.key else leg for leg in self.legs))
 

@@ -1,4 +1,5 @@
-"""Orders that are ours and of no group here: after the loss of the database, or taken over from another instance.
+"""Orders that are ours and of no group or no leg here: the database is lost or an older one, or they were taken over
+from another instance.
 
 They are cancelled (orders.md, Reconciliation, 3), but not the exits of a position whose records are lost: what no group
 explains is external and is never traded (4), and without them it would be bare.
@@ -26,7 +27,8 @@ CANCELLED = "cancelled"
 
 
 def settle_orphans(turn: Turn, read: AccountRead, orders: Sequence[OrderReport]) -> None:
-    """Leave or cancel each of `orders`, which bear our ids and are of no open group; what is new is told once."""
+    """Leave or cancel each of `orders`, which bear our ids and have no place in an open group; what is new is told
+    once."""
     account = turn.state.accounts[read.account]
     left = [report for report in orders if _stays(turn, read, account, report)]
     account.external_orders += tuple(left)
@@ -58,9 +60,12 @@ def _book(report: OrderReport) -> BookKey:
 
 
 def _is_unknown(turn: Turn, report: OrderReport | FillReport) -> bool:
-    """Whether its group has no record; one that was closed has."""
+    """Whether its group, or the legs of it that it is for, have no record; a group that was closed has."""
     address = client_order_id.decode(report.client_order_id or "")
-    return address is not None and turn.groups.get(address.group_id) is None
+    if address is None:
+        return False
+    group = turn.groups.get(address.group_id)
+    return group is None or not group.legs_at(address.pyramid, address.leg)
 
 
 def _stays(turn: Turn, read: AccountRead, account: AccountState, report: OrderReport) -> bool:

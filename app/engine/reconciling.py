@@ -132,7 +132,8 @@ def _should_be_listed(order: Order, read: AccountRead) -> bool:
 
 
 def _unexpected(turn: Turn, report: OrderReport, order: Order | None) -> list[OrderReport]:
-    """Take up an order at the venue that is not live here; the answer has it where it is ours and of no open group."""
+    """Take up an order at the venue that is not live here; the answer has it where it is ours and no open group has a
+    place for it."""
     if report.client_order_id is None or not is_ours(turn, report.account, report.client_order_id):
         return []
     address = client_order_id.decode(report.client_order_id)
@@ -142,7 +143,7 @@ def _unexpected(turn: Turn, report: OrderReport, order: Order | None) -> list[Or
     if order is not None and order.status is OrderStatus.LOST and group is not None and group.is_open:
         apply_report(turn, report)
         return []
-    if order is None and group is not None and group.is_open:
+    if order is None and group is not None and group.is_open and group.legs_at(address.pyramid, address.leg):
         _adopt(turn, report, address, group)
         return []
     return [report]

@@ -157,6 +157,25 @@ async def test_orders_of_its_open_group_that_it_does_not_remember_are_adopted(pl
 
 
 @every_place
+async def test_the_orders_of_a_pyramid_that_the_database_lacks_are_cancelled_and_its_group_ends(place: Place) -> None:
+    store = Forgetful()
+    async with Trading(PLAIN, place=place, store=store) as trading:
+        await trading.signal()
+        await settled(trading, 1)
+        store.forgets = True
+        await trading.signal(price="200.1")
+        await settled(trading, 2)
+        assert len(live(trading, ENTRY)) == 8
+        await trading.crash()
+        store.forgets = False
+        await trading.start()
+        await trading.until(lambda: (len(live(trading, ENTRY)), len(live(trading, PROFIT))) == (4, 1))
+        await trading.exit()
+        await trading.until(lambda: not trading.groups())
+        assert trading.engine.defects == []
+
+
+@every_place
 async def test_another_instances_orders_are_never_touched_and_hold_entries(place: Place) -> None:
     async with Trading(PLAIN, place=place) as trading:
         await trading.signal()

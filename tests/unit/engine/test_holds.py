@@ -39,7 +39,7 @@ COINS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "LTC/USDT:USDT")
 
 def order_of(namespace: Namespace, group_id: str = "g0000001") -> OrderReport:
     """A resting buy of one SOL."""
-    return resting(encode(OrderAddress(namespace, group_id, 0, 1, OrderRole.ENTRY, 7)))
+    return resting(encode(OrderAddress(namespace, group_id, 0, 0, OrderRole.ENTRY, 7)))
 
 
 def resting(client_order_id: str | None) -> OrderReport:
@@ -73,8 +73,8 @@ class Desk:
         """What no fact keeps is forgotten."""
         self.state.accounts["paper"] = AccountState("paper", CAN, connected=True)
 
-    def open(self, number: int, symbol: str) -> Group:
-        one = replace(filled_group(Side.LONG, ("100", "1")), id=f"g{number:07d}", symbol=symbol)
+    def open(self, number: int, symbol: str, quantity: str = "1") -> Group:
+        one = replace(filled_group(Side.LONG, ("100", quantity)), id=f"g{number:07d}", symbol=symbol)
         index_group(self.state, one, NOON)
         return one
 

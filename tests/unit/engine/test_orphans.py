@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from app.domain.client_order_id import Namespace, OrderAddress, encode
+from app.domain.group import Group
 from app.domain.values import Liquidity, MarketType, OrderRole, OrderSide
 from app.engine.inbox import AccountRead
 from app.engine.orphans import settle_orphans
@@ -41,6 +42,11 @@ def told(desk: Desk, severity: str) -> list[str]:
     events = desk.turn.ledger.events
     alerts = (event.data for event in events if event.type == "alert.raised")
     return [str(data["detail"]) for data in alerts if data["severity"] == severity]
+
+
+def of_second_pyramid(group: Group, role: OrderRole) -> OrderReport:
+    """A group's order of the lost epoch, for a pyramid that its record does not have."""
+    return replace(order(role), client_order_id=encode(OrderAddress(LOST, group.id, 1, 0, role, 9)))
 
 
 def shown(desk: Desk) -> int:
@@ -112,6 +118,25 @@ def test_the_exits_of_a_position_that_a_group_explains_are_cancelled() -> None:
     assert cancelled(desk) == [STOP.client_order_id]
 
 
+@pytest.mark.parametrize("role", [OrderRole.ENTRY, OrderRole.TAKE_PROFIT])
+def test_an_order_for_a_leg_that_its_open_group_lacks_is_cancelled(role: OrderRole) -> None:
+    desk = Desk()
+    stray = of_second_pyramid(desk.open(1, SOL), role)
+    desk.read(stray, holding=(SOL,))
+    assert cancelled(desk) == [stray.client_order_id]
+    assert desk.state.orders == {}
+    assert len(told(desk, "warning")) == 1
+
+
+def test_the_exit_of_a_leg_that_its_open_group_lacks_is_left_while_the_position_is_more_than_the_group() -> None:
+    desk = Desk()
+    stray = of_second_pyramid(desk.open(1, SOL, "0.4"), OrderRole.TAKE_PROFIT)
+    desk.read(stray, holding=(SOL,))
+    assert cancelled(desk) == []
+    (sentence,) = told(desk, "critical")
+    assert f"no group here knows of 0.6 {SOL} long on paper" in sentence
+
+
 def test_an_exit_is_left_where_the_reading_may_be_older_than_the_books() -> None:
     desk = Desk()
     desk.open(1, SOL)
@@ -172,6 +197,14 @@ def test_on_spot_coins_without_an_order_are_told_by_the_fills_that_bought_them(s
     assert "no exit protects it" in sentence
     read(spot, held="5", fills=(fill(OrderSide.BUY, "3"), fill(OrderSide.SELL, "1")))
     assert told(spot, "critical") == []
+
+
+def test_on_spot_what_a_pyramid_without_a_record_bought_is_told(spot: Desk) -> None:
+    group = spot.open(1, COIN)
+    lost = encode(OrderAddress(LOST, group.id, 1, 0, OrderRole.ENTRY, 9))
+    read(spot, held="3", fills=(replace(fill(OrderSide.BUY, "2"), client_order_id=lost),))
+    (sentence,) = told(spot, "critical")
+    assert f"no group here knows of 2 {COIN} long on paper" in sentence
 
 
 def test_on_spot_what_was_sold_but_for_fees_is_not_told(spot: Desk) -> None:
