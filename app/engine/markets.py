@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import structlog
+
+from app.base.clock import Clock
+from app.base.errors import AppError
+from app.base.waiting import within
 from app.domain.market import MarketRules, Quote
 from app.domain.signal import Signal
 from app.domain.symbol import base_of, market_type_of, quote_of
@@ -15,9 +20,25 @@ from app.engine.inbox import MarketLoaded
 from app.engine.state import Market
 from app.engine.turn import Turn
 from app.engine.waiting import refuse
+from app.messages.effects import LoadMarket
 from app.messages.records import QueueEntry, QueueReason
+from app.ports.venue import Venue
 
+log = structlog.get_logger("engine")
+MARKET_TIMEOUT_SEC = 20.0
 MARKET_RETRY = timedelta(seconds=5)
+
+
+async def fetched(venues: Mapping[str, Venue], clock: Clock, wish: LoadMarket) -> MarketLoaded:
+    """What the venue tells of a market, or why it could not be asked. One that breaks must stop nothing else."""
+    try:
+        asked = venues[wish.account].load_market(wish.symbol, wish.hint, fresh=wish.fresh)
+        return MarketLoaded(wish.account, wish.symbol, await within(clock, MARKET_TIMEOUT_SEC, asked))
+    except Exception as error:
+        if not isinstance(error, AppError | TimeoutError):
+            log.exception("fetching a market broke", account=wish.account, symbol=wish.symbol)
+        why = str(error) or f"no answer within {MARKET_TIMEOUT_SEC:g} s"
+        return MarketLoaded(wish.account, wish.symbol, None, failure=why)
 
 
 def loaded(turn: Turn, message: MarketLoaded, read_payload: Callable[[str], Signal]) -> None:

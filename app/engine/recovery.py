@@ -7,7 +7,6 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,7 @@ from app.base.waiting import together, within
 from app.domain.client_order_id import Namespace
 from app.engine.answers import in_doubt
 from app.engine.forgetting import load_since, since_usually, watermark_fact
-from app.engine.inbox import AccountRead, AccountUnreachable, DiskAnswered, MarketLoaded, Recovered
+from app.engine.inbox import AccountRead, AccountUnreachable, DiskAnswered, Recovered
 from app.engine.indexing import (
     ENTRIES_REMEMBERED,
     index_group,
@@ -31,9 +30,10 @@ from app.engine.indexing import (
     note_trade,
     remember_signal,
 )
+from app.engine.markets import fetched
 from app.engine.naming import settle_namespace
 from app.engine.state import EngineState
-from app.engine.submitter import MARKET_TIMEOUT_SEC
+from app.messages.effects import LoadMarket
 from app.messages.records import Changes, EventRecord, Finding, StoredGroup
 from app.messages.reports import ConnectionReport, VenueReport
 from app.messages.snapshots import ReconcileReport
@@ -116,7 +116,7 @@ class Recovery:
         coming = [self._spawn(self._bring_up(account, deliver), account) for account in list(self._venues)]
         with suppress(TimeoutError):  # one that cannot be reached must not keep the others waiting
             known = (asyncio.shield(task) for task in coming if task is not None)
-            await within(self._clock, FIRST_READ_SEC, asyncio.gather(*known))
+            await within(self._clock, FIRST_READ_SEC, asyncio.gather(*known, return_exceptions=True))
         self._is_up = True
         self.act_on_recorded()
         for account in list(self._venues):
@@ -144,21 +144,22 @@ class Recovery:
         self._coming.add(account)
         try:
             await within(self._clock, READ_TIMEOUT_SEC, venue.connect(partial(self._hear, account, deliver)))
+            self._note_connected(venue)
+            await self._load_markets(account)
         except Exception as error:  # noqa: BLE001 - whatever it is, the account is tried again and the others go on
-            self._coming.discard(account)
             needs_person = isinstance(error, OperatorActionNeeded)
             self._post(AccountUnreachable(account, _told(error, "connecting"), needs_person))
             pause = REFUSED_RETRY_SEC if needs_person else UNREACHABLE_RETRY_SEC
             self._spawn(self._connect_again(account, deliver, pause), account)
             return
-        known = self._state.accounts[account]
-        known.capabilities, known.connected = venue.capabilities, venue.health().connected
-        known.conditional_refused = None
-        try:
-            await self._load_markets(account)
         finally:
             self._coming.discard(account)
         await self._read(account)
+
+    def _note_connected(self, venue: Venue) -> None:
+        known = self._state.accounts[venue.account]
+        known.capabilities, known.connected = venue.capabilities, venue.health().connected
+        known.conditional_refused = None
 
     def _hear(self, account: str, deliver: Callable[[VenueReport], None], report: VenueReport) -> None:
         deliver(report)
@@ -179,15 +180,15 @@ class Recovery:
         for entry in self._state.queue.values():
             if entry.identity.account == account:
                 wanted.setdefault(entry.identity.symbol, entry.entry_price)
-        await together(*(self._load_market(account, symbol, hint) for symbol, hint in wanted.items()))
+        await together(*(self._load_market(LoadMarket(account, symbol, hint)) for symbol, hint in wanted.items()))
 
-    async def _load_market(self, account: str, symbol: str, hint: Decimal | None) -> None:
-        try:
-            report = await within(self._clock, MARKET_TIMEOUT_SEC, self._venues[account].load_market(symbol, hint))
-        except (AppError, TimeoutError) as error:
-            log.info("market rules could not be fetched", symbol=symbol, error=str(error) or "no answer")
+    async def _load_market(self, wish: LoadMarket) -> None:
+        """One that cannot be fetched now is asked for again by what needs it."""
+        answer = await fetched(self._venues, self._clock, wish)
+        if answer.failure is None:
+            self._post(answer)
         else:
-            self._post(MarketLoaded(account, symbol, report))
+            log.info("market rules could not be fetched", symbol=wish.symbol, error=answer.failure)
 
     # ------------------------------------------------------------------ reading
 

@@ -23,11 +23,11 @@ from app.engine.inbox import (
     GroupLoaded,
     LeverageSet,
     LookUpAnswered,
-    MarketLoaded,
     OrdersSent,
     SubmitAnswered,
 )
 from app.engine.leverage import runs_otherwise
+from app.engine.markets import fetched
 from app.engine.state import EngineState, MarketKey
 from app.messages.effects import (
     AmendOrder,
@@ -55,7 +55,6 @@ from app.ports.store import Store
 from app.ports.venue import OrderRef, OrderRequest, Venue
 
 log = structlog.get_logger("order")
-MARKET_TIMEOUT_SEC = 20.0
 """For all that a market's rules and price take: several questions, each of which may wait for the limits."""
 Answer = TypeVar("Answer")
 
@@ -354,19 +353,10 @@ class Submitter:
             self._spawn(self._fetch_market(effect))
 
     async def _fetch_market(self, effect: LoadMarket) -> None:
-        key = (effect.account, effect.symbol)
         try:
-            asked = self._venues[effect.account].load_market(effect.symbol, effect.hint, fresh=effect.fresh)
-            report = await within(self._clock, MARKET_TIMEOUT_SEC, asked)
-        except Exception as error:
-            if not isinstance(error, AppError | TimeoutError):
-                log.exception("fetching a market broke")
-            why = str(error) or f"no answer within {MARKET_TIMEOUT_SEC:g} s"
-            self._post(MarketLoaded(effect.account, effect.symbol, None, failure=why))
-        else:
-            self._post(MarketLoaded(effect.account, effect.symbol, report))
+            self._post(await fetched(self._venues, self._clock, effect))
         finally:
-            self._loading.discard(key)
+            self._loading.discard((effect.account, effect.symbol))
 
     def forget(self, account: str) -> None:
         """Its markets' leverage is set anew before the next entry."""

@@ -16,8 +16,9 @@ from app.domain.order import Order, OrderStatus
 from app.domain.values import CloseReason, MarketType, OrderRole, OrderSide, OrderType, Side, TimeInForce
 from app.engine.inbox import AmendAnswered, CancelAnswered, LeverageSet, LookUpAnswered, MarketLoaded, SubmitAnswered
 from app.engine.indexing import index_group
+from app.engine.markets import MARKET_TIMEOUT_SEC
 from app.engine.state import AccountState, EngineState, external_fact
-from app.engine.submitter import MARKET_TIMEOUT_SEC, Submitter
+from app.engine.submitter import Submitter
 from app.messages.effects import AmendOrder, CancelOrder, Effect, LoadMarket, LookUpOrder, SubmitOrders
 from app.messages.reports import NotSent, OutcomeUnknown, RefusalCode, Refused
 from app.ports.meter import NoMeter
