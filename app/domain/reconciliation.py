@@ -24,7 +24,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BookReading:
-    """One book. Quantities in contracts, never negative. `explained` was sold by fills that are not ours."""
+    """One book. Quantities in contracts, never negative. `explained` was sold by fills that are not ours.
+
+    On spot `venue` is the book's part of the coin, see `part_of_coin`.
+    """
 
     ours: Decimal
     external: Decimal
@@ -32,8 +35,6 @@ class BookReading:
     explained: Decimal
     confirmed: bool
     """A first read at least the confirmation time ago said the same."""
-    counts_surplus: bool
-    """False on spot, where an account's other coins are nobody's business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,6 @@ class Comparison:
 def compare(book: BookReading) -> Comparison:
     """What the reading means: external quantity gives way first, then the groups, and only on evidence."""
     expected = book.ours + book.external
-    if book.venue >= book.ours and not book.counts_surplus:
-        return Comparison(Verdict.EQUAL, ZERO, ZERO)
     if book.venue == expected:
         return Comparison(Verdict.EQUAL, ZERO, book.external)
     if book.venue > expected:
@@ -63,22 +62,47 @@ def compare(book: BookReading) -> Comparison:
     return Comparison(Verdict.DOUBTFUL, missing, book.external)
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the groups of one book hold of a coin, and what fills on its market that are not ours sold."""
+
+    ours: Decimal
+    explained: Decimal
+
+
+def part_of_coin(venue: Decimal, books: Sequence[Claim], step: Decimal) -> list[Decimal]:
+    """What of an account's coins each book on spot has: they are one heap for all markets of the coin.
+
+    Where they are less than all books hold, those whose fills explain it lose first, then all by open quantity. What is
+    over belongs to no book: an account's other coins are nobody's business.
+    """
+    parts = [book.ours for book in books]
+    missing = max(sum(parts, ZERO) - venue, ZERO)
+    for index, book in enumerate(books):
+        lost = min(missing, book.explained, book.ours)
+        parts[index] -= lost
+        missing -= lost
+    return [part - lost for part, lost in zip(parts, _spread(parts, missing, step), strict=True)]
+
+
 def share(groups: Sequence[Group], missing: Decimal, step: Decimal) -> dict[str, Decimal]:
-    """`missing` spread over the groups by open quantity, on the step, the last ones absorbing what rounding leaves."""
-    total = sum((group.open_quantity for group in groups), ZERO)
+    """`missing` spread over the groups by open quantity."""
+    lost = _spread([group.open_quantity for group in groups], missing, step)
+    return {group.id: part for group, part in zip(groups, lost, strict=True)}
+
+
+def _spread(held: Sequence[Decimal], missing: Decimal, step: Decimal) -> list[Decimal]:
+    """`missing` in proportion to what is held, on the step, the last ones absorbing what rounding leaves."""
+    total = sum(held, ZERO)
     if missing >= total:
-        return {group.id: group.open_quantity for group in groups}
-    shares: dict[str, Decimal] = {}
-    rest = missing
-    for group in groups:
-        part = (missing * group.open_quantity / total / step).to_integral_value(rounding=ROUND_FLOOR) * step
-        shares[group.id] = min(part, group.open_quantity)
-        rest -= shares[group.id]
-    for group in reversed(groups):
-        more = min(rest, group.open_quantity - shares[group.id])
-        shares[group.id] += more
+        return list(held)
+    lost = [min((missing * one / total / step).to_integral_value(rounding=ROUND_FLOOR) * step, one) for one in held]
+    rest = missing - sum(lost, ZERO)
+    for index in reversed(range(len(held))):
+        more = min(rest, held[index] - lost[index])
+        lost[index] += more
         rest -= more
-    return shares
+    return lost
 
 
 def is_mass_difference(losing: Sequence[Group], all_open: Sequence[Group]) -> bool:

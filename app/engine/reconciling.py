@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from app.domain import client_order_id
 from app.domain.booking import shrink
 from app.domain.group import Group
 from app.domain.order import Order, OrderStatus
-from app.domain.reconciliation import BookReading, Comparison, Verdict, compare, share
+from app.domain.reconciliation import BookReading, Claim, Comparison, Verdict, compare, part_of_coin, share
 from app.domain.values import ZERO, CloseReason, MarketType, Side, TimeInForce
 from app.engine import external_fills
 from app.engine.binding import put_balance
@@ -185,36 +185,66 @@ def _adopt(turn: Turn, report: OrderReport, address: client_order_id.OrderAddres
 # ---------------------------------------------------------------------------------------------- quantities
 
 
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """What is known here of a book: its groups, what they hold, and what fills that are not ours took of that."""
+
+    key: BookKey
+    groups: list[Group]
+    ours: Decimal
+    explained: Decimal
+
+    @property
+    def symbol(self) -> str:
+        return self.key[1]
+
+
 def _compare_books(turn: Turn, read: AccountRead, account: AccountState) -> bool:
     """False where something could not be told yet and the account must be read again."""
     if read.activity != account.activity:
         return False  # fills or orders came after the reading began: its quantities may be older than them
     settle_oversold(turn, account.id)
     unsettled: set[str] = set()
-    verdicts: list[tuple[BookKey, list[Group], Comparison]] = []
-    for book in _books(turn, read, account):
-        groups = [group for group in turn.groups_on(book[0], book[1]) if group.side is book[2]]
-        if any(_is_unsettled(turn, group) for group in groups) and not _is_explained(turn, read, account, book, groups):
-            unsettled.add(book[1])
+    verdicts: list[tuple[_Book, Comparison]] = []
+    for books in _counted_together(turn, read, account):
+        venue = _venue_quantity(read, account, books[0])
+        groups = [group for book in books for group in book.groups]
+        if any(_is_unsettled(turn, group) for group in groups) and not _is_explained(books, venue):
+            unsettled.update(book.symbol for book in books)
             continue
-        verdicts.append((book, groups, _judge(turn, read, account, book, groups)))
+        parts = [venue] if account.market_type is MarketType.LINEAR else _parts_of_coin(books, venue)
+        verdicts += [(book, _judge(turn, read, book, part)) for book, part in zip(books, parts, strict=True)]
     losing = [
         group
-        for book, groups, comparison in verdicts
-        if comparison.verdict in {Verdict.MISSING, Verdict.DOUBTFUL}
-        and external_fills.explained(turn, book) < comparison.missing
-        for group in groups
+        for book, comparison in verdicts
+        if comparison.verdict in {Verdict.MISSING, Verdict.DOUBTFUL} and book.explained < comparison.missing
+        for group in book.groups
         if group.open_quantity > 0
     ]
     if holds_for_difference(turn, account, losing):
         return True
-    unsettled.update(
-        book[1] for book, groups, comparison in verdicts if not _settle_book(turn, book, groups, comparison)
-    )
+    unsettled.update(book.symbol for book, comparison in verdicts if not _settle_book(turn, book, comparison))
     external_fills.forget(turn, account.id, read.started_at, unsettled)
     if not unsettled:
         end_difference(turn, account)
     return not unsettled
+
+
+def _counted_together(turn: Turn, read: AccountRead, account: AccountState) -> list[list[_Book]]:
+    """The books of which the venue tells one quantity: on spot all of a coin, whatever it is traded for."""
+    books = [_book(turn, key) for key in _books(turn, read, account)]
+    if account.market_type is MarketType.LINEAR:
+        return [[book] for book in books]
+    coins: dict[str, list[_Book]] = {}
+    for book in books:
+        coins.setdefault(book.groups[0].base, []).append(book)
+    return list(coins.values())
+
+
+def _book(turn: Turn, key: BookKey) -> _Book:
+    groups = [group for group in turn.groups_on(key[0], key[1]) if group.side is key[2]]
+    ours = sum((group.open_quantity for group in groups), ZERO)
+    return _Book(key, groups, ours, external_fills.explained(turn, key))
 
 
 def _books(turn: Turn, read: AccountRead, account: AccountState) -> list[BookKey]:
@@ -237,58 +267,64 @@ def _is_unsettled(turn: Turn, group: Group) -> bool:
     return any(order.is_unsettled for order in turn.orders_of(group.id))
 
 
-def _is_explained(turn: Turn, read: AccountRead, account: AccountState, book: BookKey, groups: list[Group]) -> bool:
+def _is_explained(books: list[_Book], venue: Decimal) -> bool:
     """Whether fills that are not ours make up all that is gone: what is in doubt has not filled then."""
-    explained = external_fills.explained(turn, book)
-    ours = sum((group.open_quantity for group in groups), ZERO)
-    return explained > 0 and _venue_quantity(read, account, book, groups) == ours - explained
+    explained = sum((book.explained for book in books), ZERO)
+    return explained > 0 and venue == sum((book.ours for book in books), ZERO) - explained
 
 
-def _judge(turn: Turn, read: AccountRead, account: AccountState, book: BookKey, groups: list[Group]) -> Comparison:
-    venue = _venue_quantity(read, account, book, groups)
-    ours = sum((group.open_quantity for group in groups), ZERO)
-    suspicion = turn.state.suspicions.get(book)
+def _parts_of_coin(books: list[_Book], venue: Decimal) -> list[Decimal]:
+    step = _step([group for book in books for group in book.groups])
+    return part_of_coin(venue, [Claim(book.ours, book.explained) for book in books], step)
+
+
+def _step(groups: list[Group]) -> Decimal:
+    """The coarsest of theirs."""
+    return max(group.step_size for group in groups)
+
+
+def _judge(turn: Turn, read: AccountRead, book: _Book, venue: Decimal) -> Comparison:
+    suspicion = turn.state.suspicions.get(book.key)
     wait = timedelta(seconds=turn.config.reconcile.confirm_after_sec)
     confirmed = suspicion is not None and suspicion.quantity == venue and read.started_at - suspicion.at >= wait
     return compare(
         BookReading(
-            ours=ours,
-            external=turn.state.external(book),
+            ours=book.ours,
+            external=turn.state.external(book.key),
             venue=venue,
-            explained=external_fills.explained(turn, book),
+            explained=book.explained,
             confirmed=confirmed,
-            counts_surplus=account.market_type is MarketType.LINEAR,
         )
     )
 
 
-def _venue_quantity(read: AccountRead, account: AccountState, book: BookKey, groups: list[Group]) -> Decimal:
+def _venue_quantity(read: AccountRead, account: AccountState, book: _Book) -> Decimal:
     if account.market_type is MarketType.SPOT:
-        base = groups[0].base if groups else book[1].split("/")[0]
-        return sum((item.total for item in read.balances if item.asset == base), ZERO)
-    return sum((item.quantity for item in read.positions if (item.symbol, item.side) == (book[1], book[2])), ZERO)
+        return sum((item.total for item in read.balances if item.asset == book.groups[0].base), ZERO)
+    _, symbol, side = book.key
+    return sum((item.quantity for item in read.positions if (item.symbol, item.side) == (symbol, side)), ZERO)
 
 
-def _settle_book(turn: Turn, book: BookKey, groups: list[Group], comparison: Comparison) -> bool:
-    before = turn.state.external(book)
+def _settle_book(turn: Turn, book: _Book, comparison: Comparison) -> bool:
+    key, before = book.key, turn.state.external(book.key)
     match comparison.verdict:
         case Verdict.EQUAL:
-            turn.state.suspicions.pop(book, None)
+            turn.state.suspicions.pop(key, None)
         case Verdict.DOUBTFUL:
-            venue = sum((group.open_quantity for group in groups), ZERO) - comparison.missing
-            known = turn.state.suspicions.get(book)
+            venue = book.ours - comparison.missing
+            known = turn.state.suspicions.get(key)
             if known is None or known.quantity != venue:
-                turn.state.suspicions[book] = Suspicion(venue, turn.now)
+                turn.state.suspicions[key] = Suspicion(venue, turn.now)
             return False
         case Verdict.SURPLUS | Verdict.EXTERNAL_SHRANK:
-            _note_external(turn, book, comparison)
-            external_fills.use_up(turn, book, before - comparison.external)
+            _note_external(turn, key, comparison)
+            external_fills.use_up(turn, key, before - comparison.external)
         case Verdict.MISSING:
-            _shrink_groups(turn, book, groups, comparison)
-            turn.facts.put(external_fact(book), f"{comparison.external:f}")
+            _shrink_groups(turn, key, book.groups, comparison)
+            turn.facts.put(external_fact(key), f"{comparison.external:f}")
             turn.wants_promotion = True
-            turn.state.suspicions.pop(book, None)
-            external_fills.use_up(turn, book, before + comparison.missing)
+            turn.state.suspicions.pop(key, None)
+            external_fills.use_up(turn, key, before + comparison.missing)
     return True
 
 
@@ -318,14 +354,9 @@ def _shrink_groups(turn: Turn, book: BookKey, groups: list[Group], comparison: C
     held = [group for group in groups if group.open_quantity > 0]
     gone = comparison.missing >= sum((group.open_quantity for group in held), ZERO)
     reason = next((_FORCED[fill.kind] for fill in fills if fill.kind in _FORCED), CloseReason.RECONCILED)
-    for group_id, lost in share(held, comparison.missing, _step(turn, book)).items():
+    for group_id, lost in share(held, comparison.missing, _step(held)).items():
         if lost > 0:
             _shrink(turn, turn.group(group_id), lost, fills, reason if gone else None)
-
-
-def _step(turn: Turn, book: BookKey) -> Decimal:
-    market = turn.state.market(book[0], book[1])
-    return market.rules.step_size if market else Decimal(1)
 
 
 def _shrink(turn: Turn, group: Group, lost: Decimal, fills: list[FillReport], reason: CloseReason | None) -> None:
