@@ -31,7 +31,7 @@ from app.engine.indexing import (
     remember_signal,
 )
 from app.engine.markets import fetched
-from app.engine.naming import settle_namespace
+from app.engine.naming import keep_up, settle_namespace
 from app.engine.state import EngineState
 from app.messages.effects import LoadMarket
 from app.messages.records import Changes, EventRecord, Finding, StoredGroup
@@ -68,6 +68,7 @@ class Recovery:
         self._coming: set[str] = set()
         """Accounts that are being connected."""
         self._due: dict[str, float] = {}
+        self._tag_keeper: TagKeeper | None = None
         self._is_up = False
         self._stopped = False
 
@@ -75,7 +76,7 @@ class Recovery:
 
     async def load(self, store: Store, ids: IdFactory, tag_keeper: TagKeeper | None = None) -> Namespace:
         """Fill the state from the database; what was on its way when the process ended is of unknown outcome now."""
-        now, state = self._clock.now(), self._state
+        now, state, self._tag_keeper = self._clock.now(), self._state, tag_keeper
         stored = await store.load(since_usually(state, now))
         state.facts.update(stored.facts)
         since = load_since(state, now)
@@ -113,6 +114,8 @@ class Recovery:
 
     async def connect(self, deliver: Callable[[VenueReport], None]) -> None:
         """Connect and read every account once, side by side; then recorded signals are acted on."""
+        if self._tag_keeper is not None:
+            self._spawn(keep_up(self._state, self._clock, self._tag_keeper))
         coming = [self._spawn(self._bring_up(account, deliver), account) for account in list(self._venues)]
         with suppress(TimeoutError):  # one that cannot be reached must not keep the others waiting
             known = (asyncio.shield(task) for task in coming if task is not None)
@@ -305,12 +308,12 @@ class Recovery:
         for account in list(self._venues):
             self._spawn(self._read(account), account)
 
-    def _spawn(self, work: Any, account: str) -> asyncio.Task[None] | None:
+    def _spawn(self, work: Any, account: str | None = None) -> asyncio.Task[None] | None:
         if self._stopped:
             work.close()
             return None
         task = asyncio.get_running_loop().create_task(work)
-        for tasks in (self._tasks, self._of_account[account]):
+        for tasks in (self._tasks,) if account is None else (self._tasks, self._of_account[account]):
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         return task

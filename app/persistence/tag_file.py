@@ -1,4 +1,4 @@
-"""The instance's tag beside the database, so that its orders are recognised when the database is lost."""
+"""The instance's tag beside the database, so that its orders are recognised when the database is lost or put back."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import structlog
 
 from app.base.private_file import write_private
 from app.domain.client_order_id import Namespace
+from app.ports.tag import Kept
 
 log = structlog.get_logger("system")
 FILE_NAME: Final = "instance.json"
@@ -23,19 +24,20 @@ class TagFile:
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / FILE_NAME
 
-    def read(self) -> Namespace | None:
+    def read(self) -> Kept | None:
         try:
             document = json.loads(self._path.read_text(encoding="utf-8"))
-            tag, epoch = str(document["tag"]), int(document["epoch"])
+            tag, epoch, sequence = str(document["tag"]), int(document["epoch"]), int(document.get("sequence", 0))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("the file with the instance's tag cannot be read", path=str(self._path), error=str(error))
             return None
-        return Namespace(tag, epoch) if _TAG.fullmatch(tag) and epoch >= 0 else None
+        return Kept(Namespace(tag, epoch), sequence) if _TAG.fullmatch(tag) and epoch >= 0 else None
 
-    def write(self, namespace: Namespace) -> None:
+    def write(self, kept: Kept) -> None:
+        document = {"tag": kept.namespace.tag, "epoch": kept.namespace.epoch, "sequence": kept.sequence}
         try:
-            write_private(self._path, json.dumps({"tag": namespace.tag, "epoch": namespace.epoch}))
+            write_private(self._path, json.dumps(document))
         except OSError as error:
             log.warning("the instance's tag could not be written", path=str(self._path), error=str(error))

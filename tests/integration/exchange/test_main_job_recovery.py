@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from app.domain import client_order_id
 from app.domain.values import OrderSide, OrderType
 from app.messages.commands import SettleForeign
 from app.messages.records import Changes, SignalOutcome, StoredGroup, StoredState
 from app.persistence.database import open_database
 from app.persistence.tag_file import TagFile
 from app.ports.engine import CommandRefused
+from app.ports.paper_store import PaperOrder
 from app.ports.store import Store
 from tests.integration.exchange.main_job import (
     ENTRY,
@@ -116,6 +119,32 @@ async def test_ids_made_after_the_loss_of_the_database_are_of_an_epoch_of_their_
         later = trading.engine.state.facts
         assert later["instance_tag"] == first["instance_tag"]
         assert (first["epoch"], later["epoch"]) == ("0", "1")
+
+
+async def test_with_an_older_database_put_back_the_open_group_goes_on_with_ids_of_an_epoch_of_its_own(
+    tmp_path: Path,
+) -> None:
+    keeper = TagFile(tmp_path)
+    async with Trading(PLAIN, tag_keeper=keeper) as trading:
+        await trading.signal()
+        await settled(trading, 1)
+        await trading.crash()
+        kept = keeper.read()
+        assert kept is not None
+        keeper.write(replace(kept, sequence=100_000))
+        await trading.start()
+        trading.price("195.5")
+        await settled(trading, 3)
+        assert sorted(epoch(order) for order in live(trading, ENTRY, PROFIT)) == [0, 0, 0, 1, 1]
+        trading.price("203")
+        await trading.flat()
+        judge_result(trading)
+
+
+def epoch(order: PaperOrder) -> int:
+    address = client_order_id.decode(order.client_order_id or "")
+    assert address is not None
+    return address.namespace.epoch
 
 
 class Forgetful:
