@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from datetime import timedelta
-from decimal import Decimal
 
 from app.base.changing import changed
 from app.base.config.grid import TakeProfitMode
@@ -270,8 +269,8 @@ def _settle_leftovers(turn: Turn, group: Group, orders: Sequence[Order], terrain
 def _written_off(turn: Turn, group: Group) -> Group:
     """The group with what is open booked as dust. On a perpetual it stays in the position, and is not ours there."""
     if turn.state.accounts[group.account].market_type is MarketType.LINEAR:
-        fact = external_fact((group.account, group.symbol, group.side))
-        turn.facts.put(fact, f"{Decimal(turn.fact(fact) or 0) + group.open_quantity:f}")
+        book = (group.account, group.symbol, group.side)
+        turn.facts.put(external_fact(book), f"{turn.external(book) + group.open_quantity:f}")
     return write_off_dust(group)
 
 

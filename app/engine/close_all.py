@@ -108,8 +108,7 @@ def _is_held(turn: Turn, read: AccountRead) -> bool:
     if any(group.account == read.account for group in turn.open_groups()):
         return True
     return any(
-        position.side is not None
-        and position.quantity > turn.state.external((read.account, position.symbol, position.side))
+        position.side is not None and position.quantity > turn.external((read.account, position.symbol, position.side))
         for position in read.positions
     )
 

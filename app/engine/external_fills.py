@@ -24,7 +24,7 @@ def reducing_fills(turn: Turn, book: BookKey) -> list[FillReport]:
 def explained(turn: Turn, book: BookKey) -> Decimal:
     """How much they took of what is ours: the part that is not ours gave way first."""
     sold = sum((fill.quantity for fill in reducing_fills(turn, book)), ZERO)
-    return max(sold - turn.state.external(book), ZERO)
+    return max(sold - turn.external(book), ZERO)
 
 
 def newest(fills: list[FillReport], quantity: Decimal) -> list[FillReport]:

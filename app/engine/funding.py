@@ -64,4 +64,4 @@ def held_at(turn: Turn, group: Group, at: datetime) -> Decimal:
 
 def _external(turn: Turn, payment: FundingReport) -> Decimal:
     books = ((payment.account, payment.symbol, side) for side in Side if payment.position_side in {None, side})
-    return sum((turn.state.external(book) for book in books), ZERO)
+    return sum((turn.external(book) for book in books), ZERO)

@@ -85,7 +85,7 @@ def _tell_foreign(turn: Turn, report: OrderReport) -> None:
 def _found(turn: Turn, account: str) -> Iterator[str]:
     """The tags of other instances that wait for the trader's choice."""
     prefix = foreign_prefix(account)
-    for name in [name for name in {**turn.facts.base, **turn.facts.changes} if name.startswith(prefix)]:
+    for name in turn.facts_under(prefix):
         if turn.fact(name) == FOUND:
             yield name.removeprefix(prefix)
 

@@ -81,7 +81,7 @@ def _stays(turn: Turn, read: AccountRead, account: AccountState, report: OrderRe
     if read.activity != account.activity:
         return True  # the quantities may be older than what is booked
     book = _book(report)
-    return _unexplained(turn, read, book) > 0 or turn.state.external(book) > 0
+    return _unexplained(turn, read, book) > 0 or turn.external(book) > 0
 
 
 def _unexplained(turn: Turn, read: AccountRead, book: BookKey) -> Decimal:

@@ -256,8 +256,8 @@ def _books(turn: Turn, read: AccountRead, account: AccountState) -> list[BookKey
             if position.side is not None:
                 books[read.account, position.symbol, position.side] = None
         prefix = f"external/{read.account}/"
-        for name, value in turn.state.facts.items():
-            if name.startswith(prefix) and value not in {"", "0"}:
+        for name in turn.facts_under(prefix):
+            if turn.fact(name) != "0":
                 symbol, _, side = name.removeprefix(prefix).rpartition("/")
                 books[read.account, symbol, Side(side)] = None
     return list(books)
@@ -290,7 +290,7 @@ def _judge(turn: Turn, read: AccountRead, book: _Book, venue: Decimal) -> Compar
     return compare(
         BookReading(
             ours=book.ours,
-            external=turn.state.external(book.key),
+            external=turn.external(book.key),
             venue=venue,
             explained=book.explained,
             confirmed=confirmed,
@@ -306,7 +306,7 @@ def _venue_quantity(read: AccountRead, account: AccountState, book: _Book) -> De
 
 
 def _settle_book(turn: Turn, book: _Book, comparison: Comparison) -> bool:
-    key, before = book.key, turn.state.external(book.key)
+    key, before = book.key, turn.external(book.key)
     match comparison.verdict:
         case Verdict.EQUAL:
             turn.state.suspicions.pop(key, None)
@@ -330,7 +330,7 @@ def _settle_book(turn: Turn, book: _Book, comparison: Comparison) -> bool:
 
 def _note_external(turn: Turn, book: BookKey, comparison: Comparison) -> None:
     account, symbol, side = book
-    before = turn.state.external(book)
+    before = turn.external(book)
     turn.facts.put(external_fact(book), f"{comparison.external:f}")
     turn.wants_promotion = True
     turn.find(

@@ -18,7 +18,7 @@ from app.domain.values import ZERO, Identity, OrderRole
 from app.engine.indexing import index_group, index_order, index_queued, note_trade, remember_signal
 from app.engine.ledger import Journal, Layer, Ledger, Noted, to_json
 from app.engine.money import realized_fact
-from app.engine.state import EngineState, MarketKey, Tally, TradeKey
+from app.engine.state import BookKey, EngineState, MarketKey, Tally, TradeKey, external_fact
 from app.messages.effects import Effect
 from app.messages.records import (
     Changes,
@@ -221,6 +221,15 @@ class Turn:
 
     def fact(self, name: str) -> str | None:
         return self.facts.get(name) or None
+
+    def facts_under(self, prefix: str) -> list[str]:
+        """The names of those that begin so and say something."""
+        names = {**self.facts.base, **self.facts.changes}
+        return [name for name in names if name.startswith(prefix) and self.fact(name) is not None]
+
+    def external(self, book: BookKey) -> Decimal:
+        """Position quantity in a book that is not ours, with what this turn has found of it."""
+        return Decimal(self.fact(external_fact(book)) or 0)
 
     # ------------------------------------------------------------------ writing
 

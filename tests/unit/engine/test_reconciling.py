@@ -50,11 +50,15 @@ def group(number: int, symbol: str) -> Group:
 def read(state: EngineState, minute: int, *symbols: str) -> None:
     """One reconciliation that finds a position of one contract in each of `symbols`."""
     at = NOON + timedelta(minutes=minute)
-    positions = tuple(PositionReport("paper", symbol, Side.LONG, D(1), D(100), D(1), None, at) for symbol in symbols)
     turn = Turn(state, at, Ids(), lambda: 0.0, Namespace("ab", 1))
-    account_read(turn, AccountRead("paper", at, state.accounts["paper"].activity, (), positions, (), (), ()))
+    account_read(turn, reading_of(state, at, *symbols))
     turn.changes()
     turn.apply()
+
+
+def reading_of(state: EngineState, at: datetime, *symbols: str) -> AccountRead:
+    positions = tuple(PositionReport("paper", symbol, Side.LONG, D(1), D(100), D(1), None, at) for symbol in symbols)
+    return AccountRead("paper", at, state.accounts["paper"].activity, (), positions, (), (), ())
 
 
 def test_a_mass_difference_holds_entries_until_a_read_finds_everything_again() -> None:
@@ -123,6 +127,16 @@ def test_fills_that_only_what_is_not_ours_explains_take_nothing_of_ours() -> Non
     state.external_fills["paper", SYMBOLS[0]] = [sold(1, "1", "90", NOON - timedelta(seconds=1))]
     read(state, 0)
     assert state.groups["g0000001"].open_quantity == 1
+
+
+def test_dust_that_the_same_turn_has_written_off_is_no_news() -> None:
+    state = holding()
+    book = ("paper", SYMBOLS[0], Side.LONG)
+    turn = Turn(state, NOON, Ids(), lambda: 0.0, Namespace("ab", 1))
+    turn.facts.put(external_fact(book), "1")
+    account_read(turn, reading_of(state, NOON, SYMBOLS[0]))
+    assert turn.ledger.findings == []
+    assert turn.external(book) == 1
 
 
 def test_fills_of_the_other_side_explain_nothing() -> None:
