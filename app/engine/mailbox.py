@@ -52,10 +52,11 @@ class Mailbox:
         self._was_asked = False
         """Whether what was taken last is about to be answered."""
 
-    def post(self, message: Any, *, lazy: bool = False) -> None:
-        self._posted.append(Envelope(message))
+    def post(self, message: Any, *, lazy: bool = False, prompt: bool = False) -> None:
+        """A prompt one goes with what is asked: an order waits for it."""
+        (self._asked if prompt else self._posted).append(Envelope(message))
         if not lazy:
-            self._is_posted = True
+            self._is_posted = self._is_posted or not prompt
             self._wake()
 
     def ask(self, message: Any, *, urgent: bool = False) -> asyncio.Future[Any]:

@@ -26,6 +26,7 @@ from app.ports.venue import Venue
 
 log = structlog.get_logger("engine")
 MARKET_TIMEOUT_SEC = 20.0
+"""For all that a market's rules and price take: several questions, each of which may wait for the limits."""
 MARKET_RETRY = timedelta(seconds=5)
 
 

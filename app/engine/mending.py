@@ -58,7 +58,7 @@ def _is_alone_in_its_book(turn: Turn, group: Group) -> bool:
     """Whether nothing else is held there that one stop too many would sell."""
     others = turn.groups_on(group.account, group.symbol)
     is_shared = any(other.id != group.id and other.side is group.side and other.open_quantity > 0 for other in others)
-    return not is_shared and turn.state.external((group.account, group.symbol, group.side)) == 0
+    return not is_shared and turn.external((group.account, group.symbol, group.side)) == 0
 
 
 def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain) -> None:

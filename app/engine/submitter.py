@@ -55,14 +55,13 @@ from app.ports.store import Store
 from app.ports.venue import OrderRef, OrderRequest, Venue
 
 log = structlog.get_logger("order")
-"""For all that a market's rules and price take: several questions, each of which may wait for the limits."""
 Answer = TypeVar("Answer")
 
 
 class Post(Protocol):
-    """Puts a message into the mailbox; a lazy one waits for the next that is not."""
+    """Puts a message into the mailbox; a lazy one waits for the next that is not, a prompt one is not held back."""
 
-    def __call__(self, message: object, *, lazy: bool = False) -> None: ...
+    def __call__(self, message: object, *, lazy: bool = False, prompt: bool = False) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +184,7 @@ class Submitter:
         """
         refused = await self._set_leverage(venue, self._state.groups[entries[0].group_id])
         if refused is None:
-            self._post(LeverageSet(entries[0].account, tuple(order.client_order_id for order in entries)))
+            self._post(LeverageSet(entries[0].account, tuple(order.client_order_id for order in entries)), prompt=True)
         else:
             self._answer(entries, [refused] * len(entries))
 

@@ -22,11 +22,11 @@ class LateBalances(Stage):
         mailbox = self.world.engine._mailbox
         self._post = mailbox.post
 
-        def post(message: Any, *, lazy: bool = False) -> None:
+        def post(message: Any, *, lazy: bool = False, prompt: bool = False) -> None:
             if isinstance(message, BalanceReport):
                 self.late.append(message)
             else:
-                self._post(message, lazy=lazy)
+                self._post(message, lazy=lazy, prompt=prompt)
 
         mailbox.post = post  # type: ignore[method-assign]
 

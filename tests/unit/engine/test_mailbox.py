@@ -47,6 +47,19 @@ def test_reports_that_come_together_share_a_unit_of_work() -> None:
     played(story)
 
 
+def test_what_an_order_waits_for_is_not_held_back_with_the_reports() -> None:
+    async def story(loop: VirtualLoop, mailbox: Mailbox) -> None:
+        mailbox.ask("signal")
+        mailbox.post("report")
+        reader = Reader(loop, mailbox)
+        await loop.settle()
+        mailbox.post("the leverage is set", prompt=True)
+        await loop.settle()
+        assert reader.batches == [(0, ["signal"]), (0, ["the leverage is set"])]
+
+    played(story)
+
+
 def test_what_is_asked_does_not_wait_for_reports_and_these_follow_soon() -> None:
     async def story(loop: VirtualLoop, mailbox: Mailbox) -> None:
         mailbox.post("report")

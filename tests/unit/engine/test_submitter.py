@@ -73,7 +73,7 @@ async def test_a_call_that_breaks_is_an_outcome_that_is_not_known(effect: Effect
     state.orders["zg3"] = replace(order(3, group.id), amend_quantity=D(2))
     told: list[Any] = []
 
-    def post(message: object, *, lazy: bool = False) -> None:
+    def post(message: object, *, lazy: bool = False, prompt: bool = False) -> None:
         if not lazy:
             told.append(message)
 
@@ -165,7 +165,7 @@ class Desk:
             venues, self.state, MemoryStore(), self.clock, self._post, lambda account, pause: None, NoMeter()
         )
 
-    def _post(self, message: object, *, lazy: bool = False) -> None:
+    def _post(self, message: object, *, lazy: bool = False, prompt: bool = False) -> None:
         if isinstance(message, LeverageSet):  # nothing was decided meanwhile
             self.submitter.perform(SubmitOrders("paper", message.client_order_ids, leverage_is_set=True))
         elif not lazy:
