@@ -46,7 +46,7 @@ class Running(Instance):
         return {**settings, "environment": "live", "allowed_symbols": [SYMBOL]} if is_live else settings
 
     async def opened(self) -> None:
-        self.write(risk=LIMITS, **WITH_STOP)
+        self.write(risk=LIMITS, protection={"on_suspend": "keep"}, **WITH_STOP)
         await self.start()
         await self.application.accounts.add(self.account, dict(self.place.keys))
         await until(lambda: self.state("perp").ready)

@@ -109,6 +109,7 @@ async def test_how_far_the_database_has_come_is_kept_while_the_engine_runs(tmp_p
     recovery.stop()
 
 
+@pytest.mark.expects_log_warnings
 @pytest.mark.parametrize("document", [{"tag": "../..", "epoch": 0}, {"tag": "aaaaa", "epoch": -1}, ["aaaaa", 0]])
 async def test_a_tag_that_no_id_could_bear_is_not_taken(tmp_path: Path, document: object) -> None:
     (tmp_path / FILE_NAME).write_text(json.dumps(document), encoding="utf-8")

@@ -20,6 +20,7 @@ def start_of(stage: Stage) -> asyncio.Task[None]:
     return booting
 
 
+@pytest.mark.expects_log_warnings
 def test_a_market_whose_rules_break_the_program_leaves_the_other_markets_managed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
