@@ -17,6 +17,7 @@ from app.gui.models.positions import leg_blocks
 from app.gui.models.signals import intent_text, reason_text, time_taken
 from app.gui.theme import theme
 from app.gui.view_store import Alert
+from app.gui.widgets.notice import KINDS
 from app.messages.records import SignalRecord
 from app.messages.snapshots import GroupSnapshot
 
@@ -37,13 +38,6 @@ OUTCOME = 89
 TAKEN = 84
 LEAST_REASON = 120
 """A reason with less room than this pushes the time taken out."""
-SEVERITY_ICONS = {
-    "done": ("circle-check", "positive"),
-    "info": ("info", "info"),
-    "error": ("octagon-x", "critical"),
-    "warning": ("triangle-alert", "warning"),
-    "critical": ("octagon-x", "critical"),
-}
 
 
 class ShortList(QWidget):
@@ -319,7 +313,7 @@ class AlertLines(ShortList):
 
     def paint_line(self, painter: QPainter, rect: QRect, number: int) -> None:
         alert = self._alerts[number]
-        icon, color = SEVERITY_ICONS.get(alert.severity, SEVERITY_ICONS["info"])
+        icon, color = KINDS.get(alert.severity, KINDS["info"])
         size = theme.metric("icon.button")
         painter.drawPixmap(rect.left(), rect.center().y() - size // 2 + 1, theme.pixmap(icon, color, 14))
         now = self._now()

@@ -19,9 +19,10 @@ KINDS = {
     "done": ("circle-check", "positive"),
     "info": ("info", "info"),
     "warning": ("triangle-alert", "warning"),
+    "error": ("octagon-x", "critical"),
     "critical": ("octagon-x", "critical"),
 }
-"""Icon and colour of each kind of notice."""
+"""Icon and colour of each kind of notice, and of alerts by their severity."""
 
 
 class NoticeBar(QWidget):
