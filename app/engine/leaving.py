@@ -22,7 +22,7 @@ def leave(turn: Turn) -> None:
     for group in groups:
         if group.wants_entries and _is_cancelled(turn, group):
             _cancel_entries(turn, group)
-    hybrids = [group.id for group in groups if _is_watched_here(turn.group(group.id))]
+    hybrids = [group.id for group in groups if _trades_alone(turn, group) and _is_watched_here(turn.group(group.id))]
     for group_id in hybrids:
         _exit_by(turn, turn.group(group_id), TakeProfitMode.AGGREGATE)
     turn.facts.put(RESTING, " ".join(hybrids))
@@ -44,11 +44,16 @@ def _is_cancelled(turn: Turn, group: Group) -> bool:
 
 def _guards_what_fills(turn: Turn, group: Group) -> bool:
     """Whether what its entries buy while nobody is here has what was asked for: no stop, or one over the whole grid."""
-    if not has_configured_stop(group):
+    if not has_configured_stop(group) or not _trades_alone(turn, group):
         return True
-    account = turn.state.accounts.get(group.account)
-    is_clipped = account is not None and account.capabilities.reduce_only
+    is_clipped = turn.state.accounts[group.account].capabilities.reduce_only
     return is_clipped and group.grid.stop_sizing == "planned" and has_stop(turn.orders_of(group.id))
+
+
+def _trades_alone(turn: Turn, group: Group) -> bool:
+    """Whether its orders fill while this program is away; those of the paper exchange do not."""
+    account = turn.state.accounts.get(group.account)
+    return account is not None and account.capabilities.trades_alone
 
 
 def _cancel_entries(turn: Turn, group: Group) -> None:

@@ -50,6 +50,8 @@ class Capabilities:
     """Maker and taker fee as fractions of the notional."""
     oco: bool = False
     """Two exits can be bound to one quantity, of which the venue lets only one happen."""
+    trades_alone: bool = True
+    """Orders fill while this program is away."""
 
     @property
     def stop_type(self) -> OrderType | None:

@@ -120,8 +120,15 @@ async def test_closing_the_window_asks_and_says_what_stays(scene: Scene) -> None
     said = " ".join(label.text() for label in sheet.findChildren(type(sheet.title)))
     assert "1 group stays open" in said
     assert "have no stop at the exchange" in said
-    assert "Waiting entries that no stop would follow are cancelled" in said
+    assert "Waiting entries" not in said
     assert not ended
+
+
+async def test_closing_the_window_says_what_becomes_of_entries_at_an_exchange(scene: Scene) -> None:
+    scene.show([group(1)])
+    scene.tell(accounts=(account_snapshot(venue="binance"),))
+    scene.window.ask_leave(tray=False, stop=lambda: None)
+    assert "Waiting entries that no stop would follow are cancelled" in scene.said()
 
 
 async def test_what_was_arranged_is_there_again(scene: Scene) -> None:

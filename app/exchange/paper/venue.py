@@ -112,6 +112,7 @@ class PaperVenue:
             batch_orders=True,
             fees=(self._config.fees.maker, self._config.fees.taker),
             oco=not linear,
+            trades_alone=False,
         )
 
     def _send(self, reports: Sequence[VenueReport]) -> None:

@@ -60,7 +60,8 @@ def what_stays(store: ViewStore, policy: str) -> list[str]:
         f"{count} with {formats.money(invested)} {currency} invested; {len(orders)} orders rest at the exchange.",
         "While Ziggurat is stopped no alert is taken, no exit is moved and no stop is watched here.",
     ]
-    if any(map(waiting_entries, groups)):
+    alone = {account.id for account in store.engine.accounts if account.venue != "paper" or policy == "cancel_all"}
+    if any(waiting_entries(group) for group in groups if group.account in alone):
         sentences.append(ENTRIES[policy])
     if without:
         sentences.append(f"{without} of them have no stop at the exchange.")

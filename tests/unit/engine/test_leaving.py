@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -20,10 +21,14 @@ STOPPED = {"stop_loss": {"mode": "percent", "percent": "10"}}
 D = Decimal
 
 
-def traded(*, protection: dict[str, Any] | None = None, pool: dict[str, Any] | None = None, **grid: Any) -> Stage:
-    """One group with a filled leg and one that waits at 98."""
+def traded(
+    *, alone: bool = True, protection: dict[str, Any] | None = None, pool: dict[str, Any] | None = None, **grid: Any
+) -> Stage:
+    """One group with a filled leg and one that waits at 98, at a venue that may trade on `alone`."""
     default = {"levels": LEVELS, **grid}
     stage = Stage(scenario("SOL", "ETH", grid={"default": default}, protection=protection or {}, pool=pool or {}))
+    account = stage.world.engine.state.accounts["paper"]
+    account.capabilities = replace(account.capabilities, trades_alone=alone)
     stage.signal(action="buy", symbol="SOLUSDT.P", timeframe="60", price=100, size=1000, size_type="quote")
     stage.wait(2)
     return stage
@@ -84,6 +89,13 @@ def test_the_trader_may_want_all_or_none_of_them_cancelled(policy: str, left: li
     with traded(protection={"on_suspend": policy}, **(STOPPED if policy == "keep" else {})) as stage:
         leave(stage)
         assert entries(stage) == left
+
+
+def test_on_paper_nothing_fills_meanwhile_so_nothing_is_cancelled() -> None:
+    with traded(alone=False, tp_mode="hybrid", **STOPPED) as stage:
+        before = resting(stage)
+        leave(stage)
+        assert resting(stage) == before
 
 
 def test_a_hybrid_group_exits_as_one_while_nobody_watches_and_by_legs_after_it() -> None:
