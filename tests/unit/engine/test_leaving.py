@@ -17,7 +17,7 @@ LEVELS = [
     {"gap_percent": "0", "weight_percent": "50", "tp_percent": "2"},
     {"gap_percent": "-2", "weight_percent": "50", "tp_percent": "3"},
 ]
-STOPPED = {"stop_loss": {"mode": "percent", "percent": "10"}}
+STOPPED: dict[str, Any] = {"stop_loss": {"mode": "percent", "percent": "10"}}
 D = Decimal
 
 
