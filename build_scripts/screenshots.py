@@ -285,6 +285,7 @@ async def _all_views(session: WindowSession, folder: Path, rest: Callable[[float
     window.positions.detail.ask_close()
     await rest(0.3)
     _save(session, folder / "close-dark-1280.png")
+    window.end_first_start()
     window.list_accounts()
     await rest(0.3)
     _save(session, folder / "accounts-dark-1280.png")

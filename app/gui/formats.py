@@ -101,6 +101,11 @@ def spoken_age(passed: timedelta) -> str:
     return f"{seconds} s" if seconds < 60 else age(passed)
 
 
+def rough_age(passed: timedelta) -> str:
+    """The largest unit alone: `12 s`, `4m`, `9h`, `1d`."""
+    return spoken_age(passed) if passed < timedelta(hours=1) else age(passed).partition(" ")[0]
+
+
 def countdown(left: timedelta) -> str:
     """`45s`, `4m 10s`, `2h 08m`."""
     seconds = max(int(left.total_seconds()), 0)

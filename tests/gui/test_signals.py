@@ -147,6 +147,7 @@ def test_what_waited_in_the_queue_was_not_slow_to_decide() -> None:
     assert time_taken(queued) == "waited 36 s"
     assert answer(queued).endswith("Group opened with 3 legs. It waited 36 s in the queue.")
     assert time_taken(decided_after("reverse", minutes=12)) == "waited 12m"
+    assert time_taken(decided_after("entry", minutes=548)) == "waited 9h"
 
 
 def test_what_never_waits_in_the_queue_tells_its_latency() -> None:

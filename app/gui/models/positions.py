@@ -295,7 +295,7 @@ def position_columns(now: Callable[[], datetime]) -> tuple[Column, ...]:
         Column("next_tp", "Next TP", Kind.NUMBER, 70, lambda r: r.next_tp, lambda r: formats.price(r.next_tp, r.tick)),
         Column("distance", "Distance", Kind.NUMBER, 58, lambda r: r.distance, lambda r: formats.percent(r.distance)),
         Column("stop", "Stop", Kind.NUMBER, 70, lambda r: r.stop, _stop_text),
-        Column("age", "Age", Kind.NUMBER, 60, lambda r: r.opened_at and -r.opened_at.timestamp(),
+        Column("age", "Age", Kind.NUMBER, 68, lambda r: r.opened_at and -r.opened_at.timestamp(),
                lambda r: formats.age(now() - r.opened_at) if r.opened_at else "", ticks=True),
         Column("status", "Status", Kind.STATUS, 72, lambda r: (r.status, r.pending or "", r.forced, r.blocked),
                status_text, tip=_status_tip, stretches=True),

@@ -103,7 +103,7 @@ def waited(record: SignalRecord) -> timedelta | None:
 def time_taken(record: SignalRecord) -> str:
     """`7 ms`, or `waited 36 s` where it was not the decision that took long."""
     passed = waited(record)
-    return latency_text(latency_ms(record)) if passed is None else f"waited {formats.spoken_age(passed)}"
+    return latency_text(latency_ms(record)) if passed is None else f"waited {formats.rough_age(passed)}"
 
 
 def time_taken_sentence(record: SignalRecord) -> str:
@@ -165,7 +165,7 @@ SIGNAL_COLUMNS: tuple[Column, ...] = (
         "time",
         "Time (UTC)",
         Kind.TIME,
-        98,
+        110,
         lambda r: r.record.received_at,
         lambda r: r.time,
         tip=lambda r: formats.full_time(r.record.received_at),
@@ -203,7 +203,7 @@ SIGNAL_COLUMNS: tuple[Column, ...] = (
         "reason",
         "Reason",
         Kind.TEXT,
-        200,
+        190,
         lambda r: reason_text(r.record),
         lambda r: reason_text(r.record),
         tip=lambda r: reason_text(r.record),
