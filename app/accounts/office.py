@@ -1,4 +1,4 @@
-"""What people do to accounts: add, test, arm, disarm, remove. Beside a running engine or without one."""
+"""What people do to accounts: add, test, limit, arm, disarm, remove. Beside a running engine or without one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from app.accounts.venues import VenueMaker
 from app.base.config import Config, parse_config
 from app.base.config.file import ConfigFile
 from app.base.config.groups import AccountConfig
-from app.domain.arming import WorstCase, missing, trades_without_stop, worst_case
+from app.base.config.tree import deep_merged
+from app.domain.arming import LIMITS, WorstCase, missing, trades_without_stop, worst_case
 from app.domain.symbol import quote_of
 from app.messages.commands import (
     AcceptDifference,
@@ -169,6 +170,20 @@ class AccountOffice:
             return f"{account_id} was removed"
         return f"{account_id} was removed, and its keys were deleted; revoke them at the exchange too"
 
+    def limits(self) -> dict[str, str | None]:
+        """What arming rests on, in quote money; None where it is not set."""
+        risk = self._engine.config.risk
+        return {name: None if (most := getattr(risk, name)) is None else f"{most:f}" for name in LIMITS}
+
+    async def set_limits(self, limits: Mapping[str, str]) -> str:
+        """Set some of `limits`, for all accounts; a wider one disarms what was armed for less."""
+        unknown = [name for name in limits if name not in LIMITS]
+        if unknown:
+            raise CommandRefused("unknown_limit", f"there is no limit {', '.join(unknown)}")
+        async with self._file.change(self._running, lambda running: _limited(running, limits)) as wanted:
+            await self._engine.ask(ApplyConfig(wanted, who=WHO))
+        return "; ".join(f"risk.{name} is {most}" for name, most in limits.items())
+
     async def arm(self, account_id: str, typed_name: str, typed_stop: str) -> str:
         return (await self._engine.ask(ArmAccount(account_id, typed_name, typed_stop))).detail
 
@@ -244,6 +259,10 @@ def _with(running: Config, settings: Mapping[str, Any]) -> Config:
 
 def _without(running: Config, account_id: str) -> Config:
     return _parsed(running, _others(running, account_id))
+
+
+def _limited(running: Config, limits: Mapping[str, str]) -> Config:
+    return parse_config(deep_merged(running.model_dump(mode="json", exclude_unset=True), {"risk": limits}))
 
 
 def _parsed(running: Config, accounts: list[dict[str, Any]]) -> Config:

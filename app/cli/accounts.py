@@ -1,4 +1,4 @@
-"""`account`: add, list, test, arm, disarm, settle and remove accounts. Secrets are never arguments."""
+"""`account`: add, list, test, limit, arm, disarm, settle and remove accounts. Secrets are never arguments."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from app.accounts.keys import LABELS, fields_of
 from app.base.config.groups import AccountConfig, VenueName
 from app.base.errors import AppError
 from app.cli.keys import perform
+from app.domain.arming import LIMITS
 
-ACTIONS = ("add", "list", "test", "arm", "disarm", "foreign", "accept-difference", "remove")
+ACTIONS = ("add", "list", "test", "limits", "arm", "disarm", "foreign", "accept-difference", "remove")
 CHOICES = ("ignore", "adopt")
 VENUES = get_args(VenueName)
 ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -29,9 +30,11 @@ class NotArmed(AppError):
 
 
 def add_account(add: Any) -> None:
-    command = add("account", "add, list, test, arm, disarm, settle or remove accounts at exchanges", run)
+    command = add("account", "add, list, test, limit, arm, disarm, settle or remove accounts at exchanges", run)
     command.add_argument("action", choices=ACTIONS)
-    command.add_argument("id", nargs="?", default=None, help="name of the account; every action but list needs it")
+    command.add_argument(
+        "id", nargs="?", default=None, help="name of the account, for every action but list and limits"
+    )
     command.add_argument(
         "choice", nargs="?", choices=CHOICES, default=None, help="what foreign does with another instance's orders"
     )
@@ -39,6 +42,8 @@ def add_account(add: Any) -> None:
     command.add_argument("--market-type", choices=("spot", "linear"), default="linear")
     command.add_argument("--environment", choices=("testnet", "live"), default=None, help="not for paper")
     command.add_argument("--allow-symbol", action="append", default=None, help="a market that may be entered; repeat")
+    for name in LIMITS:
+        command.add_argument(_option(name), dest=name, default=None, metavar="QUOTE", help="what limits sets")
     command.add_argument("--no-test", action="store_true", help="keep the keys without asking the exchange about them")
     command.add_argument(
         "--allow-withdrawal",
@@ -64,8 +69,10 @@ def _misuse(options: argparse.Namespace) -> str | None:
     """What is wrong with the command line, as a sentence; None where it can be carried out."""
     if options.choice is not None and options.action != "foreign":
         return f"{options.choice} is a choice of `account foreign` only"
-    if options.action == "list":
-        return f"`account list` takes no name: {options.id}" if options.id else None
+    if options.action != "limits" and _limits(options):
+        return f"{', '.join(map(_option, _limits(options)))} is for `account limits` only"
+    if options.action in {"list", "limits"}:
+        return f"`account {options.action}` takes no name: {options.id}" if options.id else None
     if not options.id:
         return "the account's name is needed"
     if options.action == "foreign" and options.choice is None:
@@ -131,6 +138,21 @@ def _asked_keys(venue: str) -> dict[str, str]:
     return dict(zip(fields, lines, strict=False))
 
 
+def _limits(options: argparse.Namespace) -> dict[str, str]:
+    return {name: given for name in LIMITS if (given := getattr(options, name)) is not None}
+
+
+def _option(limit: str) -> str:
+    return f"--{limit.removesuffix('_quote').replace('_', '-')}"
+
+
+def _set_limits(options: argparse.Namespace) -> int:
+    """Set those that are given, and show them all."""
+    for name, most in perform(options, "account limits", {"limits": _limits(options)}).items():
+        print(f"risk.{name}  {most or 'not set'}")
+    return 0
+
+
 def _test(options: argparse.Namespace) -> int:
     report = perform(options, "account test", {"id": options.id})
     print(_report(report))
@@ -142,7 +164,8 @@ def _arm(options: argparse.Namespace) -> int:
     plan = perform(options, "account plan", {"id": options.id})
     print(f"worst case: {plan['worst_case']}")
     if plan["missing"]:
-        raise NotArmed(f"to arm {options.id}, set {', '.join(plan['missing'])}")
+        named = ", ".join(plan["missing"])
+        raise NotArmed(f"to arm {options.id}, set {named}; `account limits` sets those of risk")
     name = _typed(f"{options.id} will trade with real money. Type its name to arm it: ")
     stop = ""
     if plan["without_stop"]:
@@ -186,6 +209,7 @@ _RUN = {
     "list": _list,
     "add": _add,
     "test": _test,
+    "limits": _set_limits,
     "arm": _arm,
     "disarm": _disarm,
     "foreign": _foreign,

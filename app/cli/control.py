@@ -95,6 +95,11 @@ def _account_commands(accounts: AccountOffice) -> dict[str, Command]:
     async def plan(given: Mapping[str, Any]) -> dict[str, Any]:
         return accounts.plan(given["id"])
 
+    async def limits(given: Mapping[str, Any]) -> dict[str, str | None]:
+        if given["limits"]:
+            await accounts.set_limits(given["limits"])
+        return accounts.limits()
+
     return {
         "account add": lambda given: accounts.add(
             given["settings"],
@@ -106,6 +111,7 @@ def _account_commands(accounts: AccountOffice) -> dict[str, Command]:
         "account list": lambda _: accounts.rows(),
         "account test": test,
         "account plan": plan,
+        "account limits": limits,
         "account arm": lambda given: accounts.arm(given["id"], given["typed_name"], given["typed_stop"]),
         "account disarm": lambda given: accounts.disarm(given["id"]),
         "account foreign": lambda given: accounts.settle_foreign(given["id"], given["choice"]),

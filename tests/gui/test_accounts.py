@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit
 
 from app.gui.dialogs.accounts import AccountsSheet
 from app.gui.dialogs.accounts_add import AddPage
+from app.gui.dialogs.accounts_arm import ArmPage
 from app.gui.dialogs.accounts_page import AskPage
 from app.gui.models.accounts import findings, id_fault, key_refusal, mode_of, standing, symbols_of
 from app.gui.widgets.basics import Button
@@ -381,12 +382,46 @@ async def test_where_there_is_no_stop_none_is_typed_out(scene: Scene) -> None:
     await until(lambda: scene.accounts.asked == [("arm", "perp", "perp", "none")])
 
 
-async def test_everything_that_is_missing_is_named_and_nothing_can_be_typed(scene: Scene) -> None:
-    scene.accounts.plans["perp"] = {"missing": ["risk.max_order_quote", "allowed_symbols of perp"]}
+async def test_limits_that_are_missing_are_set_before_the_name_is_asked(scene: Scene) -> None:
+    scene.accounts.plans["perp"] = {"missing": ["risk.max_exposure_quote", "risk.max_order_quote"]}
     sheet = opened(scene)
     sheet.list.arm.click()
     page: Any = sheet.page
-    assert page.missing.shown == [("risk.max_order_quote", "not set"), ("allowed_symbols of perp", "not set")]
+    exposure, order = page.fields.values()
+    exposure.setText("5,000.00")
+    QTest.keyClick(exposure, Qt.Key.Key_Return)
+    assert scene.window.focusWidget() is order
+    for text, allowed in (("", False), ("-3", False), ("1,5", False), ("250.50", True)):
+        order.setText(text)
+        assert page.go.isEnabled() is allowed
+        assert page.fault.isHidden() is (allowed or not text)
+    QTest.keyClick(order, Qt.Key.Key_Return)
+    await until(lambda: isinstance(sheet.page, ArmPage))
+    assert scene.accounts.asked == [("set_limits", {"max_exposure_quote": "5000.00", "max_order_quote": "250.50"})]
+    assert sheet.title.text() == "Arm live trading on perp?"
+
+
+async def test_limits_that_are_not_taken_stay_to_be_corrected(scene: Scene) -> None:
+    scene.accounts.plans["perp"] = {"missing": ["risk.max_order_quote"]}
+    scene.accounts.failure = CommandRefused("not_kept", "the file cannot be written")
+    sheet = opened(scene)
+    sheet.list.arm.click()
+    page: Any = sheet.page
+    page.fields["risk.max_order_quote"].setText("250")
+    page.go.click()
+    await until(lambda: page.fault.text() != "")
+    assert page.fault.text() == "The file cannot be written."
+    assert page.go.isEnabled()
+    QTest.keyClick(page, Qt.Key.Key_Escape)
+    assert sheet.page is None
+
+
+async def test_what_else_is_missing_is_named_and_nothing_can_be_typed(scene: Scene) -> None:
+    scene.accounts.plans["perp"] = {"missing": ["allowed_symbols of perp"]}
+    sheet = opened(scene)
+    sheet.list.arm.click()
+    page: Any = sheet.page
+    assert page.missing.shown == [("allowed_symbols of perp", "not set")]
     assert not page.name[0].isVisible()
     assert not page.go.isEnabled()
 

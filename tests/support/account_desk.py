@@ -53,6 +53,12 @@ class FakeAccountDesk(FakeAccounts):
         usual = {"missing": [], "without_stop": False, "worst_case": "8 groups × 3 pyramids × 250 × 2 leverage = 12000"}
         return usual | self.plans.get(account_id, {})
 
+    async def set_limits(self, limits: Mapping[str, str]) -> str:
+        await self._answer("set_limits", dict(limits))
+        for plan in self.plans.values():
+            plan["missing"] = [name for name in plan["missing"] if name.removeprefix("risk.") not in limits]
+        return "the limits were set"
+
     async def arm(self, account_id: str, typed_name: str, typed_stop: str) -> str:
         await self._answer("arm", account_id, typed_name, typed_stop)
         return f"{account_id} trades live from now on"

@@ -21,7 +21,7 @@ from app.base.clock import Clock
 from app.gui import formats
 from app.gui.accounts import AccountBook, Ended, Then
 from app.gui.dialogs.accounts_add import AddPage
-from app.gui.dialogs.accounts_arm import ArmPage
+from app.gui.dialogs.accounts_arm import arming_page
 from app.gui.dialogs.accounts_held import HoldBox, OthersBox
 from app.gui.dialogs.accounts_page import AskPage, FindingLines, Page, words
 from app.gui.models.accounts import ENVIRONMENTS, VENUES, Choice, Standing, findings, rules_text, used_text
@@ -61,21 +61,27 @@ class AccountsSheet(Sheet):
         self.list.table.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def _show_page(self, page: Page) -> None:
+        self._drop_page()
         self.page = page
         self.list.hide()
         self.body.addWidget(page)
         page.show()
         self.title.show_text(page.title)
         page.left.connect(self._leave_page)
+        page.followed.connect(self._show_page)
         page.start()
 
-    def _leave_page(self, account_id: str) -> None:
+    def _drop_page(self) -> None:
         page, self.page = self.page, None
-        if page is None:
+        if page is not None:
+            page.forget()
+            page.hide()
+            page.deleteLater()
+
+    def _leave_page(self, account_id: str) -> None:
+        if self.page is None:
             return
-        page.forget()
-        page.hide()
-        page.deleteLater()
+        self._drop_page()
         self.title.show_text("Accounts")
         self.list.show()
         self.list.refresh()
@@ -244,7 +250,7 @@ class AccountList(QWidget):
 
     def _arm(self) -> None:
         if self.chosen is not None:
-            self.page_wanted.emit(ArmPage(self._book, self.chosen.id))
+            self.page_wanted.emit(arming_page(self._book, self.chosen.id))
 
     def _disarm(self) -> None:
         account = self.chosen

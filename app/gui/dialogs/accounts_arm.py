@@ -1,16 +1,92 @@
-"""Arming a live account: the worst case in money, what is missing, and words that are typed."""
+"""Arming a live account: its limits, the worst case in money, and words that are typed."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.gui import formats
 from app.gui.accounts import AccountBook, Ended
-from app.gui.dialogs.accounts_page import Page, field, words
-from app.gui.models.accounts import NO_STOP, arm_refusal
+from app.gui.dialogs.accounts_page import Page, field, mark, words
+from app.gui.models.accounts import LIMIT_WORDS, NO_STOP, arm_refusal, missing_limits
+from app.gui.models.changes import read_limit
 from app.gui.widgets.basics import Button, Text, row
 from app.gui.widgets.facts import Facts
+
+
+def arming_page(book: AccountBook, account_id: str) -> Page:
+    """The limits first, where some are not set."""
+    limits = missing_limits(book.desk.plan(account_id))
+    return LimitsPage(book, account_id, limits) if limits else ArmPage(book, account_id)
+
+
+class LimitsPage(Page):
+    """What bounds the money that can be lost; nobody but the trader can say it, so nothing is proposed."""
+
+    def __init__(self, book: AccountBook, account_id: str, names: Sequence[str]) -> None:
+        super().__init__("Set your limits first")
+        self._book = book
+        self._account_id = account_id
+        self.fields = {name: self._asked(name) for name in names}
+        self.layout_.addWidget(words("They hold from now on for every account; the paper exchange's too."))
+        self.layout_.addWidget(self.fault)
+        self.keep = Button(f"Keep {account_id} read-only", kind="emphasis")
+        self.keep.clicked.connect(lambda: self.left.emit(""))
+        self.go = Button("Set the limits")
+        self.go.setObjectName("do")
+        self.go.clicked.connect(self._set)
+        self.add_buttons(self.keep, self.go)
+        self._check()
+
+    def _asked(self, name: str) -> QLineEdit:
+        typed = field(LIMIT_WORDS[name], "in the quote currency")
+        typed.textChanged.connect(lambda _: self._check())
+        typed.returnPressed.connect(self.go_on)
+        box = QWidget()
+        line = row(box, 12)
+        line.addWidget(words(LIMIT_WORDS[name]), 1)
+        line.addWidget(typed)
+        self.layout_.addWidget(box)
+        return typed
+
+    def start(self) -> None:
+        next(iter(self.fields.values())).setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def go_on(self) -> None:
+        """To the next field that says nothing yet; with all of them said, set them."""
+        empty = next((typed for typed in self.fields.values() if not typed.text().strip()), None)
+        if empty is not None:
+            empty.setFocus(Qt.FocusReason.TabFocusReason)
+        else:
+            self._set()
+
+    def _check(self) -> None:
+        faults = []
+        for typed in self.fields.values():
+            fault = read_limit(typed.text()).fault if typed.text().strip() else ""
+            mark(typed, wrong=bool(fault))
+            faults.append(fault)
+        self.tell_fault(next(filter(None, faults), ""))
+        all_said = all(read_limit(typed.text()).value for typed in self.fields.values())
+        self.go.allow(all_said, "Give every limit, a number above 0.")
+
+    def _set(self) -> None:
+        if not self.go.isEnabled():
+            return
+        self.tell_fault("")
+        self.go.allow(False, "Under way\u2026")
+        said = {name: read_limit(typed.text()).value for name, typed in self.fields.items()}
+        limits = {name.removeprefix("risk."): f"{most:f}" for name, most in said.items() if most is not None}
+        self._book.change(self._book.desk.set_limits(limits), self.safely(self._ended))
+
+    def _ended(self, ended: Ended) -> None:
+        self._check()
+        if ended.fault:
+            self.tell_fault(ended.fault)
+        else:
+            self.followed.emit(arming_page(self._book, self._account_id))
 
 
 class ArmPage(Page):

@@ -15,9 +15,10 @@ from app.gui.widgets.basics import Button, Icon, Text, column, repolish, row
 
 
 class Page(QWidget):
-    """`left(account)` goes back to the list, where that account is chosen."""
+    """`left(account)` goes back to the list, where that account is chosen; `followed(page)` goes on to another page."""
 
     left = Signal(str)
+    followed = Signal(object)
 
     def __init__(self, title: str) -> None:
         super().__init__()

@@ -284,6 +284,18 @@ def symbols_of(text: str) -> list[str] | None:
     return re.split(r"[,\s]+", text.strip(", \t\n").upper()) if text.strip(", \t\n") else None
 
 
+LIMIT_WORDS = {
+    "risk.max_order_quote": "The most that a single entry order may be worth",
+    "risk.max_exposure_quote": "The most that all that is open and rests may come to, all live accounts together",
+    "risk.daily_loss_limit_quote": "The loss of a day (UTC) that trips the emergency stop",
+}
+
+
+def missing_limits(plan: Mapping[str, Any]) -> list[str]:
+    """Those that are set once for all live accounts."""
+    return [name for name in plan["missing"] if name in LIMIT_WORDS]
+
+
 def arm_refusal(plan: Mapping[str, Any], account_id: str, typed_name: str, typed_stop: str) -> str | None:
     """Why the account cannot be armed with what was typed; None where it can."""
     if plan["missing"]:

@@ -48,6 +48,11 @@ def _fault(text: str, otherwise: str) -> Reading:
     return Reading(None, _COMMA if "," in text else otherwise)
 
 
+def read_limit(text: str) -> Reading:
+    value = read_number(text)
+    return _fault(text, "A limit is a number above 0.") if value is None else Reading(value)
+
+
 def size(group: GroupSnapshot) -> Decimal:
     """What a move of the price by one is worth, in quote: contracts times the contract's size."""
     return group.invested / group.average_entry if group.average_entry else Decimal(0)

@@ -113,6 +113,26 @@ async def test_arming_names_what_is_missing(desk: Desk) -> None:
         assert name in refused.errors
 
 
+async def test_limits_are_shown_and_set_for_all_accounts(desk: Desk) -> None:
+    assert "risk.max_order_quote  not set" in (await desk.account("limits")).out
+    for wrong in ("-5", "much", "NaN"):
+        refused = await desk.account("limits", f"--max-order={wrong}")
+        assert (refused.status, "risk.max_order_quote" in refused.errors) == (1, True)
+    given = ("--max-exposure", "5000", "--daily-loss-limit", "250", "--max-order", "100.50")
+    told = await desk.account("limits", *given)
+    assert told.out.splitlines() == [
+        "risk.max_exposure_quote  5000",
+        "risk.daily_loss_limit_quote  250",
+        "risk.max_order_quote  100.50",
+    ]
+    await desk.account("add", *AT_BINANCE, "live", "--no-test", "--allow-symbol", SYMBOL, typed=KEYS)
+    assert (await desk.account("arm", "perp", typed="perp\nnone\n")).status == 0
+    await desk.account("limits", "--max-order", "90")
+    assert (await desk.account("list")).out.splitlines()[-1].endswith("  armed")
+    await desk.account("limits", "--max-order", "500")
+    assert (await desk.account("list")).out.splitlines()[-1].endswith("  not armed")
+
+
 async def test_arming_shows_the_worst_case_and_takes_the_name_and_none(desk: Desk) -> None:
     desk.write(risk=LIMITS)
     await desk.account("add", *AT_BINANCE, "live", "--no-test", "--allow-symbol", SYMBOL, typed=KEYS)
@@ -144,6 +164,8 @@ async def test_arming_shows_the_worst_case_and_takes_the_name_and_none(desk: Des
         ),
         (("list", "extra"), "ziggurat: `account list` takes no name: extra"),
         (("remove", "perp", "adopt"), "ziggurat: adopt is a choice of `account foreign` only"),
+        (("limits", "perp"), "ziggurat: `account limits` takes no name: perp"),
+        (("arm", "perp", "--max-order", "5"), "ziggurat: --max-order is for `account limits` only"),
         (("foreign", "perp"), "ignore or adopt is needed"),
         (("foreign", "perp", "cancel"), "invalid choice: 'cancel'"),
     ],
