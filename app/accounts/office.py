@@ -182,7 +182,7 @@ class AccountOffice:
             raise CommandRefused("unknown_limit", f"there is no limit {', '.join(unknown)}")
         async with self._file.change(self._running, lambda running: _limited(running, limits)) as wanted:
             await self._engine.ask(ApplyConfig(wanted, who=WHO))
-        return "; ".join(f"risk.{name} is {most}" for name, most in limits.items())
+        return "set: " + "; ".join(f"risk.{name} is {most}" for name, most in limits.items())
 
     async def arm(self, account_id: str, typed_name: str, typed_stop: str) -> str:
         return (await self._engine.ask(ArmAccount(account_id, typed_name, typed_stop))).detail

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
@@ -13,6 +13,17 @@ from app.base.config.groups import AccountConfig
 from app.domain.values import HUNDRED
 
 LIMITS = ("max_exposure_quote", "daily_loss_limit_quote", "max_order_quote")
+
+
+def leading_environment(accounts: Iterable[tuple[str, bool]]) -> str:
+    """The one whose money matters most, of accounts as (environment, whether it is armed or holds a group).
+
+    live where real money is at work; otherwise testnet where an account is on a test network, else paper.
+    """
+    known = set(accounts)
+    if ("live", True) in known:
+        return "live"
+    return "testnet" if {("testnet", True), ("testnet", False)} & known else "paper"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -61,9 +61,9 @@ def _worth(stake: Stake, price: Quote, purse: frozenset[str]) -> Decimal:
     return ZERO if stake.group.base in purse else stake.quantity * price.last  # else it is among the balances
 
 
-def realized_total(state: EngineState, account: str | None = None) -> Decimal:
-    """All that was ever realised, by one account or by all."""
-    prefix = _REALIZED if account is None else f"{_REALIZED}{account}/"
+def realized_total(state: EngineState, account: str) -> Decimal:
+    """All that the account ever realised."""
+    prefix = f"{_REALIZED}{account}/"
     return sum((Decimal(value) for name, value in state.facts.items() if name.startswith(prefix)), ZERO)
 
 
@@ -116,37 +116,40 @@ class _Sums:
         self.reserved += stake.reserved
 
 
-def money_view(state: EngineState, now: datetime) -> MoneySnapshot:
-    groups = [state.groups[group_id] for group_id in state.open_ids]
-    equities = [equity_of(state, groups, account) for account in state.accounts]
+def money_view(state: EngineState, now: datetime, environment: str, accounts: Collection[str]) -> MoneySnapshot:
+    """Of `accounts`, those of `environment`: money that is not real is not added to money that is."""
+    groups = [group for group_id in state.open_ids if (group := state.groups[group_id]).account in accounts]
+    equities = [equity_of(state, groups, account) for account in accounts]
     known = [equity for equity in equities if equity is not None]
-    started = [state.facts[name] for name in map(started_fact, state.accounts) if name in state.facts]
+    started = [state.facts[name] for name in map(started_fact, accounts) if name in state.facts]
     sums = _Sums()
     for group in groups:
         sums.add(state, group)
     _forget_closed(state)
     return MoneySnapshot(
-        currency=_currency(state),
+        environment=environment,
+        currency=_currency(state, accounts),
         equity=sum(known, ZERO) if known else None,
         started_with=sum(map(Decimal, started), ZERO) if started else None,
-        realized_today=sum((_today(state, account, now) for account in state.accounts), ZERO),
-        realized_total=realized_total(state),
-        trades_today=_trades_today(state, now),
+        realized_today=sum((_today(state, account, now) for account in accounts), ZERO),
+        realized_total=sum((realized_total(state, account) for account in accounts), ZERO),
+        trades_today=_trades_today(state, accounts, now),
         unrealized=sums.unrealized,
         invested=sums.invested,
         deployed=sums.deployed,
         reserved=sums.reserved,
-        free=sum((_free(state, account) for account in state.accounts), ZERO),
+        free=sum((free_of(state, account) for account in accounts), ZERO),
     )
 
 
-def _trades_today(state: EngineState, now: datetime) -> int:
+def _trades_today(state: EngineState, accounts: Collection[str], now: datetime) -> int:
     count = 0
     for group_id, since in reversed(state.closed.items()):
         if since.date() != now.date():
             break
         group = state.groups[group_id]
-        count += group.was_filled and group.closed_at is not None and group.closed_at.date() == now.date()
+        was_today = group.closed_at is not None and group.closed_at.date() == now.date()
+        count += group.was_filled and was_today and group.account in accounts
     return count
 
 
@@ -168,14 +171,16 @@ def _unrealized(state: EngineState, stake: Stake) -> Decimal | None:
     return stake.unrealized(quote.valuation(account.market_type))
 
 
-def _free(state: EngineState, account: str) -> Decimal:
+def free_of(state: EngineState, account: str) -> Decimal:
+    """What the venue calls free, in dollars of any kind."""
     return sum((balance.free for balance in balances_of(state, account)), ZERO)
 
 
-def _currency(state: EngineState) -> str:
+def _currency(state: EngineState, accounts: Iterable[str]) -> str:
     """The name under which the money is shown: of the dollars the one there is most of."""
     totals = dict.fromkeys((DOLLAR, *sorted(DOLLARS)), ZERO)
-    for balances in state.balances.values():
+    for account in accounts:
+        balances = state.balances.get(account, {})
         for asset in DOLLARS & balances.keys():
             totals[asset] += balances[asset].total
     return max(totals, key=totals.__getitem__)

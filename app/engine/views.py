@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from app.base.clock import iso
 from app.base.config.grid import TakeProfitMode
+from app.domain.arming import leading_environment
 from app.domain.exits import take_profit_place
 from app.domain.group import Group, Leg, Pyramid
 from app.domain.market import MarketRules
@@ -20,7 +22,8 @@ from app.domain.wanted import failed_exit, take_profit_rests
 from app.domain.wishes import Place
 from app.engine import close_all, emergency, offsetting
 from app.engine.arming import armed_in
-from app.engine.money import money_view, reserved_by
+from app.engine.figures import accounts_of, environment_of
+from app.engine.money import free_of, money_view, reserved_by
 from app.engine.pausing import waits_until
 from app.engine.ranking import continues, expires_at, move_percent, ranked
 from app.engine.state import AccountState, EngineState
@@ -35,6 +38,7 @@ from app.messages.snapshots import (
     ExternalOrderSnapshot,
     GroupSnapshot,
     LegSnapshot,
+    MoneySnapshot,
     PyramidSnapshot,
     QueueSnapshot,
     RiskSnapshot,
@@ -281,7 +285,7 @@ def engine_view(turn: Turn) -> EngineSnapshot:
         offset_mode=state.config.offset.mode,
         last_action=next(reversed(state.actions.values()), None),
         accounts=tuple(_account_view(state, account) for account in state.accounts.values()),
-        money=money_view(state, turn.now),
+        money=_money(state, turn.now),
     )
 
 
@@ -324,6 +328,15 @@ def _engine_state(state: EngineState) -> str:
     return "paused" if state.paused is not None else "running"
 
 
+def _money(state: EngineState, now: datetime) -> MoneySnapshot:
+    held = {state.groups[group_id].account for group_id in state.open_ids}
+    environment = leading_environment(
+        (environment_of(state, account), account in held or bool(armed_in(state, account)))
+        for account in state.accounts
+    )
+    return money_view(state, now, environment, accounts_of(state, environment))
+
+
 def _account_view(state: EngineState, account: AccountState) -> AccountSnapshot:
     config = state.config.account(account.id)
     prefix = f"external/{account.id}/"
@@ -346,6 +359,7 @@ def _account_view(state: EngineState, account: AccountState) -> AccountSnapshot:
         position_mode=account.capabilities.position_mode.value,
         taker_fee=account.capabilities.fees[1],
         armed=armed_in(state, account.id),
+        free=free_of(state, account.id),
         breaker_since=account.breaker_since,
         clock_skew_ms=account.clock_skew_ms,
         external_orders=tuple(_external_order(report) for report in account.external_orders),

@@ -289,6 +289,8 @@ class AccountSnapshot:
     """What the account pays for a market order, as a fraction of its worth."""
     armed: bool | None = None
     """Whether a live account takes entries; None where it needs no arming."""
+    free: Decimal = Decimal(0)
+    """What the exchange calls free, in dollars of any kind."""
     breaker_since: datetime | None = None
     """Since when requests fail at once because the exchange does not answer."""
     clock_skew_ms: int | None = None
@@ -304,12 +306,14 @@ class AccountSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class MoneySnapshot:
-    """All accounts together, in their quote currency (dollars of any kind are added up as they are).
+    """The accounts of one `environment` together: live where real money is at work, else testnet where there is such an
+    account, else paper. In their quote currency (dollars of any kind are added up as they are).
 
     `equity` is None before the balances came, `started_with` before the first sample. `deployed` and `reserved` are
     what open and resting legs bind, by leverage; `free` is what the venues call free. Days are UTC.
     """
 
+    environment: str
     currency: str
     equity: Decimal | None
     started_with: Decimal | None

@@ -25,7 +25,7 @@ from app.gui.models.positions import group_row
 from app.messages.commands import AddFunds, BlockGroup, MoveStop, SetTakeProfitMode
 from app.ports.engine import CommandRefused
 from tests.gui.conftest import Scene, group
-from tests.support.examples import NOON, emergency_snapshot
+from tests.support.examples import NOON, account_snapshot, emergency_snapshot
 from tests.support.fakes import until
 
 D = Decimal
@@ -151,6 +151,14 @@ async def test_adding_funds_sends_the_amount(scene: Scene) -> None:
     press(scene)
     await until(lambda: not scene.store.pending)
     assert scene.engine.asked == [AddFunds("g0000001", D("250.5"))]
+
+
+async def test_what_is_free_is_that_of_the_groups_own_account(scene: Scene) -> None:
+    await shown(scene)
+    scene.tell(accounts=(account_snapshot(free=D(100)), account_snapshot(id="other", free=D(9000))))
+    scene.window.positions.detail.funds_button.click()
+    scene.sheet().field.setText("250.5")
+    assert "250.50 USDT needed, 100.00 free." in scene.said()
 
 
 async def test_no_funds_are_added_in_the_emergency_stop(scene: Scene) -> None:

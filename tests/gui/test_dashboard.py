@@ -15,10 +15,10 @@ from app.gui.models.delegates import blocks_width
 from app.gui.models.equity import equity_points, live_point, realised_until
 from app.gui.panels.dashboard_lists import OUTCOME
 from app.gui.theme import theme
-from app.gui.view_store import Alert
+from app.gui.view_store import Alert, Change
 from app.messages.records import EquitySample
 from tests.gui.conftest import Scene, group, many_groups, signal
-from tests.support.examples import NOON, engine_snapshot, money_snapshot
+from tests.support.examples import NOON, account_snapshot, engine_snapshot, money_snapshot
 
 D = Decimal
 
@@ -45,6 +45,20 @@ async def test_the_figures_are_the_engines(scene: Scene) -> None:
     assert dashboard.figures.realised.signed.text == "+41.37"
     assert dashboard.figures.unrealised.signed.text == "+19.12"
     assert dashboard.figures.pool.slots.accessibleName() == "8 of 8 slots taken"
+
+
+async def test_beside_real_money_paper_is_left_out_and_the_figures_say_so(scene: Scene) -> None:
+    live = account_snapshot(id="main", environment="live", armed=True, free=D(40))
+    scene.tell(accounts=(account_snapshot(), replace(live, armed=False)))
+    worth = {"paper": D(10_000), "main": D(90)}
+    scene.store.equity = tuple(EquitySample(NOON, account, total, D(0)) for account, total in worth.items())
+    scene.store.changed.emit(Change(equity=True))
+    dashboard = scene.window.dashboard
+    assert dashboard.figures.equity.unit.text() == "USDT paper"
+    assert dashboard.chart.points[0].total == 10_000
+    scene.tell(accounts=(account_snapshot(), live), money=money_snapshot(environment="live", equity=D(100)))
+    assert dashboard.figures.equity.unit.text() == "USDT live"
+    assert [point.total for point in dashboard.chart.points] == [90, 100]
 
 
 async def test_groups_stand_best_first_and_a_click_opens_one(scene: Scene) -> None:

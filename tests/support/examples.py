@@ -88,6 +88,7 @@ def engine_snapshot(**changes: Any) -> EngineSnapshot:
 
 def money_snapshot(**changes: Any) -> MoneySnapshot:
     facts: dict[str, Any] = {
+        "environment": "paper",
         "currency": "USDT",
         "equity": Decimal("1E+4"),
         "started_with": Decimal(10_000),
@@ -117,6 +118,7 @@ def account_snapshot(**changes: Any) -> AccountSnapshot:
         "balances": {"USDT": Decimal("1E+4")},
         "external": {"BTC/USDT:USDT": Decimal("-0.5")},
         "taker_fee": Decimal("0.0005"),
+        "free": Decimal("4997.50"),
     }
     return AccountSnapshot(**{**facts, **changes})
 

@@ -83,8 +83,9 @@ class KeyTest(Answer):
 
 
 class Totals(Answer):
-    """All accounts together; days are UTC."""
+    """The accounts of the leading environment together; days are UTC."""
 
+    environment: str
     currency: str
     equity: Money | None
     started_with: Money | None

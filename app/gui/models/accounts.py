@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.domain.arming import leading_environment
 from app.gui import formats
 from app.messages.reports import NOTABLE_SKEW_MS
-from app.messages.snapshots import AccountSnapshot, ExternalOrderSnapshot
+from app.messages.snapshots import AccountSnapshot, EngineSnapshot, ExternalOrderSnapshot
 from app.ports.accounts import KeyReport, Told, Wire
 
 NO_KEYS = "none"
@@ -184,15 +185,16 @@ def read_only_reason(accounts: Iterable[AccountSnapshot], account_id: str) -> st
 
 
 def mode_of(accounts: Iterable[AccountSnapshot], holding: Iterable[str] = ()) -> str:
-    """live where real money is at work: an armed live account, or one in `holding`, the accounts with open groups.
-
-    Otherwise testnet where an account is on a test network, else paper.
-    """
+    """The leading environment; `holding` are the accounts with open groups."""
     held = set(holding)
-    known = list(accounts)
-    if any(account.environment == "live" and (account.armed or account.id in held) for account in known):
-        return "live"
-    return "testnet" if any(account.environment == "testnet" for account in known) else "paper"
+    return leading_environment((account.environment, bool(account.armed or account.id in held)) for account in accounts)
+
+
+def money_unit(engine: EngineSnapshot) -> str:
+    """The currency, and whose money it is where accounts of another environment are left out."""
+    money = engine.money
+    is_whole = all(account.environment == money.environment for account in engine.accounts)
+    return money.currency if is_whole else f"{money.currency} {money.environment}"
 
 
 def worst_first(accounts: Sequence[AccountSnapshot], standings: Mapping[str, Standing]) -> list[AccountSnapshot]:

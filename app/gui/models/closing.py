@@ -77,6 +77,10 @@ def takers_of(accounts: Sequence[AccountSnapshot]) -> dict[str, Decimal]:
     return {account.id: account.taker_fee for account in accounts if account.taker_fee is not None}
 
 
+def free_on(accounts: Sequence[AccountSnapshot], account_id: str) -> Decimal:
+    return next((account.free for account in accounts if account.id == account_id), Decimal(0))
+
+
 def waiting_entries(group: GroupSnapshot) -> int:
     return sum(leg.status in WAITING for leg in group.legs)
 

@@ -8,7 +8,13 @@ from decimal import Decimal
 
 from app.gui.charts.equity_points import EquityPoint
 from app.messages.records import EquitySample
-from app.messages.snapshots import MoneySnapshot
+from app.messages.snapshots import EngineSnapshot, MoneySnapshot
+
+
+def counted(samples: Iterable[EquitySample], engine: EngineSnapshot) -> tuple[EquitySample, ...]:
+    """Those of the accounts that the engine's money is of."""
+    ids = {account.id for account in engine.accounts if account.environment == engine.money.environment}
+    return tuple(sample for sample in samples if sample.account in ids)
 
 
 def equity_points(samples: Iterable[EquitySample]) -> tuple[EquityPoint, ...]:

@@ -11,7 +11,7 @@ from app.domain.values import ZERO
 from app.gui import formats
 from app.gui.charts.equity import EquityChart, EquityPoint
 from app.gui.desk import Desk
-from app.gui.models.equity import equity_points, live_point, realised_until
+from app.gui.models.equity import counted, equity_points, live_point, realised_until
 from app.gui.panels.dashboard_figures import FigureRow
 from app.gui.panels.dashboard_lists import AlertLines, GroupBars, SignalLines
 from app.gui.panels.panel import Panel
@@ -36,6 +36,8 @@ class DashboardPanel(Panel):
         super().__init__(store)
         self._desk = desk
         self._points: tuple[EquityPoint, ...] = ()
+        self._of = ""
+        """The environment whose equity is shown."""
         self._realised = ZERO
         layout = column(self)
         self.header = ViewHeader("Dashboard")
@@ -123,7 +125,7 @@ class DashboardPanel(Panel):
             self.signals.show_records(list(self.store.signals.values())[:30])
         if change is None or change.alerts:
             self.alerts.show_alerts(list(self.store.alerts)[:30])
-        if change is None or change.equity:
+        if change is None or change.equity or self._of != self.store.engine.money.environment:
             self._show_equity()
         if change is None or change.equity or change.engine:
             self._show_now()
@@ -134,7 +136,8 @@ class DashboardPanel(Panel):
 
     def _show_equity(self) -> None:
         chosen = self.span.current
-        samples = self.store.equity
+        self._of = self.store.engine.money.environment
+        samples = counted(self.store.equity, self.store.engine)
         if chosen != "all":
             since = self._desk.clock.now() - timedelta(days=int(chosen))
             samples = tuple(sample for sample in samples if sample.at >= since)

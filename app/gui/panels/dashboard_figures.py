@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.domain.values import ZERO
 from app.gui import formats
+from app.gui.models.accounts import money_unit
 from app.gui.theme import theme
 from app.gui.view_store import ViewStore
 from app.gui.widgets.basics import Hairline, Text, column, row
@@ -55,11 +56,11 @@ class FigureRow(QWidget):
             figure.set_terse(terse)
 
     def show_engine(self, store: ViewStore) -> None:
-        self._show_money(store.engine.money)
+        self._show_money(store.engine.money, money_unit(store.engine))
         self.pool.show_pool(store)
 
-    def _show_money(self, money: MoneySnapshot) -> None:
-        self.equity.tell(formats.money(money.equity), money.currency)
+    def _show_money(self, money: MoneySnapshot, unit: str) -> None:
+        self.equity.tell(formats.money(money.equity), unit)
         known = money.equity is not None and money.started_with is not None
         gained = (money.equity or ZERO) - (money.started_with or ZERO) if known else None
         self.equity.explain("since start", gained, _share(gained, money.started_with))
@@ -91,10 +92,10 @@ class Figure(QWidget):
         layout = row(line, 6)
         self.figure = Text("", "figure")
         self.signed = MoneyText("figure", arrow=True)
-        self._unit = Text("", "body", "tertiary")
+        self.unit = Text("", "body", "tertiary")
         layout.addWidget(self.figure)
         layout.addWidget(self.signed)
-        layout.addWidget(self._unit, 0, Qt.AlignmentFlag.AlignBottom)
+        layout.addWidget(self.unit, 0, Qt.AlignmentFlag.AlignBottom)
         layout.addStretch(1)
         inner.addWidget(line)
         below = QWidget()
@@ -127,7 +128,7 @@ class Figure(QWidget):
 
     def tell(self, figure: str, unit: str) -> None:
         self.figure.show_text(figure)
-        self._unit.show_text(unit)
+        self.unit.show_text(unit)
 
     def tell_signed(self, value: Decimal | None) -> None:
         self.figure.hide()

@@ -24,7 +24,7 @@ from app.gui.dialogs.close_group import CloseGroupSheet
 from app.gui.dialogs.close_percent import ClosePercentSheet
 from app.gui.models.accounts import read_only_reason
 from app.gui.models.changes import stop_words
-from app.gui.models.closing import waiting_entries
+from app.gui.models.closing import free_on, waiting_entries
 from app.gui.models.ladder import ladder_of
 from app.gui.models.trace import trace_of
 from app.gui.panels.detail_tabs import FillList, LegList, OrderList, TraceList
@@ -309,7 +309,7 @@ class GroupDetail(QFrame):
     def ask_add_funds(self) -> None:
         group = self.group
         if group is not None:
-            free = self._store.engine.money.free
+            free = free_on(self._store.engine.accounts, group.account)
             act = partial(self._actions.add_funds, group.id)
             self._while_open(AddFundsSheet(sheet_parent(self), group, free, act), group.id)
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSplitter, QStackedLayout, QWidget
 
 from app.gui.actions import RECONCILING, Actions
 from app.gui.desk import Desk
+from app.gui.models.accounts import money_unit
 from app.gui.models.positions import PositionRow, group_row, position_columns, position_spec
 from app.gui.models.tree import ROW, TreeModel
 from app.gui.panels.detail import GroupDetail
@@ -155,7 +156,7 @@ class PositionsPanel(Panel):
             widget.setVisible(money.invested > 0)
         self._percent.show_percent(percent)
         self._pnl.show_money(money.unrealized if money.invested > 0 else None)
-        self._currency.show_text(money.currency if money.invested > 0 else "")
+        self._currency.show_text(money_unit(self.store.engine) if money.invested > 0 else "")
         without = sum(group.stop_price is None for group in self.store.groups.values())
         self.segments.label("no_stop", f"No stop {without}" if without else "No stop")
         self.close_all.allow(bool(self.store.groups), "No group is open.")

@@ -16,7 +16,7 @@ from app.domain.values import Side
 from app.engine import figures
 from app.engine.binding import put_balance
 from app.engine.indexing import index_group
-from app.engine.money import equity_of, money_view
+from app.engine.money import equity_of, money_view, realized_fact, started_fact
 from app.engine.state import AccountState, Balance, EngineState, Market
 from app.engine.turn import Turn
 from tests.support.examples import NOON
@@ -57,9 +57,25 @@ def equity(state: EngineState, quote: str = "USDT") -> Decimal | None:
 def test_dust_of_another_dollar_does_not_decide(dust: dict[str, str]) -> None:
     state = state_of(USDC="10000", **dust)
     wanted = D(10000) + sum(map(D, dust.values()))
-    money = money_view(state, NOON)
+    money = money_view(state, NOON, "paper", ["paper"])
     assert equity(state) == equity(state, "USDC") == money.equity == money.free == wanted
     assert money.currency == "USDC"
+
+
+def test_money_on_paper_is_not_added_to_real_money() -> None:
+    state = state_of(USDT="10000")
+    add_account(state, "main")
+    put_balance(state, "main", "USDC", Balance(D(700), D(650), NOON))
+    hold(state, "110")
+    state.facts |= {
+        realized_fact("paper", NOON): "30",
+        realized_fact("main", NOON): "-4",
+        started_fact("paper"): "9000",
+    }
+    real, paper = (money_view(state, NOON, name, [account]) for name, account in (("live", "main"), ("paper", "paper")))
+    assert (real.environment, real.currency, real.equity, real.free) == ("live", "USDC", 700, 650)
+    assert (real.realized_today, real.realized_total, real.started_with, real.unrealized) == (-4, -4, None, 0)
+    assert (paper.equity, paper.realized_today, paper.started_with, paper.unrealized) == (10020, 30, 9000, 20)
 
 
 def test_other_currencies_count_alone() -> None:
