@@ -387,10 +387,10 @@ async def test_limits_that_are_missing_are_set_before_the_name_is_asked(scene: S
     sheet = opened(scene)
     sheet.list.arm.click()
     page: Any = sheet.page
-    exposure, order = page.fields.values()
+    exposure, order = list(page.fields.values())
     exposure.setText("5,000.00")
     QTest.keyClick(exposure, Qt.Key.Key_Return)
-    assert scene.window.focusWidget() is order
+    assert order.hasFocus() or scene.window.focusWidget() == order
     for text, allowed in (("", False), ("-3", False), ("1,5", False), ("250.50", True)):
         order.setText(text)
         assert page.go.isEnabled() is allowed
