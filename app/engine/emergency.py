@@ -161,7 +161,7 @@ def _watch_breakers(turn: Turn) -> None:
     longest = timedelta(minutes=turn.config.risk.breaker_trip_minutes)
     for account in turn.state.accounts.values():
         if account.breaker_since is not None and turn.now - account.breaker_since >= longest:
-            trip(turn, "breaker", f"the breaker of {account.id} has been open since {iso(account.breaker_since)}")
+            trip(turn, "breaker", f"the breaker of {account.id} has been open since {account.breaker_since:%H:%M} UTC")
 
 
 def is_clock_off(account: AccountState) -> bool:

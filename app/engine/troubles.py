@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.base.clock import iso
 from app.engine.state import AccountState
 from app.engine.turn import Turn
 from app.messages.reports import BreakerReport
@@ -28,5 +27,5 @@ def tell_refusal(turn: Turn, account: AccountState, sentence: str) -> None:
 def tell_breaker(turn: Turn, account: AccountState, report: BreakerReport) -> None:
     told_at, account.breaker_told_at = account.breaker_told_at, turn.now
     if report.is_open and (told_at is None or turn.now - told_at >= SAME_OUTAGE):
-        what = f"the breaker of {account.id} is open since {iso(report.at)}: entries wait, exits are still tried"
+        what = f"the breaker of {account.id} is open: entries wait, exits are still tried"
         turn.alert("warning", f"{what}; {report.reason}" if report.reason else what, account=account.id)
