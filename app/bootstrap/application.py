@@ -39,7 +39,7 @@ from app.exchange.paper.kept import KeptMarkets
 from app.exchange.paper.live import PublicVenue, RealMarket, TakeQuote
 from app.exchange.paper.rules import RuleBook
 from app.messages.commands import SampleEquity
-from app.messages.records import EventRecord
+from app.messages.records import EventRecord, SignalRecord
 from app.metrics.metrics import Metrics
 from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
@@ -74,15 +74,15 @@ def _real_market(settings: Settings, maker: VenueMaker, queries: Queries) -> Rea
     async def exchange_of(symbol: str) -> str | None:
         with suppress(AppError):
             page = await queries.signals(Filter(symbol=symbol), PageRequest(SIGNALS_ASKED))
-            return next(filter(None, (_exchange_named(record.payload) for record in page.rows)), None)
+            return next(filter(None, (_exchange_named(record) for record in page.rows)), None)
         return None
 
     return RealMarket(open_venue, exchange_of, KeptMarkets(settings.data_dir / "markets" / "paper.json"))
 
 
-def _exchange_named(payload: str) -> str | None:
+def _exchange_named(record: SignalRecord) -> str | None:
     try:
-        return read_recorded(payload).exchange
+        return read_recorded(record.payload, record.source).exchange
     except InvalidSignal:
         return None
 

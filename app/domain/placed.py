@@ -10,12 +10,14 @@ from typing import Any
 
 from app.base.clock import iso
 from app.domain.alert import validate
-from app.domain.alert_body import InvalidFields, parse_body
+from app.domain.alert_body import FieldError, InvalidFields, parse_body
 from app.domain.signal import Form, Signal
 from app.domain.sizing import SizeType
 from app.domain.symbol import unify
 from app.domain.values import ZERO, Side
 
+PLACED_BY = frozenset({"manual", "decision"})
+"""The sources of records that hold an order or a decision; all others hold alerts."""
 _KEY = "placed"
 _WORDS = ("source", "account", "symbol", "timeframe", "strategy_id", "label")
 _DECIMALS = ("size", "price", "leverage", "stop_loss", "take_profit", "confidence")
@@ -88,29 +90,40 @@ def _text(value: Decimal | None) -> str | None:
     return None if value is None else f"{value:f}"
 
 
-def read_recorded(payload: str) -> Signal:
-    """The signal that a kept payload tells of, whichever way it came. InvalidFields where it tells of none."""
+def read_recorded(payload: str, source: str) -> Signal:
+    """The signal that a kept payload tells of. InvalidSignal where it tells of none.
+
+    By its `source` alone it is an order or an alert: what an alert holds is its sender's choice.
+    """
+    if source in PLACED_BY:
+        return _signal_of(read_placed(payload))
+    return validate(parse_body(payload.encode()))
+
+
+def read_placed(payload: str) -> Placed:
+    """The order or decision in a payload. InvalidSignal where it holds none."""
     document = parse_body(payload.encode())
-    placed = document.get(_KEY)
-    return validate(document) if placed is None else _read(placed).signal()
-
-
-def read_placed(payload: str) -> Placed | None:
-    """The order or decision in a payload; None where it is an alert's."""
-    placed = json.loads(payload).get(_KEY)
-    return None if placed is None else _read(placed)
-
-
-def _read(document: dict[str, Any]) -> Placed:
     try:
-        facts: dict[str, Any] = {name: document[name] for name in _WORDS}
-        facts |= {name: Decimal(document[name]) for name in _DECIMALS if document[name] is not None}
+        placed = document[_KEY]
+        facts: dict[str, Any] = {name: placed[name] for name in _WORDS}
+        facts |= {name: Decimal(placed[name]) for name in _DECIMALS if placed[name] is not None}
         return Placed(
             **facts,
-            at=datetime.fromisoformat(document["at"]),
-            side=Side(document["side"]),
-            size_type=SizeType(document["size_type"]),
-            is_single=document["is_single"],
+            at=datetime.fromisoformat(placed["at"]),
+            side=Side(placed["side"]),
+            size_type=SizeType(placed["size_type"]),
+            is_single=placed["is_single"],
         )
     except (KeyError, TypeError, ArithmeticError, ValueError) as error:
-        raise InvalidFields((), document) from error
+        raise _unreadable(_KEY, "is not an order or a decision as it is kept") from error
+
+
+def _signal_of(placed: Placed) -> Signal:
+    try:
+        return placed.signal()
+    except ValueError as error:
+        raise _unreadable(f"{_KEY}.symbol", str(error)) from error
+
+
+def _unreadable(field: str, reason: str) -> InvalidFields:
+    return InvalidFields((FieldError(field, reason),))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from app.domain.signal import Signal
+from app.base.errors import InvalidSignal
 from app.engine import (
     answers,
     arming,
@@ -51,6 +51,8 @@ from app.engine.inbox import (
     SubmitAnswered,
     TimerDue,
 )
+from app.engine.outcomes import reject
+from app.engine.queueing import ReadPayload
 from app.engine.state import Balance
 from app.engine.turn import Turn
 from app.messages.commands import (
@@ -112,7 +114,7 @@ TOLD_TOGETHER: frozenset[type] = frozenset(
 class Dispatcher:
     """Runs a message's handler; `settle` then cares for every group that was touched, and promotes from the queue."""
 
-    def __init__(self, read_payload: Callable[[str], Signal], defects: Defects) -> None:
+    def __init__(self, read_payload: ReadPayload, defects: Defects) -> None:
         self._read_payload = read_payload
         self._defects = defects
         self._handlers: dict[type, Callable[[Turn, Any], Any]] = {
@@ -174,9 +176,7 @@ class Dispatcher:
             Recovered: self._recovered,
         }
 
-    def _with_payloads(
-        self, handler: Callable[[Turn, Any, Callable[[str], Signal]], Any]
-    ) -> Callable[[Turn, Any], Any]:
+    def _with_payloads(self, handler: Callable[[Turn, Any, ReadPayload], Any]) -> Callable[[Turn, Any], Any]:
         return lambda turn, message: handler(turn, message, self._read_payload)
 
     def __call__(self, turn: Turn, message: Any) -> Any:
@@ -251,7 +251,12 @@ class Dispatcher:
         turn.emit("engine.started")
 
     def _act_on_recorded(self, turn: Turn, record: SignalRecord) -> None:
-        signals.act_on_recorded(turn, record, self._read_payload(record.payload))
+        try:
+            signal = self._read_payload(record.payload, record.source)
+        except InvalidSignal as error:
+            reject(turn, record, "invalid", str(error))
+            return
+        signals.act_on_recorded(turn, record, signal)
 
 
 def _begin_day(turn: Turn) -> None:

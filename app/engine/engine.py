@@ -17,7 +17,6 @@ from app.base.errors import AppError
 from app.base.ids import IdFactory
 from app.base.waiting import within
 from app.domain.client_order_id import Namespace
-from app.domain.signal import Signal
 from app.engine import reports
 from app.engine.defects import Defects
 from app.engine.dispatch import TOLD_TOGETHER, Dispatcher
@@ -25,6 +24,7 @@ from app.engine.forgetting import forget
 from app.engine.inbox import AccountLeft, AccountUnreachable, Broke, ClockSetBack, PriceTouched, Stopping, TimerDue
 from app.engine.mailbox import LINGER_SEC, Envelope, Mailbox
 from app.engine.measuring import measure, that_waited
+from app.engine.queueing import ReadPayload
 from app.engine.recovery import Recovery
 from app.engine.state import NO_WATCH, AccountState, EngineState
 from app.engine.submitter import Submitter
@@ -78,7 +78,7 @@ class Engine:
         clock: Clock,
         ids: IdFactory,
         jitter: Callable[[], float],
-        read_payload: Callable[[str], Signal],
+        read_payload: ReadPayload,
         meter: Meter | None = None,
         *,
         key_prints: Mapping[str, str] | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -13,7 +13,6 @@ from app.base.clock import Clock
 from app.base.errors import AppError
 from app.base.waiting import within
 from app.domain.market import MarketRules, Quote
-from app.domain.signal import Signal
 from app.domain.symbol import base_of, market_type_of, quote_of
 from app.engine import answers, queueing
 from app.engine.inbox import MarketLoaded
@@ -42,7 +41,7 @@ async def fetched(venues: Mapping[str, Venue], clock: Clock, wish: LoadMarket) -
         return MarketLoaded(wish.account, wish.symbol, None, failure=why)
 
 
-def loaded(turn: Turn, message: MarketLoaded, read_payload: Callable[[str], Signal]) -> None:
+def loaded(turn: Turn, message: MarketLoaded, read_payload: queueing.ReadPayload) -> None:
     if message.report is None:
         _not_loaded(turn, message)
         _ask_again_for_groups(turn, message)

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Callable
 from dataclasses import replace
 
+from app.base.errors import InvalidSignal
 from app.domain.queue import RankKey
 from app.domain.signal import Signal, interpret
 from app.engine import emergency
@@ -15,13 +16,14 @@ from app.engine.entries import enter
 from app.engine.pausing import waits_until
 from app.engine.ranking import expires_at, key_of, keyed, move_percent
 from app.engine.turn import Turn
-from app.engine.waiting import leave, signal_record, take_out
+from app.engine.waiting import leave, refuse, signal_record, take_out
 from app.messages.commands import CommandResult, Force, Promote, Remove
 from app.messages.effects import LoadMarket
 from app.messages.records import QueueEntry, QueueReason, SignalOutcome
 from app.ports.engine import CommandRefused
 
-ReadPayload = Callable[[str], Signal]
+ReadPayload = Callable[[str, str], Signal]
+"""A kept payload and its source, read again; InvalidSignal where it cannot be."""
 _WORDS = {
     QueueReason.POOL_FULL: "every slot is taken",
     QueueReason.OPPOSITE_SIDE_OPEN: "the opposite side is open",
@@ -105,7 +107,10 @@ def _consider(turn: Turn, entry: QueueEntry, read: ReadPayload) -> None:
         return
     reason = _blocked_by(turn, entry)
     if reason is None:
-        reason = _try(turn, entry, _entry_of(turn, entry, read))
+        signal = _signal_of(turn, entry, read)
+        if signal is None:
+            return
+        reason = _try(turn, entry, _entry_of(turn, entry, signal))
     elif reason is QueueReason.MISSING_MARKET_RULES:
         hint = entry.entry_price if entry.entry_price > 0 else None
         turn.effect(LoadMarket(entry.identity.account, entry.identity.symbol, hint))
@@ -132,8 +137,16 @@ def _is_reserved_and_waiting(turn: Turn, entry: QueueEntry) -> bool:
     return group is not None and group.is_open
 
 
-def _entry_of(turn: Turn, entry: QueueEntry, read: ReadPayload) -> Entry:
-    signal = read(entry.payload)
+def _signal_of(turn: Turn, entry: QueueEntry, read: ReadPayload) -> Signal | None:
+    """What waits; None where it cannot be read any more, which refuses it."""
+    try:
+        return read(entry.payload, signal_record(turn, entry).source)
+    except InvalidSignal as error:
+        refuse(turn, entry, "invalid", str(error))
+        return None
+
+
+def _entry_of(turn: Turn, entry: QueueEntry, signal: Signal) -> Entry:
     only_held = entry.reserved_group is not None or entry.reason is QueueReason.MISSING_MARKET_RULES
     return Entry(
         record=signal_record(turn, entry),
@@ -184,7 +197,9 @@ def note_profits(turn: Turn, account: str, symbol: str, read: ReadPayload) -> No
     for entry in list(turn.queue.values()):
         if (entry.identity.account, entry.identity.symbol) != (account, symbol) or entry.expected_profit is not None:
             continue
-        signal = read(entry.payload)
+        signal = _signal_of(turn, entry, read)
+        if signal is None:
+            continue
         profit = expected_profit(turn, signal, entry.identity, interpret(signal).size)
         price = asked_price(turn, signal, entry.identity)
         if profit is not None or price != entry.entry_price:
@@ -200,7 +215,7 @@ def promote_by_hand(turn: Turn, command: Promote, read: ReadPayload) -> CommandR
     reason = _blocked_by(turn, entry)
     if reason is not None:
         raise CommandRefused(reason.value, _WORDS[reason])
-    return _open_by_hand(turn, entry, _entry_of(turn, entry, read))
+    return _open_by_hand(turn, entry, _entry_by_hand(turn, entry, read))
 
 
 def force(turn: Turn, command: Force, read: ReadPayload) -> CommandResult:
@@ -209,13 +224,20 @@ def force(turn: Turn, command: Force, read: ReadPayload) -> CommandResult:
     reason = blocked_by(turn, entry.identity, turn.group_of(entry.identity), is_forced=True)
     if reason is not None:
         raise CommandRefused(reason.value, _WORDS[reason])
-    return _open_by_hand(turn, entry, replace(_entry_of(turn, entry, read), is_forced=True))
+    return _open_by_hand(turn, entry, replace(_entry_by_hand(turn, entry, read), is_forced=True))
+
+
+def _entry_by_hand(turn: Turn, entry: QueueEntry, read: ReadPayload) -> Entry:
+    signal = _signal_of(turn, entry, read)
+    if signal is None:
+        raise CommandRefused("invalid", "the signal cannot be read any more")
+    return replace(_entry_of(turn, entry, signal), by_hand=True)
 
 
 def _open_by_hand(turn: Turn, entry: QueueEntry, promoted: Entry) -> CommandResult:
     if _is_reserved_and_waiting(turn, entry):
         raise CommandRefused("group_closing", "the group that it reverses is still closing")
-    reason = _try(turn, entry, replace(promoted, by_hand=True))
+    reason = _try(turn, entry, promoted)
     if reason is not None:
         raise CommandRefused(reason.value, _WORDS[reason])
     record = turn.signals[entry.signal_id]

@@ -53,8 +53,11 @@ def accept(turn: Turn, command: AcceptSignal) -> SignalAnswer:
 
 
 def act_on_recorded(turn: Turn, record: SignalRecord, signal: Signal) -> None:
-    """Act on a signal that was recorded before the engine was ready; entries too old by now are dropped."""
-    reading = read(turn, signal, None)
+    """Act on a signal that was recorded before the engine was ready; entries too old by now are dropped.
+
+    It goes to the account for which its key was asked, whatever was configured since.
+    """
+    reading = read(turn, changed(signal, account=record.account), None)
     if isinstance(reading, list):
         reject(turn, record, "invalid", "; ".join(error.reason for error in reading))
         return

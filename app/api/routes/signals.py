@@ -11,10 +11,11 @@ from app.api.models.trading import Preview, Replayed, Signal
 from app.api.models.values import FieldProblem, Page
 from app.api.routes.common import CSV, JSON_OBJECT, Cursor, Id, Limit, Name, new_router, page_answer
 from app.api.webhook import fields_of
+from app.base.errors import InvalidSignal
 from app.domain import signal as domain
 from app.domain.alert import validate
 from app.domain.alert_body import InvalidFields, NotAnObject, parse_body
-from app.domain.placed import read_recorded
+from app.domain.placed import PLACED_BY, read_recorded
 from app.messages.commands import AcceptSignal, PreviewSignal, SignalAnswer
 from app.messages.records import SignalRecord
 from app.ports.queries import Filter, PageRequest
@@ -79,7 +80,7 @@ async def replay(request: Request, signal_id: Id) -> Replayed:
     found = await recorded(request, signal_id)
     command = AcceptSignal(
         received_at=state.clock.now(),
-        source="replay",
+        source=found.source if found.source in PLACED_BY else "replay",
         payload=found.payload,
         content_key=found.content_key,
         signal=_read_again(found),
@@ -100,6 +101,6 @@ async def recorded(request: Request, signal_id: str) -> SignalRecord:
 
 def _read_again(record: SignalRecord) -> domain.Signal:
     try:
-        return read_recorded(record.payload)
-    except (NotAnObject, InvalidFields, ValueError) as error:
+        return read_recorded(record.payload, record.source)
+    except InvalidSignal as error:
         raise Refused(409, "not_replayable", f"signal {record.id} cannot be read again: {error}") from None

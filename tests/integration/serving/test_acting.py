@@ -104,6 +104,7 @@ async def test_a_decision_is_replayed_as_one(running: Running) -> None:
     replayed = await done(running, f"/api/execution/signals/{first['signal_id']}/replay")
     assert replayed["status"] == "accepted"
     signal = await read(running, f"/api/execution/signals/{replayed['signal_id']}")
+    assert (signal["source"], signal["replay_of"]) == ("decision", first["signal_id"])
     assert (signal["timeframe"], signal["group_id"]) == ("decision", first["group_id"])
 
 

@@ -1,0 +1,121 @@
+"""What a webhook key may do holds for its signals wherever they wait."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from app.domain.alert import validate
+from app.domain.alert_body import parse_body
+from app.domain.alert_keys import content_key, stored_payload
+from app.messages.commands import AcceptSignal, KeyGrant, SignalAnswer
+from app.messages.records import SignalOutcome
+from tests.unit.engine.worlds import Stage, scenario
+
+MARKET_ORDERS = {
+    "entry_order_type": "market",
+    "tp_mode": "aggregate",
+    "tp_aggregate_percent": 4,
+    "levels": [{"gap_percent": 0, "weight_percent": 100, "tp_percent": 4}],
+}
+GRID = {"default": {**MARKET_ORDERS, "size_from": "quote", "size_value": "20"}}
+LTC_ONLY = KeyGrant("provider", symbols=("LTC/USDT:USDT",), max_quote=Decimal(50))
+OTHER_ORDER = {
+    **dict.fromkeys(("account", "stop_loss", "take_profit", "confidence", "leverage")),
+    **dict.fromkeys(("source", "strategy_id", "label"), ""),
+    "symbol": "DOT/USDT:USDT",
+    "timeframe": "1h",
+    "side": "long",
+    "size": "900",
+    "size_type": "base",
+    "price": "150",
+    "at": "2026-01-05T00:00:00+00:00",
+    "is_single": True,
+}
+
+
+def one_slot(**config: Any) -> dict[str, Any]:
+    usual = {"pool": {"max_open_groups": 1}, "risk": {"cooldown_sec": 0}, "grid": GRID}
+    return scenario("SOL", "LTC", "DOT", "ADA", **{**usual, **config})
+
+
+def command(stage: Stage, grant: KeyGrant, extra: dict[str, Any], **short: Any) -> AcceptSignal:
+    """What the webhook asks of the engine when a message with `extra` top-level fields comes by a key."""
+    body = stage.world.body_of({"timeframe": "60", "price": 100, "size": 1, **short}) | extra
+    payload = stored_payload(parse_body(stored_payload(body).encode()))
+    return AcceptSignal(
+        received_at=stage.world.clock.now(),
+        source="webhook",
+        payload=payload,
+        content_key=content_key(payload),
+        signal=validate(parse_body(payload.encode())),
+        grant=grant,
+    )
+
+
+def post(stage: Stage, grant: KeyGrant, extra: dict[str, Any] | None = None, **short: Any) -> SignalAnswer | None:
+    return stage.run(stage.world.engine.ask(command(stage, grant, extra or {}, **short)))
+
+
+def post_while_starting(
+    stage: Stage, grant: KeyGrant, extra: dict[str, Any] | None = None, **short: Any
+) -> SignalAnswer | None:
+    async def posted() -> SignalAnswer:
+        stage.world.crash()
+        while not stage.world.engine._is_open:  # noqa: ASYNC110 - the engine tells its opening by nothing else
+            await asyncio.sleep(0)  # noqa: TID251 - one turn of the loop, no time
+        answer: SignalAnswer = await stage.world.engine.ask(command(stage, grant, extra or {}, **short))
+        return answer
+
+    return stage.run(posted())
+
+
+def free_the_slot(stage: Stage) -> None:
+    stage.price("SOL/USDT:USDT", Decimal(105))
+    stage.wait(15)
+
+
+def opened(stage: Stage) -> list[tuple[str, Decimal]]:
+    return [(group.symbol, group.invested) for group in stage.groups()]
+
+
+def test_an_alert_that_claims_to_be_an_order_by_hand_stays_an_alert_when_it_is_promoted() -> None:
+    with Stage(one_slot()) as stage:
+        stage.signal(action="buy", symbol="SOLUSDT.P", timeframe="60", price=100, size=1)
+        post(stage, LTC_ONLY, {"placed": OTHER_ORDER}, action="buy", symbol="LTCUSDT.P")
+        free_the_slot(stage)
+        assert opened(stage) == [("LTC/USDT:USDT", 20)]
+
+
+def test_an_alert_that_claims_to_be_an_order_by_hand_stays_an_alert_when_it_came_during_the_start() -> None:
+    with Stage(one_slot()) as stage:
+        post_while_starting(stage, LTC_ONLY, {"placed": OTHER_ORDER}, action="buy", symbol="LTCUSDT.P")
+        stage.wait(20)
+        assert opened(stage) == [("LTC/USDT:USDT", 20)]
+
+
+@pytest.mark.parametrize("placed", [True, "2026-01-05", {}])
+def test_an_exit_that_came_during_the_start_is_acted_on_whatever_else_it_holds(placed: object) -> None:
+    with Stage(one_slot()) as stage:
+        stage.signal(action="buy", symbol="LTCUSDT.P", timeframe="60", price=100, size=1)
+        post_while_starting(stage, LTC_ONLY, {"placed": placed}, action="sell", intent="exit", symbol="LTCUSDT.P")
+        stage.wait(20)
+        assert opened(stage) == []
+
+
+def test_a_waiting_signal_that_cannot_be_read_any_more_is_refused_and_lets_the_others_pass() -> None:
+    with Stage(one_slot()) as stage:
+        stage.signal(action="buy", symbol="SOLUSDT.P", timeframe="60", price=100, size=1)
+        answer = post(stage, LTC_ONLY, action="buy", symbol="LTCUSDT.P")
+        stage.signal(action="buy", symbol="ADAUSDT.P", timeframe="60", price=100, size=1)
+        assert answer is not None
+        record = stage.world.engine.state.queued_signals[answer.signal_id]
+        object.__setattr__(record, "source", "manual")  # as if it had been kept as what it is not
+        free_the_slot(stage)
+        assert opened(stage) == [("ADA/USDT:USDT", 20)]
+        refused = stage.world.signals[answer.signal_id]
+        assert (refused.outcome, refused.reason) == (SignalOutcome.REJECTED, "invalid")
+        assert refused.detail == "placed is not an order or a decision as it is kept"
