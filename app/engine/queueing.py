@@ -103,7 +103,7 @@ def _waits_for_no_slot(turn: Turn, entry: QueueEntry) -> bool:
 
 
 def _consider(turn: Turn, entry: QueueEntry, read: ReadPayload) -> None:
-    if turn.queue.get(entry.signal_id) is None or _is_reserved_and_waiting(turn, entry):
+    if turn.queue.get(entry.signal_id) is None or _expired(turn, entry) or _is_reserved_and_waiting(turn, entry):
         return
     reason = _blocked_by(turn, entry)
     if reason is None:
@@ -180,16 +180,22 @@ def _try(turn: Turn, entry: QueueEntry, promoted: Entry) -> QueueReason | None:
 
 
 def expire(turn: Turn) -> None:
-    """Take out what has waited too long, and what the price has left behind."""
-    drift = turn.config.queue.max_drift_percent
     for entry in list(turn.queue.values()):
-        if turn.now >= expires_at(turn.config, entry):
-            take_out(turn, entry, "expired", event="queue.expired")
-            continue
-        moved = move_percent(turn.state, entry) if drift is not None and entry.reserved_group is None else None
-        if drift is not None and moved is not None and abs(moved) >= drift:
-            detail = f"the price moved {moved:.2f} % from {entry.entry_price:f}, at most {drift:f} % is waited for"
-            take_out(turn, entry, "drifted", event="queue.expired", detail=detail)
+        _expired(turn, entry)
+
+
+def _expired(turn: Turn, entry: QueueEntry) -> bool:
+    """Take it out if it has waited too long, or the price has left it behind."""
+    if turn.now >= expires_at(turn.config, entry):
+        take_out(turn, entry, "expired", event="queue.expired")
+        return True
+    drift = turn.config.queue.max_drift_percent
+    moved = move_percent(turn.state, entry) if drift is not None and entry.reserved_group is None else None
+    if drift is None or moved is None or abs(moved) < drift:
+        return False
+    detail = f"the price moved {moved:.2f} % from {entry.entry_price:f}, at most {drift:f} % is waited for"
+    take_out(turn, entry, "drifted", event="queue.expired", detail=detail)
+    return True
 
 
 def note_profits(turn: Turn, account: str, symbol: str, read: ReadPayload) -> None:
