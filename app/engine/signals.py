@@ -220,6 +220,7 @@ def _reverse(turn: Turn, record: SignalRecord, reading: Reading) -> None:
     _note_exit(turn, opposite, reading.signal)
     group = turn.group_of(opposite)
     if group is None:
+        _supersede_opposite(turn, reading.identity)  # it is exited, though the entry may be refused
         _enter(turn, record, reading)
         return
     queued = turn.queued_of(opposite)
