@@ -32,6 +32,7 @@ from app.domain.placed import read_recorded
 from app.domain.symbol import unify
 from app.domain.values import MarketType
 from app.engine.engine import Engine
+from app.engine.recorded import record_reader
 from app.engine.supervisor import LoopWatch
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.feeds import make_feed
@@ -130,7 +131,7 @@ class Application:
             self._clock,
             RandomIds(),
             random.SystemRandom().random,
-            read_recorded,
+            record_reader(keys.by_name),
             metrics,
             key_prints=key_prints(account_keys),
             tag_keeper=TagFile(settings.data_dir),

@@ -93,6 +93,8 @@ class Signal:
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
     max_slippage_percent: Decimal | None = None
+    max_quote: Decimal | None = None
+    """The most that the key it came by may spend."""
     form: Form | None = None
     """Set where a person or a program placed an order instead of a strategy sending an alert."""
 

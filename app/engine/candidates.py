@@ -132,6 +132,7 @@ def candidate_of(
         signal_stop=signal.stop_loss or (group.signal_stop if group else None),
         signal_take_profit=signal.take_profit or (group.signal_take_profit if group else None),
         max_slippage_percent=signal.max_slippage_percent,
+        max_quote=signal.max_quote,
         taker_fee=fee,
         free=free,
         groups_on_symbol=len(here),

@@ -52,7 +52,7 @@ from app.engine.inbox import (
     TimerDue,
 )
 from app.engine.outcomes import reject
-from app.engine.queueing import ReadPayload
+from app.engine.recorded import ReadRecord
 from app.engine.state import Balance
 from app.engine.turn import Turn
 from app.messages.commands import (
@@ -114,8 +114,8 @@ TOLD_TOGETHER: frozenset[type] = frozenset(
 class Dispatcher:
     """Runs a message's handler; `settle` then cares for every group that was touched, and promotes from the queue."""
 
-    def __init__(self, read_payload: ReadPayload, defects: Defects) -> None:
-        self._read_payload = read_payload
+    def __init__(self, read_record: ReadRecord, defects: Defects) -> None:
+        self._read_record = read_record
         self._defects = defects
         self._handlers: dict[type, Callable[[Turn, Any], Any]] = {
             AcceptSignal: signals.accept,
@@ -127,8 +127,8 @@ class Dispatcher:
             SetTakeProfitMode: groups.set_take_profit_mode,
             PlaceOrder: placing.place,
             AddFunds: placing.add_funds,
-            Promote: self._with_payloads(queueing.promote_by_hand),
-            Force: self._with_payloads(queueing.force),
+            Promote: self._with_records(queueing.promote_by_hand),
+            Force: self._with_records(queueing.force),
             Remove: queueing.remove,
             EmergencyStop: resending.then_drop_entries(emergency.stop),
             EmergencyReset: emergency.reset,
@@ -166,7 +166,7 @@ class Dispatcher:
             AccountLeft: _account_left,
             AccountRead: _account_read,
             AccountUnreachable: _of_known(reconciling.account_unreachable),
-            MarketLoaded: self._with_payloads(markets.loaded),
+            MarketLoaded: self._with_records(markets.loaded),
             GroupLoaded: _group_loaded,
             PriceTouched: _price_touched,
             TimerDue: self._timer,
@@ -176,8 +176,8 @@ class Dispatcher:
             Recovered: self._recovered,
         }
 
-    def _with_payloads(self, handler: Callable[[Turn, Any, ReadPayload], Any]) -> Callable[[Turn, Any], Any]:
-        return lambda turn, message: handler(turn, message, self._read_payload)
+    def _with_records(self, handler: Callable[[Turn, Any, ReadRecord], Any]) -> Callable[[Turn, Any], Any]:
+        return lambda turn, message: handler(turn, message, self._read_record)
 
     def __call__(self, turn: Turn, message: Any) -> Any:
         if turn.recovered and turn.day != turn.now.date():
@@ -207,7 +207,7 @@ class Dispatcher:
                 isolated(turn, "closing all", close_all.advance)
             if turn.wants_promotion and not turn.touched:
                 turn.wants_promotion = False
-                isolated(turn, "promotion from the queue", queueing.promote, self._read_payload)
+                isolated(turn, "promotion from the queue", queueing.promote, self._read_record)
             if not turn.touched and not turn.wants_promotion:
                 return
         raise RuntimeError("groups and queue did not come to rest")
@@ -252,7 +252,7 @@ class Dispatcher:
 
     def _act_on_recorded(self, turn: Turn, record: SignalRecord) -> None:
         try:
-            signal = self._read_payload(record.payload, record.source)
+            signal = self._read_record(record)
         except InvalidSignal as error:
             reject(turn, record, "invalid", str(error))
             return

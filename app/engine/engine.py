@@ -24,7 +24,7 @@ from app.engine.forgetting import forget
 from app.engine.inbox import AccountLeft, AccountUnreachable, Broke, ClockSetBack, PriceTouched, Stopping, TimerDue
 from app.engine.mailbox import LINGER_SEC, Envelope, Mailbox
 from app.engine.measuring import measure, that_waited
-from app.engine.queueing import ReadPayload
+from app.engine.recorded import ReadRecord
 from app.engine.recovery import Recovery
 from app.engine.state import NO_WATCH, AccountState, EngineState
 from app.engine.submitter import Submitter
@@ -78,7 +78,7 @@ class Engine:
         clock: Clock,
         ids: IdFactory,
         jitter: Callable[[], float],
-        read_payload: ReadPayload,
+        read_record: ReadRecord,
         meter: Meter | None = None,
         *,
         key_prints: Mapping[str, str] | None = None,
@@ -100,7 +100,7 @@ class Engine:
         """Markets whose prices have come during the turn."""
         self.state = EngineState(config, key_prints=dict(key_prints or {}))
         self._defects = Defects()
-        self._dispatch = Dispatcher(read_payload, self._defects)
+        self._dispatch = Dispatcher(read_record, self._defects)
         for account_id, venue in venues.items():
             self.state.accounts[account_id] = AccountState(account_id, venue.capabilities)
         self._recovery = Recovery(self.state, venues, clock, self._mailbox.post)

@@ -16,6 +16,7 @@ from app.domain.market import MarketRules, Quote
 from app.domain.symbol import base_of, market_type_of, quote_of
 from app.engine import answers, queueing
 from app.engine.inbox import MarketLoaded
+from app.engine.recorded import ReadRecord
 from app.engine.state import Market
 from app.engine.turn import Turn
 from app.engine.waiting import refuse
@@ -41,7 +42,7 @@ async def fetched(venues: Mapping[str, Venue], clock: Clock, wish: LoadMarket) -
         return MarketLoaded(wish.account, wish.symbol, None, failure=why)
 
 
-def loaded(turn: Turn, message: MarketLoaded, read_payload: queueing.ReadPayload) -> None:
+def loaded(turn: Turn, message: MarketLoaded, read_record: ReadRecord) -> None:
     if message.report is None:
         _not_loaded(turn, message)
         _ask_again_for_groups(turn, message)
@@ -51,7 +52,7 @@ def loaded(turn: Turn, message: MarketLoaded, read_payload: queueing.ReadPayload
     turn.state.markets[message.account, message.symbol] = Market(message.report.rules, quote, turn.now)
     if turn.recovered:
         answers.rules_loaded(turn, message.account, message.symbol)
-        queueing.note_profits(turn, message.account, message.symbol, read_payload)
+        queueing.note_profits(turn, message.account, message.symbol, read_record)
         for group in turn.groups_on(message.account, message.symbol):
             turn.touch(group.id)
         turn.wants_promotion = True

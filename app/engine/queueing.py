@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
 from dataclasses import replace
 
 from app.base.errors import InvalidSignal
@@ -15,6 +14,7 @@ from app.engine.candidates import Entry, asked_price, expected_profit
 from app.engine.entries import enter
 from app.engine.pausing import waits_until
 from app.engine.ranking import expires_at, key_of, keyed, move_percent
+from app.engine.recorded import ReadRecord
 from app.engine.turn import Turn
 from app.engine.waiting import leave, refuse, signal_record, take_out
 from app.messages.commands import CommandResult, Force, Promote, Remove
@@ -22,8 +22,6 @@ from app.messages.effects import LoadMarket
 from app.messages.records import QueueEntry, QueueReason, SignalOutcome
 from app.ports.engine import CommandRefused
 
-ReadPayload = Callable[[str, str], Signal]
-"""A kept payload and its source, read again; InvalidSignal where it cannot be."""
 _WORDS = {
     QueueReason.POOL_FULL: "every slot is taken",
     QueueReason.OPPOSITE_SIDE_OPEN: "the opposite side is open",
@@ -39,7 +37,7 @@ _WORDS = {
 # ---------------------------------------------------------------------------------------------- by itself
 
 
-def promote(turn: Turn, read: ReadPayload) -> None:
+def promote(turn: Turn, read: ReadRecord) -> None:
     """Open what may be opened now, best first; an entry whose checks refuse it for good leaves the queue."""
     if not turn.recovered or emergency.forbidden(turn) is not None:
         return
@@ -102,7 +100,7 @@ def _waits_for_no_slot(turn: Turn, entry: QueueEntry) -> bool:
     return entry.reserved_group is not None or not needs_slot(turn, turn.group_of(entry.identity))
 
 
-def _consider(turn: Turn, entry: QueueEntry, read: ReadPayload) -> None:
+def _consider(turn: Turn, entry: QueueEntry, read: ReadRecord) -> None:
     if turn.queue.get(entry.signal_id) is None or _expired(turn, entry) or _is_reserved_and_waiting(turn, entry):
         return
     reason = _blocked_by(turn, entry)
@@ -137,10 +135,10 @@ def _is_reserved_and_waiting(turn: Turn, entry: QueueEntry) -> bool:
     return group is not None and group.is_open
 
 
-def _signal_of(turn: Turn, entry: QueueEntry, read: ReadPayload) -> Signal | None:
+def _signal_of(turn: Turn, entry: QueueEntry, read: ReadRecord) -> Signal | None:
     """What waits; None where it cannot be read any more, which refuses it."""
     try:
-        return read(entry.payload, signal_record(turn, entry).source)
+        return read(signal_record(turn, entry))
     except InvalidSignal as error:
         refuse(turn, entry, "invalid", str(error))
         return None
@@ -198,7 +196,7 @@ def _expired(turn: Turn, entry: QueueEntry) -> bool:
     return True
 
 
-def note_profits(turn: Turn, account: str, symbol: str, read: ReadPayload) -> None:
+def note_profits(turn: Turn, account: str, symbol: str, read: ReadRecord) -> None:
     """The rules of a market have come: what waits for it can be priced and sized."""
     for entry in list(turn.queue.values()):
         if (entry.identity.account, entry.identity.symbol) != (account, symbol) or entry.expected_profit is not None:
@@ -215,7 +213,7 @@ def note_profits(turn: Turn, account: str, symbol: str, read: ReadPayload) -> No
 # ---------------------------------------------------------------------------------------------- by hand
 
 
-def promote_by_hand(turn: Turn, command: Promote, read: ReadPayload) -> CommandResult:
+def promote_by_hand(turn: Turn, command: Promote, read: ReadRecord) -> CommandResult:
     """Out of its turn, but only into a free slot and past every check. A refusal leaves it where it is."""
     entry = _waiting(turn, command.signal_id)
     reason = _blocked_by(turn, entry)
@@ -224,7 +222,7 @@ def promote_by_hand(turn: Turn, command: Promote, read: ReadPayload) -> CommandR
     return _open_by_hand(turn, entry, _entry_by_hand(turn, entry, read))
 
 
-def force(turn: Turn, command: Force, read: ReadPayload) -> CommandResult:
+def force(turn: Turn, command: Force, read: ReadRecord) -> CommandResult:
     """Despite the limits on open groups; every other check holds. The group is marked."""
     entry = _waiting(turn, command.signal_id)
     reason = blocked_by(turn, entry.identity, turn.group_of(entry.identity), is_forced=True)
@@ -233,7 +231,7 @@ def force(turn: Turn, command: Force, read: ReadPayload) -> CommandResult:
     return _open_by_hand(turn, entry, replace(_entry_by_hand(turn, entry, read), is_forced=True))
 
 
-def _entry_by_hand(turn: Turn, entry: QueueEntry, read: ReadPayload) -> Entry:
+def _entry_by_hand(turn: Turn, entry: QueueEntry, read: ReadRecord) -> Entry:
     signal = _signal_of(turn, entry, read)
     if signal is None:
         raise CommandRefused("invalid", "the signal cannot be read any more")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.base.changing import changed
 from app.domain.alert_body import FieldError
 from app.domain.refusal import Refusal
 from app.domain.risk.worth import spent_at_most
@@ -41,8 +42,8 @@ def read(turn: Turn, signal: Signal, grant: KeyGrant | None) -> Reading | list[F
     )
     if refused is not None:
         return [refused]
-    side = wanted.side
-    return Reading(signal, wanted, signal.identity(account, side))
+    bounded = signal if grant is None else changed(signal, max_quote=grant.max_quote)
+    return Reading(bounded, wanted, signal.identity(account, wanted.side))
 
 
 def _account(turn: Turn, signal: Signal) -> str | FieldError:

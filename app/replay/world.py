@@ -15,10 +15,10 @@ from app.domain.alert import validate
 from app.domain.alert_body import FieldError, InvalidFields, parse_body
 from app.domain.alert_keys import content_key, stored_payload
 from app.domain.market import Quote
-from app.domain.placed import read_recorded
 from app.domain.signal import Signal
 from app.domain.symbol import market_type_of
 from app.engine.engine import Engine
+from app.engine.recorded import record_reader
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.memory_store import MemoryPaperStore
 from app.exchange.paper.rules import RuleBook
@@ -29,6 +29,7 @@ from app.messages.records import Changes, EventRecord, Finding, SignalRecord
 from app.messages.snapshots import GroupSnapshot
 from app.persistence.database import open_database
 from app.ports.engine import EngineUnavailable
+from app.ports.secrets import WebhookKey
 from app.ports.store import Store
 from app.replay.model import Scenario
 from app.replay.parts import ShortSignal, WholeSignal
@@ -55,6 +56,8 @@ class World:
         self._remembered: dict[str, GroupSnapshot] = {}
         """Groups as an engine knew them: those that closed a day ago it forgets, and its successor does not load."""
         self.trap = Trap(self.crash)
+        self.keys: dict[str, WebhookKey] = {}
+        """The webhook keys by which signals may come."""
         self._store = TrappedStore(store, self.trap, self._collect)
         self._ids = CountedIds()
         self._random = random.Random(scenario.seed)
@@ -82,8 +85,8 @@ class World:
 
     def _new_engine(self) -> Engine:
         venues: dict[str, Any] = {account: TrappedVenue(venue, self.trap) for account, venue in self.venues.items()}
-        store, chance = self._store, self._random.random
-        return Engine(self.config, store, venues, self.clock, self._ids, chance, read_recorded, linger_sec=0)
+        store, chance, read = self._store, self._random.random, record_reader(self.keys.get)
+        return Engine(self.config, store, venues, self.clock, self._ids, chance, read, linger_sec=0)
 
     def _collect(self, changes: Changes) -> None:
         self.signals.update({record.id: record for record in changes.signals})

@@ -16,9 +16,9 @@ from app.domain import client_order_id
 from app.domain.alert import validate
 from app.domain.alert_keys import content_key, stored_payload
 from app.domain.order import Order
-from app.domain.placed import read_recorded
 from app.domain.values import ZERO, OrderRole, Side
 from app.engine.engine import Engine
+from app.engine.recorded import record_reader
 from app.exchange.ccxt.limits import Host
 from app.exchange.ccxt.venue import CcxtVenue
 from app.exchange.ccxt.wire import Access, Environment
@@ -145,7 +145,7 @@ class Trading:
             self.clock,
             RandomIds(),
             lambda: 0.0,
-            read_recorded,
+            record_reader(lambda _: None),
             tag_keeper=self.tag_keeper,
         )
         self.engine.subscribe(self._note)

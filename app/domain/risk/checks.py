@@ -64,6 +64,7 @@ class Candidate:
     signal_stop: Decimal | None
     signal_take_profit: Decimal | None
     max_slippage_percent: Decimal | None
+    max_quote: Decimal | None
     taker_fee: Decimal
     free: Decimal
     """Quote that nothing binds, less what is in flight."""
@@ -119,8 +120,8 @@ def check_candidate(candidate: Candidate) -> tuple[Candidate | Refusal | Held, T
 
 
 def _minimums(candidate: Candidate) -> Answer:
-    """Sizes the legs; every one meets the venue's minimums and none is above `max_order_quote`. Where only the stop is
-    amiss it is the next check that says so."""
+    """Sizes the legs; every one meets the venue's minimums, none is above `max_order_quote` and all together not above
+    what their key may spend. Where only the stop is amiss it is the next check that says so."""
     standing = candidate.standing
     side, settings, pyramid = standing.identity.side, standing.settings, standing.pyramid
     capital = pyramid_capital(
@@ -140,7 +141,16 @@ def _minimums(candidate: Candidate) -> Answer:
         return legs
     sent = [leg for leg in legs if leg.wants_entry]
     notional = sum(map(candidate.worth, sent), ZERO)
-    return _too_large(candidate, sent) or Passed(changed(candidate, capital=capital, legs=legs, notional=notional))
+    refusal = _above_key(candidate, notional) or _too_large(candidate, sent)
+    return refusal or Passed(changed(candidate, capital=capital, legs=legs, notional=notional))
+
+
+def _above_key(candidate: Candidate, notional: Decimal) -> Refusal | None:
+    bound = candidate.max_quote
+    if bound is None or notional <= bound:
+        return None
+    detail = f"its key may not spend {notional:.2f} {candidate.rules.quote}, at most {bound:f}"
+    return Refusal("key_not_allowed", detail)
 
 
 def _too_large(candidate: Candidate, sent: Sequence[Leg]) -> Refusal | None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from app.api.webhook import grant_of
+from app.base.secret import Secret
 from app.domain.alert import validate
 from app.domain.alert_body import parse_body
 from app.domain.alert_keys import content_key, stored_payload
-from app.messages.commands import AcceptSignal, KeyGrant, SignalAnswer
+from app.messages.commands import AcceptSignal, SignalAnswer
 from app.messages.records import SignalOutcome
+from app.ports.secrets import WebhookKey
 from tests.unit.engine.worlds import Stage, scenario
 
 MARKET_ORDERS = {
@@ -22,7 +26,18 @@ MARKET_ORDERS = {
     "levels": [{"gap_percent": 0, "weight_percent": 100, "tp_percent": 4}],
 }
 GRID = {"default": {**MARKET_ORDERS, "size_from": "quote", "size_value": "20"}}
-LTC_ONLY = KeyGrant("provider", symbols=("LTC/USDT:USDT",), max_quote=Decimal(50))
+LTC_ONLY = WebhookKey(
+    name="provider",
+    secret=Secret("not asked for"),
+    accounts=(),
+    symbols=("LTC/USDT:USDT",),
+    intents=(),
+    max_quote=Decimal(50),
+    allows_live=False,
+    created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    expires_at=None,
+    revoked=False,
+)
 OTHER_ORDER = {
     **dict.fromkeys(("account", "stop_loss", "take_profit", "confidence", "leverage")),
     **dict.fromkeys(("source", "strategy_id", "label"), ""),
@@ -42,8 +57,9 @@ def one_slot(**config: Any) -> dict[str, Any]:
     return scenario("SOL", "LTC", "DOT", "ADA", **{**usual, **config})
 
 
-def command(stage: Stage, grant: KeyGrant, extra: dict[str, Any], **short: Any) -> AcceptSignal:
+def command(stage: Stage, key: WebhookKey, extra: dict[str, Any], **short: Any) -> AcceptSignal:
     """What the webhook asks of the engine when a message with `extra` top-level fields comes by a key."""
+    stage.world.keys[key.name] = key
     body = stage.world.body_of({"timeframe": "60", "price": 100, "size": 1, **short}) | extra
     payload = stored_payload(parse_body(stored_payload(body).encode()))
     return AcceptSignal(
@@ -52,22 +68,26 @@ def command(stage: Stage, grant: KeyGrant, extra: dict[str, Any], **short: Any) 
         payload=payload,
         content_key=content_key(payload),
         signal=validate(parse_body(payload.encode())),
-        grant=grant,
+        grant=grant_of(key),
     )
 
 
-def post(stage: Stage, grant: KeyGrant, extra: dict[str, Any] | None = None, **short: Any) -> SignalAnswer | None:
-    return stage.run(stage.world.engine.ask(command(stage, grant, extra or {}, **short)))
+def post(stage: Stage, key: WebhookKey, extra: dict[str, Any] | None = None, **short: Any) -> SignalAnswer | None:
+    return stage.run(stage.world.engine.ask(command(stage, key, extra or {}, **short)))
 
 
 def post_while_starting(
-    stage: Stage, grant: KeyGrant, extra: dict[str, Any] | None = None, **short: Any
+    stage: Stage, key: WebhookKey, extra: dict[str, Any] | None = None, *, is_gone: bool = False, **short: Any
 ) -> SignalAnswer | None:
+    """`is_gone` takes the key away before its signal is acted on."""
+
     async def posted() -> SignalAnswer:
         stage.world.crash()
         while not stage.world.engine._is_open:  # noqa: ASYNC110 - the engine tells its opening by nothing else
             await asyncio.sleep(0)  # noqa: TID251 - one turn of the loop, no time
-        answer: SignalAnswer = await stage.world.engine.ask(command(stage, grant, extra or {}, **short))
+        answer: SignalAnswer = await stage.world.engine.ask(command(stage, key, extra or {}, **short))
+        if is_gone:
+            del stage.world.keys[key.name]
         return answer
 
     return stage.run(posted())
@@ -119,3 +139,60 @@ def test_a_waiting_signal_that_cannot_be_read_any_more_is_refused_and_lets_the_o
         refused = stage.world.signals[answer.signal_id]
         assert (refused.outcome, refused.reason) == (SignalOutcome.REJECTED, "invalid")
         assert refused.detail == "placed is not an order or a decision as it is kept"
+
+
+# ---------------------------------------------------------------------------------------------- how much it may spend
+
+
+def refusals(stage: Stage) -> list[str | None]:
+    return [record.reason for record in stage.world.signals.values() if record.outcome is SignalOutcome.REJECTED]
+
+
+BY_EQUITY = {"default": {**MARKET_ORDERS, "size_from": "equity_percent", "size_value": "1"}}
+BY_SIGNAL = {"default": {**MARKET_ORDERS, "entry_order_type": "limit"}}
+
+
+@pytest.mark.parametrize(
+    ("grid", "signal"),
+    [
+        (BY_EQUITY, {"action": "buy"}),  # one percent of a million
+        (BY_SIGNAL, {"action": "sell", "price": 10, "size": 4}),  # 40 at the price it tells, 400 at the market's
+    ],
+)
+def test_a_key_is_bound_though_nothing_is_known_yet_when_its_signal_comes(
+    grid: dict[str, Any], signal: dict[str, Any]
+) -> None:
+    with Stage(one_slot(grid=grid)) as stage:
+        answer = post_while_starting(stage, LTC_ONLY, symbol="LTCUSDT.P", **signal)
+        assert answer is not None
+        assert answer.status == "accepted"
+        stage.wait(20)
+        assert (opened(stage), refusals(stage)) == ([], ["key_not_allowed"])
+
+
+def test_a_key_is_bound_by_what_its_entry_is_worth_when_it_leaves_the_queue() -> None:
+    with Stage(
+        one_slot(grid={"default": MARKET_ORDERS}, risk={"cooldown_sec": 0, "max_slippage_percent": 90})
+    ) as stage:
+        stage.signal(action="buy", symbol="SOLUSDT.P", timeframe="60", price=100, size=1)
+        post(stage, LTC_ONLY, action="buy", symbol="LTCUSDT.P", size="0.4")
+        stage.price("LTC/USDT:USDT", Decimal(150))
+        free_the_slot(stage)
+        assert (opened(stage), refusals(stage)) == ([], ["key_not_allowed"])
+
+
+def test_what_still_waits_spends_nothing_once_its_key_is_gone() -> None:
+    with Stage(one_slot()) as stage:
+        stage.signal(action="buy", symbol="SOLUSDT.P", timeframe="60", price=100, size=1)
+        post(stage, LTC_ONLY, action="buy", symbol="LTCUSDT.P")
+        del stage.world.keys[LTC_ONLY.name]
+        free_the_slot(stage)
+        assert (opened(stage), refusals(stage)) == ([], ["key_not_allowed"])
+
+
+def test_an_exit_that_came_by_a_key_is_acted_on_though_the_key_is_gone() -> None:
+    with Stage(one_slot()) as stage:
+        stage.signal(action="buy", symbol="LTCUSDT.P", timeframe="60", price=100, size=1)
+        post_while_starting(stage, LTC_ONLY, action="sell", intent="exit", symbol="LTCUSDT.P", is_gone=True)
+        stage.wait(20)
+        assert opened(stage) == []
