@@ -106,7 +106,7 @@ def _consider(turn: Turn, entry: QueueEntry, read: ReadRecord) -> None:
     reason = _blocked_by(turn, entry)
     if reason is None:
         signal = _signal_of(turn, entry, read)
-        if signal is None:
+        if signal is None or _lost_its_group(turn, entry, signal):
             return
         reason = _try(turn, entry, _entry_of(turn, entry, signal))
     elif reason is QueueReason.MISSING_MARKET_RULES:
@@ -142,6 +142,18 @@ def _signal_of(turn: Turn, entry: QueueEntry, read: ReadRecord) -> Signal | None
     except InvalidSignal as error:
         refuse(turn, entry, "invalid", str(error))
         return None
+
+
+def _lost_its_group(turn: Turn, entry: QueueEntry, signal: Signal) -> bool:
+    """Take out an addition whose position ended while it waited, as one that comes too late would be ignored."""
+    if turn.config.webhook.on_addon_without_group != "ignore" or not interpret(signal).is_addon:
+        return False
+    identity = entry.identity
+    ended = turn.closed_since(entry.first_queued_at, (identity.account, identity.symbol))
+    if turn.group_of(identity) is not None or all(group.identity != identity for group in ended):
+        return False
+    take_out(turn, entry, "addon_without_group", detail="the position that it adds to ended while it waited")
+    return True
 
 
 def _entry_of(turn: Turn, entry: QueueEntry, signal: Signal) -> Entry:
