@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.base.changing import changed
 from app.domain.alert_body import FieldError
@@ -20,7 +20,7 @@ from app.engine.reading import ENTERING, Reading, read, refusal_code
 from app.engine.turn import Turn
 from app.engine.waiting import line_up, take_out
 from app.messages.commands import AcceptSignal, SignalAnswer
-from app.messages.records import QueueReason, SignalOutcome, SignalRecord
+from app.messages.records import QueueReason, SeenSignal, SignalOutcome, SignalRecord
 
 AHEAD = timedelta(seconds=30)
 """How far in the future a signal's time stamp may lie."""
@@ -32,7 +32,7 @@ def accept(turn: Turn, command: AcceptSignal) -> SignalAnswer:
     reading = read(turn, command.signal, command.grant) if command.signal is not None else list(command.errors)
     key = _bar_key(turn, reading) if isinstance(reading, Reading) else None
     if command.replay_of is None:
-        seen = turn.seen(command.content_key, key)
+        seen = _seen_before(turn, command, reading, key)
         if seen is not None:
             return SignalAnswer(200, seen.signal_id, "duplicate")
     record = _record(turn, command, reading, key)
@@ -81,6 +81,27 @@ def _bar_key(turn: Turn, reading: Reading) -> str | None:
     if not turn.config.webhook.one_per_bar:
         return None
     return bar_key(reading.signal, reading.identity.account, reading.identity.side)
+
+
+def _seen_before(
+    turn: Turn, command: AcceptSignal, reading: Reading | list[FieldError], key: str | None
+) -> SeenSignal | None:
+    """The signal that this one repeats. Two of one bar that leave a position are two where it began between them."""
+    seen = turn.seen(command.content_key, key)
+    if seen is None or seen.content_key == command.content_key or not isinstance(reading, Reading):
+        return seen
+    if not _began_since(turn, reading, seen.received_at):
+        return seen
+    return turn.seen(command.content_key, None)
+
+
+def _began_since(turn: Turn, reading: Reading, moment: datetime) -> bool:
+    """Whether what the signal leaves was opened, or began to wait, after `moment`."""
+    if reading.wanted.intent is Intent.ENTRY:
+        return False
+    left = reading.identity.opposite if reading.wanted.intent is Intent.REVERSE else reading.identity
+    group, queued = turn.group_of(left), turn.queued_of(left)
+    return (group is not None and group.opened_at > moment) or (queued is not None and queued.first_queued_at > moment)
 
 
 def _record(turn: Turn, command: AcceptSignal, reading: Reading | list[FieldError], key: str | None) -> SignalRecord:
