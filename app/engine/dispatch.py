@@ -235,7 +235,7 @@ class Dispatcher:
                 offsetting.evaluate_now(turn)
 
     def _recovered(self, turn: Turn, _: Recovered) -> None:
-        """Act on what was recorded meanwhile: exits first, then entries, then the queue."""
+        """Act on what was recorded meanwhile, exits first; then on the queue."""
         if turn.recovered or turn.state.stopping:
             return
         turn.recovered = True
@@ -243,7 +243,7 @@ class Dispatcher:
         self._defects.isolated(turn, "bringing back moments", set_back.bring_back)
         self._defects.isolated(turn, "following the settings", arming.follow_config)
         self._defects.isolated(turn, "watching the limits", emergency.watch)
-        for record in sorted(turn.pending_signals(), key=lambda record: not signals.is_exit(record)):
+        for record in signals.exits_first(turn.pending_signals()):
             self._defects.isolated(turn, f"acting on signal {record.id}", self._act_on_recorded, record)
         for group in turn.open_groups():
             turn.touch(group.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from app.base.changing import changed
@@ -73,8 +74,16 @@ def act_on_recorded(turn: Turn, record: SignalRecord, signal: Signal) -> None:
     act(turn, record, reading)
 
 
-def is_exit(record: SignalRecord) -> bool:
-    return record.intent in {Intent.EXIT, Intent.REDUCE}
+def exits_first(records: Sequence[SignalRecord]) -> list[SignalRecord]:
+    """Exits and reductions, each after what came before it for the same position; then all others."""
+    last = {_position(record): at for at, record in enumerate(records) if record.intent in {Intent.EXIT, Intent.REDUCE}}
+    first = [record for at, record in enumerate(records) if at <= last.get(_position(record), -1)]
+    return first + [record for at, record in enumerate(records) if at > last.get(_position(record), -1)]
+
+
+def _position(record: SignalRecord) -> tuple[str | None, ...]:
+    """What its signals must find in order of arrival: both sides, for a reverse is about both."""
+    return record.account, record.symbol, record.timeframe, record.strategy_id
 
 
 def _bar_key(turn: Turn, reading: Reading) -> str | None:
