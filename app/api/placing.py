@@ -15,12 +15,14 @@ from app.messages.commands import OrderAnswer, PlaceOrder
 from app.messages.records import EventRecord, SignalOutcome, SignalRecord
 from app.messages.snapshots import GroupSnapshot, OrderSnapshot
 from app.ports.engine import Engine
+from app.ports.queries import Queries
 
 FILLED = frozenset({"order.filled", "order.partially_filled"})
 OPENED = frozenset({"signal.executed", "signal.promoted"})
 REFUSED = frozenset({"signal.rejected", "signal.ignored"})
 ENDED = frozenset({"trade.closed"})
 UNDER_WAY = frozenset({SignalOutcome.PENDING, SignalOutcome.QUEUED, SignalOutcome.EXECUTED})
+KNOWN = frozenset(SignalOutcome)
 ENTRY = OrderRole.ENTRY.value
 
 
@@ -63,7 +65,7 @@ class Course:
 
 
 async def place(
-    engine: Engine, clock: Clock, command: PlaceOrder, wait_ms: int, *, until_resting: bool = False
+    engine: Engine, queries: Queries, clock: Clock, command: PlaceOrder, wait_ms: int, *, until_resting: bool = False
 ) -> ExecutionResult:
     """Ask, then wait at most `wait_ms` for the primary fill, or until the entry rests at the venue.
 
@@ -72,7 +74,7 @@ async def place(
     course = Course(until_resting=until_resting)
     end = engine.subscribe(course)
     try:
-        answer = await engine.ask(command)
+        answer = await _recalled(queries, await engine.ask(command))
         if wait_ms > 0 and answer.outcome in UNDER_WAY and _fill_price(_entries(engine, answer)) is None:
             await _wait(course, clock, answer, wait_ms)
     finally:
@@ -90,11 +92,21 @@ async def _wait(course: Course, clock: Clock, answer: OrderAnswer, wait_ms: int)
         return
 
 
+async def _recalled(queries: Queries, answer: OrderAnswer) -> OrderAnswer:
+    """Of one that came before the last start the engine knows that it came; the rest is on disk."""
+    if answer.outcome in KNOWN:
+        return answer
+    record = await queries.signal(answer.signal_id)
+    return answer if record is None else _told_by(record, answer)
+
+
 def _as_it_is_now(engine: Engine, answer: OrderAnswer) -> OrderAnswer:
     """One that waited, for the market's rules or for a slot, may have gone on meanwhile."""
     record = engine.recent_signal(answer.signal_id)
-    if record is None:
-        return answer
+    return answer if record is None else _told_by(record, answer)
+
+
+def _told_by(record: SignalRecord, answer: OrderAnswer) -> OrderAnswer:
     return replace(
         answer, outcome=record.outcome.value, reason=record.reason, detail=record.detail, group_id=record.group_id
     )

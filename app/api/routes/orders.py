@@ -77,7 +77,7 @@ async def execute(request: Request, body: ManualOrder) -> ExecutionResult:
         price=body.price,
         **_shared(body),
     )
-    return await place(state.engine, state.clock, command, MANUAL_WAIT_MS, until_resting=True)
+    return await place(state.engine, state.queries, state.clock, command, MANUAL_WAIT_MS, until_resting=True)
 
 
 async def decide(request: Request, body: TradingDecision) -> ExecutionResult:
@@ -90,7 +90,7 @@ async def decide(request: Request, body: TradingDecision) -> ExecutionResult:
         label=body.label or state.model_label,
         **_shared(body),
     )
-    return await place(state.engine, state.clock, command, body.wait_ms)
+    return await place(state.engine, state.queries, state.clock, command, body.wait_ms)
 
 
 def _shared(body: ManualOrder | TradingDecision) -> dict[str, Any]:

@@ -146,6 +146,16 @@ async def test_confidence_lies_between_nothing_and_one(front: Front, confidence:
     assert answer.status_code == 422
 
 
+async def test_an_order_that_came_before_the_last_start_is_answered_from_the_disk(front: Front) -> None:
+    front.queries.signal_rows = [replace(decision_record(), outcome=SignalOutcome.EXECUTED, group_id=GROUP)]
+    front.engine.order_answer = OrderAnswer(
+        "d0000000000001", "unknown", None, "it came before", None, is_duplicate=True
+    )
+    answer = (await front.ask("POST", "/api/execution/decision", Role.TRADER, json=DECISION | {"wait_ms": 0})).json()
+    told = [answer[name] for name in ("success", "outcome", "group_id", "is_duplicate")]
+    assert told == [True, "executed", GROUP, True]
+
+
 async def test_an_unknown_field_of_strange_letters_is_refused_in_plain_ones(front: Front) -> None:
     body = b'{"symbol": "BTC/USDT", "side": "long", "quantity": 1, "\\ud800\\u001b[31m": 1}'
     answer = await front.ask("POST", "/api/execution/order", headers={"Content-Type": "application/json"}, content=body)
