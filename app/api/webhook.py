@@ -36,7 +36,7 @@ BODY_TIMEOUT_SEC = 3.0
 SIGNATURE_AGE_SEC = 60
 LOCKED_AFTER = 10
 LOCK_WINDOW_SEC = 60.0
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _BROWSER_HEADERS = frozenset({b"origin", b"sec-fetch-site"})
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -116,6 +116,7 @@ class Webhook:
         sender = self._sender(scope, headers)
         webhook = self._config().webhook
         if webhook.allow_list_enabled and sender not in webhook.allow_list:
+            log.info("a webhook was refused", sender=sender, reason="not on the allow-list")
             raise _Answer(403, _error("not_allowed", "the sender is not on the allow-list"))
         raw = await self._body(headers, receive)
         document = self._parsed(raw)
@@ -130,12 +131,12 @@ class Webhook:
         return _answered(answer)
 
     def _sender(self, scope: Scope, headers: dict[bytes, bytes]) -> str | None:
-        """The peer's address, or what our own tunnel says; None where this machine's own sender is not told."""
+        """The peer's address, or what our own tunnel says: its last word, for all before that its sender can write."""
         peer = scope["client"][0] if scope.get("client") else None
         if peer not in self._trusted:
             return peer
-        told = headers.get(b"cf-connecting-ip") or headers.get(b"x-forwarded-for", b"").rpartition(b",")[2]
-        return told.decode("latin-1").strip() or None
+        told = headers.get(b"x-forwarded-for", b"").rpartition(b",")[2] or headers.get(b"cf-connecting-ip", b"")
+        return told.decode("latin-1").strip() or peer
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         told = headers.get(b"content-length", b"0")
@@ -165,7 +166,7 @@ class Webhook:
         key = self._by_signature(headers, raw) if b"x-signature" in headers else self._by_secret(document)
         if key is not None:
             return key
-        counted = None if sender in _LOOPBACK else sender
+        counted = None if sender in LOOPBACK else sender
         locked = self._failed.locked_for(counted)
         if locked:
             raise _Answer(429, _error("too_many_attempts", "too many failed attempts"), [_retry_after(locked)])

@@ -239,6 +239,7 @@ class WebhookConfig(Settings):
     drift_action: Literal["alert", "close", "ignore"] = "alert"
     """What is done when the strategy's previous position differs from ours."""
     allow_list_enabled: bool = False
+    """Whether only `allow_list` may post; through a tunnel on this machine the address that it forwards counts."""
     allow_list: tuple[str, ...] = ("52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.178.7")
     """Sender addresses that may post; TradingView's four by default."""
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import structlog
 
 from app.domain.alert_body import FieldError
 from app.domain.signal import Signal
@@ -157,6 +158,26 @@ async def test_of_several_forwarded_addresses_the_right_most_counts(front: Front
     front.serving(trusted_peers=frozenset({"127.0.0.1"}))
     forged = {"X-Forwarded-For": "52.89.214.238, 198.51.100.7"}
     assert (await front.post(message(), forged, peer="127.0.0.1")).status_code == 403
+
+
+async def test_an_address_that_the_sender_can_make_up_does_not_count_beside_the_tunnels(front: Front) -> None:
+    front.configured(allow_list_enabled=True)
+    front.serving(trusted_peers=frozenset({"127.0.0.1"}))
+    forged = {"CF-Connecting-IP": "52.89.214.238", "X-Forwarded-For": "198.51.100.7"}
+    assert (await front.post(message(), forged, peer="127.0.0.1")).status_code == 403
+
+
+async def test_a_sender_on_this_machine_is_let_in_where_the_allow_list_names_it(front: Front) -> None:
+    front.configured(allow_list_enabled=True, allow_list=["127.0.0.1"])
+    front.serving(trusted_peers=frozenset({"127.0.0.1"}))
+    assert (await front.post(message(), peer="127.0.0.1")).status_code == 202
+
+
+async def test_the_log_tells_who_was_not_on_the_allow_list(front: Front) -> None:
+    front.configured(allow_list_enabled=True)
+    with structlog.testing.capture_logs() as lines:
+        await front.post(message(), peer=STRANGER)
+    assert {"sender": STRANGER, "reason": "not on the allow-list"}.items() <= lines[0].items()
 
 
 async def test_the_answer_comes_before_the_engine_can_wait_for_an_exchange(front: Front, keys: FakeKeys) -> None:

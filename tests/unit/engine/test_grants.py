@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from app.api.webhook import grant_of
-from app.base.secret import Secret
 from app.domain.alert import validate
 from app.domain.alert_body import parse_body
 from app.domain.alert_keys import content_key, stored_payload
 from app.messages.commands import AcceptSignal, SignalAnswer
 from app.messages.records import SignalOutcome
 from app.ports.secrets import WebhookKey
+from tests.support.examples import key_of
 from tests.unit.engine.worlds import Stage, scenario
 
 MARKET_ORDERS = {
@@ -26,18 +25,7 @@ MARKET_ORDERS = {
     "levels": [{"gap_percent": 0, "weight_percent": 100, "tp_percent": 4}],
 }
 GRID = {"default": {**MARKET_ORDERS, "size_from": "quote", "size_value": "20"}}
-LTC_ONLY = WebhookKey(
-    name="provider",
-    secret=Secret("not asked for"),
-    accounts=(),
-    symbols=("LTC/USDT:USDT",),
-    intents=(),
-    max_quote=Decimal(50),
-    allows_live=False,
-    created_at=datetime(2026, 1, 1, tzinfo=UTC),
-    expires_at=None,
-    revoked=False,
-)
+LTC_ONLY = key_of("provider", "not asked for", symbols=("LTC/USDT:USDT",), max_quote=Decimal(50))
 OTHER_ORDER = {
     **dict.fromkeys(("account", "stop_loss", "take_profit", "confidence", "leverage")),
     **dict.fromkeys(("source", "strategy_id", "label"), ""),

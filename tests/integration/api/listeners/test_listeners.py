@@ -65,6 +65,15 @@ async def test_both_answer_503_while_the_engine_starts(front: Front) -> None:
         assert answer.headers["retry-after"]
 
 
+@pytest.mark.parametrize(("address", "status"), [("52.89.214.238", 202), ("198.51.100.7", 403)])
+async def test_the_allow_list_looks_behind_a_tunnel_on_this_machine(front: Front, address: str, status: int) -> None:
+    front.config = front.config.model_copy(
+        update={"webhook": front.config.webhook.model_copy(update={"allow_list_enabled": True})}
+    )
+    answer = await post(front.public + HOOK, message(), {"X-Forwarded-For": address})
+    assert answer.status_code == status
+
+
 @pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site"])
 async def test_both_refuse_browsers(front: Front, header: str) -> None:
     for url in (front.private + "/webhook/tradingview", front.public + HOOK):
