@@ -17,7 +17,7 @@ from app.engine.closing import begin_close
 from app.engine.entries import enter
 from app.engine.groups import reduce_group
 from app.engine.outcomes import ignore, reject, settle
-from app.engine.reading import ENTERING, Reading, read, refusal_code
+from app.engine.reading import Reading, read, refusal_code
 from app.engine.turn import Turn
 from app.engine.waiting import line_up, take_out
 from app.messages.commands import AcceptSignal, SignalAnswer
@@ -49,7 +49,7 @@ def accept(turn: Turn, command: AcceptSignal) -> SignalAnswer:
         reject(turn, record, refusal.code, refusal.detail)
         return SignalAnswer(422, record.id, "rejected", (FieldError("timestamp", refusal.detail),))
     if turn.recovered:
-        act(turn, record, reading)
+        _act_by_age(turn, record, reading)
     return SignalAnswer(202, record.id, "accepted")
 
 
@@ -62,15 +62,24 @@ def act_on_recorded(turn: Turn, record: SignalRecord, signal: Signal) -> None:
     if isinstance(reading, list):
         reject(turn, record, "invalid", "; ".join(error.reason for error in reading))
         return
-    is_entry = reading.wanted.intent in ENTERING
-    if is_entry and turn.now - signal.timestamp > timedelta(seconds=turn.config.webhook.max_age_sec):
-        if reading.wanted.intent is Intent.ENTRY:
-            reject(turn, record, "abandoned", "the engine was away until the signal was too old to enter")
-            return
-        reading = changed(
-            reading, wanted=changed(reading.wanted, intent=Intent.EXIT, side=reading.wanted.side.opposite)
-        )
-        reading = changed(reading, identity=reading.identity.opposite)
+    if reading.wanted.intent is Intent.ENTRY and _is_too_old_to_enter(turn, record, reading):
+        reject(turn, record, "abandoned", "the engine was away until the signal was too old to enter")
+        return
+    _act_by_age(turn, record, reading)
+
+
+def _is_too_old_to_enter(turn: Turn, record: SignalRecord, reading: Reading) -> bool:
+    """One that is replayed on purpose is as old as the wish for it."""
+    since = reading.signal.timestamp if record.replay_of is None else record.received_at
+    return turn.now - since > timedelta(seconds=turn.config.webhook.max_age_sec)
+
+
+def _act_by_age(turn: Turn, record: SignalRecord, reading: Reading) -> None:
+    """A reverse that is too old to enter is an exit still."""
+    if reading.wanted.intent is Intent.REVERSE and _is_too_old_to_enter(turn, record, reading):
+        wanted = changed(reading.wanted, intent=Intent.EXIT, side=reading.wanted.side.opposite)
+        reading = changed(reading, wanted=wanted, identity=reading.identity.opposite)
+        record = changed(record, detail="exited, not reversed: it is too old to enter")
     act(turn, record, reading)
 
 
@@ -143,8 +152,8 @@ def _stale(turn: Turn, reading: Reading) -> Refusal | None:
     if age < -AHEAD:
         return Refusal("stale", f"the time stamp lies {-age.total_seconds():.0f} s in the future")
     webhook = turn.config.webhook
-    leaving = reading.wanted.intent in {Intent.EXIT, Intent.REDUCE}
-    bound = webhook.exit_max_age_sec if leaving else webhook.max_age_sec
+    enters_only = reading.wanted.intent is Intent.ENTRY
+    bound = webhook.max_age_sec if enters_only else webhook.exit_max_age_sec
     if age > timedelta(seconds=bound):
         return Refusal("stale", f"the signal is {age.total_seconds():.0f} s old, at most {bound:.0f} s are taken")
     return None

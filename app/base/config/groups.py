@@ -229,9 +229,9 @@ class WebhookConfig(Settings):
     host: str = "127.0.0.1"
     port: Port = 8003
     max_age_sec: Seconds = 60
-    """Age at which an entry is refused as stale."""
+    """Age at which an entry is refused as stale, and a reverse only exits."""
     exit_max_age_sec: Seconds = 900
-    """Age at which an exit or a reduction is refused as stale."""
+    """Age at which an exit, a reduction or a reverse is refused as stale."""
     one_per_bar: bool = True
     """Refuse a second signal of one identity, bar, trade id, action and resulting position."""
     on_addon_without_group: Literal["ignore", "open"] = "ignore"

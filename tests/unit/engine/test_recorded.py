@@ -1,8 +1,10 @@
-"""What a webhook key may do holds for its signals wherever they wait."""
+"""Signals that are acted on later than they came: during the start, or from the queue. Their key binds them still."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -68,14 +70,19 @@ def post_while_starting(
     stage: Stage, key: WebhookKey, extra: dict[str, Any] | None = None, *, is_gone: bool = False, **short: Any
 ) -> SignalAnswer | None:
     """`is_gone` takes the key away before its signal is acted on."""
+    return ask_while_starting(stage, lambda: command(stage, key, extra or {}, **short), key if is_gone else None)
 
+
+def ask_while_starting(
+    stage: Stage, asked: Callable[[], AcceptSignal], gone: WebhookKey | None = None
+) -> SignalAnswer | None:
     async def posted() -> SignalAnswer:
         stage.world.crash()
         while not stage.world.engine._is_open:  # noqa: ASYNC110 - the engine tells its opening by nothing else
             await asyncio.sleep(0)  # noqa: TID251 - one turn of the loop, no time
-        answer: SignalAnswer = await stage.world.engine.ask(command(stage, key, extra or {}, **short))
-        if is_gone:
-            del stage.world.keys[key.name]
+        answer: SignalAnswer = await stage.world.engine.ask(asked())
+        if gone is not None:
+            del stage.world.keys[gone.name]
         return answer
 
     return stage.run(posted())
@@ -127,6 +134,19 @@ def test_a_waiting_signal_that_cannot_be_read_any_more_is_refused_and_lets_the_o
         refused = stage.world.signals[answer.signal_id]
         assert (refused.outcome, refused.reason) == (SignalOutcome.REJECTED, "invalid")
         assert refused.detail == "placed is not an order or a decision as it is kept"
+
+
+def test_a_replay_that_is_asked_for_during_the_start_is_as_old_as_the_wish_for_it() -> None:
+    with Stage(one_slot()) as stage:
+        first = command(stage, LTC_ONLY, {}, action="buy", symbol="LTCUSDT.P")
+        stage.wait(600)
+
+        def again() -> AcceptSignal:
+            return replace(first, received_at=stage.world.clock.now(), grant=None, replay_of="s0000000000009")
+
+        ask_while_starting(stage, again)
+        stage.wait(20)
+        assert opened(stage) == [("LTC/USDT:USDT", 20)]
 
 
 # ---------------------------------------------------------------------------------------------- how much it may spend
