@@ -21,7 +21,7 @@ from app.engine.indexing import index_group
 from app.engine.state import AccountState, EngineState, Market
 from app.engine.turn import Turn
 from app.messages.effects import AmendOrder, CancelOrder, Effect, LookUpOrder, SubmitOrders
-from app.messages.records import EventRecord
+from app.messages.records import EventRecord, SignalRecord
 from app.messages.reports import Accepted, FillReport, Found, MarketReport, OrderReport
 from tests.support.examples import NOON
 from tests.support.strategies import rules_of
@@ -48,7 +48,7 @@ class Bench:
         self.answers: dict[type[Effect], Any] = {}
         self._wakes: dict[str, datetime] = {}
         self._defects = Defects()
-        self._dispatcher = Dispatcher(_no_payloads, self._defects)
+        self._dispatcher = Dispatcher(_no_records, self._defects)
         index_group(self.state, group, NOON)
         self._group_id = group.id
         self.quote("100")
@@ -173,8 +173,8 @@ class Bench:
         return [str(data["detail"]) for data in told if data["severity"] == severity]
 
 
-def _no_payloads(payload: str) -> Any:
-    raise AssertionError(f"nothing waits in the queue, {payload} is not read")
+def _no_records(record: SignalRecord) -> Any:
+    raise AssertionError(f"nothing waits in the queue, {record.id} is not read")
 
 
 def gaps(moments: list[float]) -> list[float]:

@@ -102,14 +102,14 @@ def test_an_alert_that_claims_to_be_an_order_by_hand_stays_an_alert_when_it_is_p
         stage.signal(action="buy", symbol="SOLUSDT.P", timeframe="60", price=100, size=1)
         post(stage, LTC_ONLY, {"placed": OTHER_ORDER}, action="buy", symbol="LTCUSDT.P")
         free_the_slot(stage)
-        assert opened(stage) == [("LTC/USDT:USDT", 20)]
+        assert opened(stage) == [("LTC/USDT:USDT", Decimal(20))]
 
 
 def test_an_alert_that_claims_to_be_an_order_by_hand_stays_an_alert_when_it_came_during_the_start() -> None:
     with Stage(one_slot()) as stage:
         post_while_starting(stage, LTC_ONLY, {"placed": OTHER_ORDER}, action="buy", symbol="LTCUSDT.P")
         stage.wait(20)
-        assert opened(stage) == [("LTC/USDT:USDT", 20)]
+        assert opened(stage) == [("LTC/USDT:USDT", Decimal(20))]
 
 
 @pytest.mark.parametrize("placed", [True, "2026-01-05", {}])
@@ -130,7 +130,7 @@ def test_a_waiting_signal_that_cannot_be_read_any_more_is_refused_and_lets_the_o
         record = stage.world.engine.state.queued_signals[answer.signal_id]
         object.__setattr__(record, "source", "manual")  # as if it had been kept as what it is not
         free_the_slot(stage)
-        assert opened(stage) == [("ADA/USDT:USDT", 20)]
+        assert opened(stage) == [("ADA/USDT:USDT", Decimal(20))]
         refused = stage.world.signals[answer.signal_id]
         assert (refused.outcome, refused.reason) == (SignalOutcome.REJECTED, "invalid")
         assert refused.detail == "placed is not an order or a decision as it is kept"
@@ -146,7 +146,7 @@ def test_a_replay_that_is_asked_for_during_the_start_is_as_old_as_the_wish_for_i
 
         ask_while_starting(stage, again)
         stage.wait(20)
-        assert opened(stage) == [("LTC/USDT:USDT", 20)]
+        assert opened(stage) == [("LTC/USDT:USDT", Decimal(20))]
 
 
 # ---------------------------------------------------------------------------------------------- how much it may spend
