@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from app.base.changing import changed
 from app.domain.group import EntryState, Group, Leg, share_of_value
+from app.domain.order import Order
 from app.domain.values import ZERO, OrderRole, Side
 
 
@@ -77,11 +78,12 @@ def book_exit(
 
     The fill is taken from the legs the order belongs to: one leg, a pyramid's legs or all, in proportion with the last
     absorbing the rounding (grid.md); what those do not have open is taken from the others. Only a take-profit's fill
-    counts for break-even.
+    counts for break-even, only a close's for what a partial close has still to sell.
     """
     own = {item.key: item for item in _begun(group.legs_at(pyramid, leg), group.step_size)}
     taken = _shares(list(own.values()), quantity, group.step_size)
     rest = quantity - sum(taken.values(), ZERO)
+    reduced = quantity if role is OrderRole.CLOSE else ZERO
     realized = ZERO
     legs: list[Leg] = []
     for item in group.legs:
@@ -99,9 +101,19 @@ def book_exit(
         fees=group.fees + fee_quote,
         exit_fees=group.exit_fees + fee_quote,
         exit_fills=group.exit_fills + (role is OrderRole.TAKE_PROFIT),
+        reduce_quantity=max(group.reduce_quantity - reduced, ZERO),
         oversold=group.oversold + rest,
         oversold_value=group.oversold_value + price * rest,
     )
+
+
+def without_owed_exits(group: Group, orders: Iterable[Order]) -> Group:
+    """The group without what exits that are over have sold by the venue's count, though the trades are still to be
+    told: no other exit may be over it."""
+    for order in orders:
+        if order.owed > 0 and not order.is_live and order.role is not OrderRole.ENTRY:
+            group = book_exit(group, order.pyramid, order.leg, ZERO, order.owed, ZERO, order.role)
+    return group
 
 
 def correct_entry(

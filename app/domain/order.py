@@ -120,12 +120,17 @@ class Order:
         return max(self.quantity - self.filled, ZERO)
 
     @property
+    def owed(self) -> Decimal:
+        """What of it has filled by the venue's count, and not by the trades that it has told."""
+        return max(self.seen_filled - self.filled, ZERO)
+
+    @property
     def is_live(self) -> bool:
         return self.status not in TERMINAL
 
     @property
     def is_unsettled(self) -> bool:
-        return self.status in UNSETTLED or self.seen_filled > self.filled
+        return self.status in UNSETTLED or self.owed > 0
 
     @property
     def is_amending(self) -> bool:

@@ -208,7 +208,8 @@ def _close(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted
     if group.open_quantity <= 0 or not _way_is_clear(group, live, terrain):
         return []
     stopping = sum((order.remaining for order in live if _is_triggered_stop(order)), ZERO)
-    return _sale(group, group.open_quantity - stopping, live, terrain)
+    sold = sum((order.owed for order in live if order.role is OrderRole.TAKE_PROFIT), ZERO)
+    return _sale(group, group.open_quantity - stopping - sold, live, terrain)
 
 
 def _sale(group: Group, quantity: Decimal, live: Iterable[Order], terrain: Terrain) -> list[Wanted]:

@@ -237,8 +237,6 @@ def _book_exit(turn: Turn, order: Order, group: Group, part: _Part) -> Group:
     shrunk = book_exit(group, order.pyramid, order.leg, price, quantity, part.fee_quote, order.role)
     if shrunk.oversold > group.oversold:
         turn.effect(Reconcile(order.account, turn.config.reconcile.confirm_after_sec))
-    if order.role is OrderRole.CLOSE and shrunk.reduce_quantity > 0:
-        shrunk = changed(shrunk, reduce_quantity=max(shrunk.reduce_quantity - quantity, ZERO))
     _judge_slippage(turn, order, shrunk, price)
     return shrunk
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from app.base.changing import changed
 from app.domain import client_order_id
+from app.domain.booking import without_owed_exits
 from app.domain.client_order_id import OrderAddress
 from app.domain.difference import Amendment, Means, difference
 from app.domain.group import EntryState, Group, Leg
@@ -35,9 +36,9 @@ def mend_orders(
     turn: Turn, group: Group, orders: Sequence[Order], terrain: Terrain, account: AccountState
 ) -> list[Wanted]:
     """Ask for what is missing and end what is too much; all that is wanted."""
-    live = live_ones(orders)
-    wishes = wanted_orders(group, live, terrain)
-    room = None if terrain.reduce_only else group.open_quantity - bound_by_exits(orders)
+    live, left = live_ones(orders), without_owed_exits(group, orders)
+    wishes = wanted_orders(left, live, terrain)
+    room = None if terrain.reduce_only else left.open_quantity - bound_by_exits(orders)
     stops = [wish for wish in wishes if wish.place.role is OrderRole.STOP_LOSS]
     beside = bool(stops) and terrain.reduce_only and _is_alone_in_its_book(turn, group)
     gap = difference(wishes, live, Means(account.capabilities.amend_types, room, terrain.rules.max_qty, beside))
