@@ -101,7 +101,7 @@ _ENDED = {
 
 def _move(turn: Turn, order: Order, report: OrderReport) -> None:
     status = report.status
-    if status is OrderStatus.FILLED and order.filled < order.quantity:
+    if status is OrderStatus.FILLED and order.filled < max(report.quantity, report.filled):
         return  # it counts as filled when its fills are booked
     if status is order.status or not may_become(order.status, status):
         return  # stale: a late `open` after `filled`, and the like
@@ -110,13 +110,23 @@ def _move(turn: Turn, order: Order, report: OrderReport) -> None:
         turn.put_order(changed(order, unknown_since=None, look_ups=0))
         return
     if status in _ENDED:
-        end_order(turn, order, status, report.reason)
+        end_order(turn, _as_filled(turn, order) if status is OrderStatus.FILLED else order, status, report.reason)
         return
     retry_at = order.retry_at if order.is_amending else None
     moved = changed(order, status=status, updated_at=turn.now, unknown_since=None, look_ups=0, retry_at=retry_at)
     turn.put_order(moved)
     if status is OrderStatus.OPEN:
         turn.emit("order.placed", order=order, role=order.role, price=order.price, quantity=order.quantity)
+
+
+def _as_filled(turn: Turn, order: Order) -> Order:
+    """The order as large as the venue made it: a reduce-only one is cut to the position, any by a person there. An
+    entry's leg does without what was cut."""
+    group = turn.group(order.group_id)
+    if order.role is OrderRole.ENTRY and order.pyramid is not None and order.leg is not None:
+        leg = group.leg(order.pyramid, order.leg)
+        turn.put_group(group.with_leg(changed(leg, quantity=leg.quantity - order.remaining)))
+    return changed(order, quantity=order.filled)
 
 
 def end_order(turn: Turn, order: Order, status: OrderStatus, reason: str | None) -> None:
