@@ -73,16 +73,20 @@ def book_exit(
     quantity: Decimal,
     fee_quote: Decimal,
     role: OrderRole = OrderRole.TAKE_PROFIT,
+    *,
+    base_fee: Decimal = ZERO,
 ) -> Group:
-    """The group with an exit fill booked; what no leg had open is `oversold`.
+    """The group with an exit fill booked; what no leg had open is `oversold`. What is left has paid `base_fee`, the fee
+    in its own coin, as far as it has so much: as if that were sold too, to pay for the fee in quote.
 
     The fill is taken from the legs the order belongs to: one leg, a pyramid's legs or all, in proportion with the last
     absorbing the rounding (grid.md); what those do not have open is taken from the others. Only a take-profit's fill
     counts for break-even, only a close's for what a partial close has still to sell.
     """
+    gone = quantity + min(base_fee, max(group.open_quantity - quantity, ZERO))
     own = {item.key: item for item in _begun(group.legs_at(pyramid, leg), group.step_size)}
-    taken = _shares(list(own.values()), quantity, group.step_size)
-    rest = quantity - sum(taken.values(), ZERO)
+    taken = _shares(list(own.values()), gone, group.step_size)
+    rest = gone - sum(taken.values(), ZERO)
     reduced = quantity if role is OrderRole.CLOSE else ZERO
     realized = ZERO
     legs: list[Leg] = []
@@ -95,7 +99,7 @@ def book_exit(
         legs.append(left)
         realized += gain
     return changed(
-        _with_costs_closed(group, quantity - rest),
+        _with_costs_closed(group, gone - rest),
         legs=tuple(legs),
         realized_gross=group.realized_gross + realized * group.contract_size,
         fees=group.fees + fee_quote,

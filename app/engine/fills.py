@@ -8,11 +8,12 @@ from decimal import Decimal
 
 from app.base.changing import changed
 from app.domain import client_order_id
-from app.domain.booking import book_entry, book_exit, correct_entry, correct_exit
+from app.domain.booking import book_entry, book_exit, correct_entry, correct_exit, shrink
 from app.domain.fill import Fill
 from app.domain.group import Group, share_of_value
 from app.domain.order import Order, OrderStatus, may_become
-from app.domain.values import HUNDRED, ZERO, CloseReason, OrderRole, OrderType
+from app.domain.symbol import market_type_of
+from app.domain.values import HUNDRED, ZERO, CloseReason, MarketType, OrderRole, OrderType
 from app.engine.holds import is_ours
 from app.engine.ledger import Layer
 from app.engine.sums import is_sum, take_place
@@ -65,7 +66,7 @@ def _put_down(turn: Turn, order: Order, report: FillReport, counted: Decimal, va
     base_fee, fee_quote = _fees(turn, group, report)
     if fee_quote is None:
         group, fee_quote = changed(group, estimated=True), ZERO
-    whole = _Part(report, counted + grown, fee_quote, base_fee if order.role is OrderRole.ENTRY else ZERO)
+    whole = _Part(report, counted + grown, fee_quote, base_fee)
     turn.put_fill(_fill_of(whole, order))
     known, new = whole.split(counted)
     if known is not None:
@@ -77,7 +78,7 @@ def _put_down(turn: Turn, order: Order, report: FillReport, counted: Decimal, va
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some quantity of what was told, with its fees: in quote, and what of the quantity was taken as one."""
+    """Some quantity of what was told, with its fees: in quote, and what of the coins was taken as one."""
 
     report: FillReport
     quantity: Decimal
@@ -104,6 +105,7 @@ def _correct(turn: Turn, order: Order, group: Group, part: _Part, value: Decimal
         group = correct_entry(group, _place_of(order), more, part.fee_quote, part.base_fee, price)
     else:
         group = correct_exit(group, order.pyramid, order.leg, more, part.fee_quote)
+        group = shrink(group, part.base_fee, price) if part.base_fee else group
     turn.put_order(order)
     turn.put_group(group)
     return order, group
@@ -128,9 +130,13 @@ def _most(order: Order) -> Decimal:
 
 
 def _fees(turn: Turn, group: Group, report: FillReport) -> tuple[Decimal, Decimal | None]:
-    """(fee taken from the bought quantity, fee in quote); None where nobody knows what a third asset is worth."""
+    """(fee taken from the coins that are held, fee in quote); None where nobody knows what a third asset is worth.
+
+    No coins are held on a perpetual: a fee in its base coin comes out of the margin.
+    """
     if report.fee_asset == group.base:
-        return report.fee, report.fee * report.price
+        is_spot = market_type_of(group.symbol) is MarketType.SPOT
+        return report.fee if is_spot else ZERO, report.fee * report.price
     if report.fee_asset in {group.quote, ""} or not report.fee:
         return ZERO, report.fee
     price = _price_of(turn, report.account, (report.fee_asset, group.quote))
@@ -234,7 +240,9 @@ def _note_price(turn: Turn, report: FillReport) -> None:
 
 def _book_exit(turn: Turn, order: Order, group: Group, part: _Part) -> Group:
     price, quantity = part.report.price, part.quantity
-    shrunk = book_exit(group, order.pyramid, order.leg, price, quantity, part.fee_quote, order.role)
+    shrunk = book_exit(
+        group, order.pyramid, order.leg, price, quantity, part.fee_quote, order.role, base_fee=part.base_fee
+    )
     if shrunk.oversold > group.oversold:
         turn.effect(Reconcile(order.account, turn.config.reconcile.confirm_after_sec))
     _judge_slippage(turn, order, shrunk, price)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from app.domain.group import Group
 from app.domain.market import Quote
 from app.domain.values import OrderRole, Side
@@ -12,7 +14,7 @@ from app.engine.indexing import index_group
 from app.engine.state import Market
 from app.messages.reports import FundingReport
 from tests.support.examples import NOON
-from tests.support.strategies import filled_group, group_of, leg_of, rules_of
+from tests.support.strategies import filled_at, filled_group, group_of, leg_of, rules_of
 from tests.unit.engine.bench import Bench
 
 D = Decimal
@@ -88,3 +90,34 @@ def test_a_fee_in_a_coin_of_unknown_price_is_not_guessed_and_the_result_is_marke
 def test_no_fee_needs_no_price() -> None:
     group = fill_with_fee(Bench(waiting()), "0", "BNB")
     assert (group.fees, group.estimated) == (D(0), False)
+
+
+def in_bnb(symbol: str, side: Side = Side.LONG, *, filled: bool = False) -> Bench:
+    """A market whose base coin is the one that the venue takes fees in, with ten to buy or bought at 600."""
+    leg = leg_of(0, "600", "10")
+    group = filled_at(group_of([leg], side), (0, 0), "600", "10") if filled else group_of([leg], side)
+    bench = Bench(replace(group, symbol=symbol, base="BNB"))
+    bench.quote("600", rules_of("0.01", "0.001", symbol=symbol, base="BNB"))
+    bench.care()
+    return bench
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_a_fee_in_the_coin_of_a_perpetual_leaves_the_position_whole(side: Side) -> None:
+    bench = in_bnb("BNB/USDT:USDT", side)
+    bench.fill(bench.orders(OrderRole.ENTRY)[0], "600", "0.0045", "BNB")
+    assert (bench.group.open_quantity, bench.group.fees) == (D(10), D("2.7"))
+    assert [order.quantity for order in bench.orders(OrderRole.TAKE_PROFIT)] == [D(10)]
+
+
+def test_a_fee_in_the_coin_itself_leaves_less_of_what_a_spot_exit_has_not_sold() -> None:
+    bench = in_bnb("BNB/USDT", filled=True)
+    bench.fill(bench.orders(OrderRole.TAKE_PROFIT)[0], "606", "0.003", "BNB", quantity="4")
+    assert (bench.group.open_quantity, bench.group.fees) == (D("5.997"), D("1.818"))
+    assert bench.group.realized_pnl == 4 * 6 + D("0.003") * 6 - D("1.818")
+
+
+def test_the_fee_in_the_coin_of_the_last_exit_is_paid_from_elsewhere() -> None:
+    bench = in_bnb("BNB/USDT", filled=True)
+    bench.fill(bench.orders(OrderRole.TAKE_PROFIT)[0], "606", "0.0075", "BNB")
+    assert (bench.group.open_quantity, bench.group.oversold, bench.group.dust) == (D(0), D(0), D(0))

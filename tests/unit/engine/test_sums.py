@@ -133,7 +133,8 @@ def quantity_of(trades: Sequence[Trade]) -> Decimal:
 
 def entry_books(trades: Sequence[Trade], side: Side = Side.LONG, more: str = "0") -> Books:
     quantity = quantity_of(trades) + D(more)
-    return Books(group_of([leg_of(0, "100", str(quantity))], side), OrderRole.ENTRY, quantity, trades)
+    group = replace(group_of([leg_of(0, "100", str(quantity))], side), symbol="BTC/USDT")  # fees may be in the coin
+    return Books(group, OrderRole.ENTRY, quantity, trades)
 
 
 def exit_books(trades: Sequence[Trade], side: Side = Side.LONG, more: str = "0") -> Books:
@@ -185,6 +186,19 @@ def test_a_fee_taken_in_the_coin_leaves_less_open_once_the_trade_tells_it() -> N
     assert books.group.open_quantity == 1
     books.tell(0)
     assert (books.group.open_quantity, books.group.open_value, books.group.fees) == (D("0.999"), D("99.9"), D("0.1"))
+
+
+def test_a_fee_that_an_exit_took_in_the_coin_leaves_less_open_once_the_trade_tells_it() -> None:
+    books = exit_books([Trade(D(110), D(1), D("0.001"))], more="1")
+    turn = books._turn()
+    turn.put_group(replace(books.group, symbol="BTC/USDT"))
+    turn.put_order(replace(books.order, symbol="BTC/USDT"))
+    books._end(turn)
+    books.fee_asset = "BTC"
+    books.tell(Count(1))
+    assert books.group.open_quantity == 1
+    books.tell(0)
+    assert (books.group.open_quantity, books.group.open_value, books.group.fees) == (D("0.999"), D("99.9"), D("0.11"))
 
 
 def test_what_was_sold_meanwhile_has_its_share_of_the_correction_in_its_result() -> None:
