@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -223,8 +223,13 @@ class Group:
 
     @property
     def average_of_all_fills(self) -> Decimal | None:
-        filled = sum((leg.filled for leg in self.legs), ZERO)
-        return sum((leg.filled_value for leg in self.legs), ZERO) / filled if filled else None
+        return _average_fill(self.legs)
+
+    @property
+    def newest_entry(self) -> Decimal:
+        """At what the newest pyramid was entered, on average, or is to be."""
+        newest = self.pyramids[-1]
+        return _average_fill(self.legs_at(newest.index, None)) or newest.entry_price
 
     @property
     def invested(self) -> Decimal:
@@ -277,6 +282,13 @@ class Group:
 
     def with_legs(self, change: Callable[[Leg], Leg]) -> Group:
         return changed(self, legs=tuple(change(leg) for leg in self.legs))
+
+
+def _average_fill(legs: Iterable[Leg]) -> Decimal | None:
+    quantity = value = ZERO
+    for leg in legs:
+        quantity, value = quantity + leg.filled, value + leg.filled_value
+    return value / quantity if quantity else None
 
 
 def end_entry(leg: Leg) -> Leg:

@@ -19,9 +19,12 @@ LEAST_MOVE_PERCENT = Decimal("0.05")
 
 def asked_stop(settings: GridSettings, side: Side, reference: Decimal, signal_stop: Decimal | None) -> Decimal | None:
     """The stop as asked for: the grid's percent from `reference`, else the signal's price, if any."""
-    if settings.stop_loss is not None and settings.stop_loss.percent is not None:
-        return side.shifted(reference, -settings.stop_loss.percent)
-    return signal_stop
+    percent = _percent(settings)
+    return signal_stop if percent is None else side.shifted(reference, -percent)
+
+
+def _percent(settings: GridSettings) -> Decimal | None:
+    return None if settings.stop_loss is None else settings.stop_loss.percent
 
 
 def stop_level(settings: GridSettings, side: Side, reference: Decimal, signal_stop: Decimal | None) -> Decimal | None:
@@ -47,8 +50,10 @@ def configured_stop(
 
 
 def stop_mode_price(group: Group, rules: MarketRules, reference: Decimal) -> Decimal | None:
-    """The group's configured stop counted from `reference`, without break-even and trailing."""
-    return configured_stop(group.grid, rules, group.side, reference, group.signal_stop)
+    """The group's configured stop, without break-even and trailing: a percent counts from `reference`; a signal's price
+    keeps its distance from the entry of the newest pyramid, and may lie on the winning side of the average."""
+    entry = group.newest_entry if _percent(group.grid) is None else reference
+    return configured_stop(group.grid, rules, group.side, entry, group.signal_stop)
 
 
 def _untightened(group: Group, rules: MarketRules, reference: Decimal) -> Decimal | None:

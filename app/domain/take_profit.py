@@ -1,4 +1,8 @@
-"""Prices at which profit is taken (grid.md, Take-profit): from actual averages, on the tick, away from the entry."""
+"""Prices at which profit is taken (grid.md, Take-profit): from actual averages, on the tick, away from the entry.
+
+A signal's price is every leg's, and keeps its distance from the entry of the newest pyramid alone: legs of others may
+be sold there at a loss.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,8 @@ def group_target(group: Group, rules: MarketRules) -> Decimal | None:
 
 def _leg_price(leg: Leg, group: Group, rules: MarketRules, reference: Decimal) -> Decimal:
     if group.signal_take_profit is not None:
-        return _on_tick(group, rules, reference, group.signal_take_profit)
+        is_newest = leg.pyramid == group.pyramids[-1].index
+        return _on_tick(group, rules, reference if is_newest else group.newest_entry, group.signal_take_profit)
     return _on_tick(group, rules, reference, group.side.shifted(reference, leg.tp_percent))
 
 
@@ -58,7 +63,7 @@ def _aggregate_price(group: Group, legs: Iterable[Leg], percent: Decimal, rules:
     if reference is None:
         return None
     if group.signal_take_profit is not None and group.grid.tp_mode is not TakeProfitMode.HYBRID:
-        return _on_tick(group, rules, reference, group.signal_take_profit)
+        return _on_tick(group, rules, group.newest_entry, group.signal_take_profit)
     return _on_tick(group, rules, reference, group.side.shifted(reference, percent))
 
 

@@ -19,6 +19,7 @@ from app.domain.stop_loss import (
     is_through,
     legs_beyond_stop,
     needs_stop,
+    resting_stop,
     secured_stop,
     stop_mode_price,
     stop_refusal,
@@ -88,6 +89,23 @@ def test_percent_of_the_grid_goes_before_the_signals_stop() -> None:
 def test_stop_too_near_is_moved_to_the_least_distance(side: Side, stop: str, expected: str) -> None:
     group = stopped(side, ("100", "1"), stop=None, signal_stop=D(stop))
     assert stop_mode_price(group, CENT, D(100)) == D(expected)
+
+
+@pytest.mark.parametrize(
+    ("side", "second", "stop", "expected"),
+    [
+        (Side.LONG, "120", "115", "115"),
+        (Side.LONG, "120", "119.95", "119.88"),
+        (Side.SHORT, "80", "85", "85"),
+        (Side.SHORT, "80", "80.05", "80.08"),
+    ],
+)
+def test_a_pyramids_stop_is_only_kept_off_the_pyramids_own_entry(
+    side: Side, second: str, stop: str, expected: str
+) -> None:
+    group = group_of([leg_of(0, "100", "1"), leg_of(0, second, "1", pyramid=1)], side, signal_stop=D(stop))
+    group = filled_at(filled_at(group, (0, 0), "100", "1"), (1, 0), second, "1")
+    assert current_stop(group, CENT, FEE) == resting_stop(group, CENT) == D(expected)
 
 
 def test_average_that_does_not_end_does_not_cost_a_tick() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain.booking import book_exit
 from app.domain.market import MarketRules
-from app.domain.take_profit import group_target, leg_plan_target, leg_target, pyramid_target
+from app.domain.take_profit import exit_target, group_target, leg_plan_target, leg_target, pyramid_target
 from app.domain.values import ZERO, Side
 from tests.support.strategies import (
     SIDES,
@@ -103,6 +103,17 @@ def test_signals_take_profit_replaces_every_legs_exit() -> None:
 def test_signals_take_profit_too_near_a_leg_is_moved_away() -> None:
     group = filled_group(Side.LONG, ("100", "1"), ("98", "1"), signal_take_profit=D("100.05"))
     assert [leg_target(leg, group, rules_of("0.01", "1")) for leg in group.legs] == [D("100.10"), D("100.05")]
+
+
+@pytest.mark.parametrize(("side", "second", "price"), [(Side.LONG, "80", "95"), (Side.SHORT, "120", "105")])
+@pytest.mark.parametrize("mode", ["per_leg", "aggregate", "pyramid_aggregate"])
+def test_a_pyramids_take_profit_is_every_legs_though_an_earlier_one_loses_by_it(
+    mode: str, side: Side, second: str, price: str
+) -> None:
+    legs, grid = [leg_of(0, "100", "3"), leg_of(0, second, "1", pyramid=1)], grid_of(tp_mode=mode)
+    group = group_of(legs, side, grid, signal_take_profit=D(price))
+    group = filled_at(filled_at(group, (0, 0), "100", "3"), (1, 0), second, "1")
+    assert [exit_target(leg, group, rules_of("0.01", "1")) for leg in group.legs] == [D(price)] * 2
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("aggregate", "110"), ("pyramid_aggregate", "110"), ("hybrid", "101")])
