@@ -1,11 +1,14 @@
-"""Entries that did not reach the venue when they were decided: whether they may still be sent now."""
+"""Entries that have not reached the venue since they were decided: whether they may still be sent now."""
 
 from __future__ import annotations
 
+from app.domain.group import Group
 from app.domain.order import Order
 from app.domain.stop_loss import stop_refusal
 from app.domain.values import HUNDRED, OrderRole, OrderType
+from app.domain.wishes import Place, Wanted, place_of
 from app.engine import arming, emergency
+from app.engine.blocking import hold_of
 from app.engine.turn import Turn
 
 
@@ -22,20 +25,36 @@ def forbidden(turn: Turn, account: str) -> str | None:
     return None if arming.may_enter(turn, account) else f"{account} is not armed"
 
 
+def waits(turn: Turn, group: Group, wish: Wanted, *, again: bool) -> bool:
+    """Whether an entry of an open group that has not left is kept from it: no group would be opened now either, or it
+    goes again and its price is missed."""
+    if wish.place.role is not OrderRole.ENTRY:
+        return False
+    is_held = hold_of(turn.state.accounts.get(group.account)) is not None
+    if is_held or forbidden(turn, group.account) is not None:
+        return True
+    return again and _missed(turn, group, wish.place, wish) is not None
+
+
 def has_missed_its_price(turn: Turn, order: Order) -> str | None:
     """Why what the checks found when it was decided holds no more: at market it would be bought beyond the slippage
     bound, or at a price that the signal's stop or take-profit lies on the wrong side of."""
-    quote = turn.state.quote(order.account, order.symbol)
-    if order.role is not OrderRole.ENTRY or quote is None or order.pyramid is None or order.leg is None:
+    return _missed(turn, turn.group(order.group_id), place_of(order), order)
+
+
+def _missed(turn: Turn, group: Group, place: Place, entry: Order | Wanted) -> str | None:
+    role, pyramid, leg = place
+    quote = turn.state.quote(group.account, group.symbol)
+    if role is not OrderRole.ENTRY or quote is None or pyramid is None or leg is None:
         return None
-    group, price = turn.group(order.group_id), quote.executable(order.side)
-    if order.type is not OrderType.MARKET and order.price is not None and group.side.is_better(price, order.price):
+    price = quote.executable(entry.side)
+    if entry.type is not OrderType.MARKET and entry.price is not None and group.side.is_better(price, entry.price):
         return None  # it would rest
     refusal = stop_refusal(group.side, price, group.signal_stop, group.signal_take_profit, group.grid)
     if refusal is not None:
         return refusal.detail
-    planned, bound = group.leg(order.pyramid, order.leg).price, turn.config.risk.max_slippage_percent
+    planned, bound = group.leg(pyramid, leg).price, turn.config.risk.max_slippage_percent
     worse = group.side.gain(planned, price) * HUNDRED / planned
-    if order.type is not OrderType.MARKET or worse <= bound:
+    if entry.type is not OrderType.MARKET or worse <= bound:
         return None
     return f"the price {price:f} is {worse:.2f} % worse than {planned:f}, the bound is {bound} %"

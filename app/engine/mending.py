@@ -18,6 +18,7 @@ from app.domain.wanted import (
     wanted_orders,
 )
 from app.domain.wishes import Terrain, Wanted
+from app.engine.late_entries import waits
 from app.engine.pairs import make_room, tie
 from app.engine.retrying import attempt_of, failures, forget_failures
 from app.engine.state import AccountState
@@ -71,6 +72,8 @@ def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain) -> 
     for wish in wishes:
         attempt = attempts[wish.place]
         if attempt is None or (wish.paired_with is not None and attempts[wish.paired_with] is None):
+            continue
+        if waits(turn, group, wish, again=attempt > 1):
             continue
         asked = _within_bound(turn, group, wish, terrain) if attempt % LIMIT_EVERY == 0 else wish
         for quantity in terrain.rules.split(asked.quantity, asked.expected_price or ZERO):
