@@ -263,8 +263,10 @@ def _hybrid_close(group: Group, live: Sequence[Order], terrain: Terrain) -> list
 
 
 def leftover_cannot_be_sold(group: Group, live: Iterable[Order], terrain: Terrain) -> bool:
-    """Whether what is open is dust: nothing will add to it and no venue order can sell it."""
+    """Whether what is open is dust: nothing will add to it and no venue order can sell it, now or at its target."""
     if group.open_quantity <= 0 or group.wants_entries or any(True for _ in live) or terrain.quote is None:
+        return False
+    if group.closing is None and limit_exits(group, (), terrain):
         return False
     quantity = terrain.rules.quantize_quantity(group.open_quantity)
     return not can_sell(quantity, terrain) and not terrain.rules.meets_minimum(terrain.quote.last, quantity)

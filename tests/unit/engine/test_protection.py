@@ -387,3 +387,16 @@ def test_a_pair_that_never_leaves_lets_the_stop_go_alone() -> None:
     bench.wait(1)
     assert (bench.stop().paired_with, bench.stop().quantity, bench.stop().status) == (None, D(1), OrderStatus.OPEN)
     assert bench.group.unprotected_since is None
+
+
+def test_a_take_profit_ended_at_the_venue_rests_again_though_the_last_price_makes_it_too_small() -> None:
+    bench = Bench(filled_group(Side.LONG, ("100", "0.052")))
+    account = bench.state.accounts[bench.group.account]
+    account.capabilities = replace(account.capabilities, exits_below_minimum=False)
+    rules = rules_of("0.1", "0.001", min_notional=D(5))
+    bench.quote("100", rules)
+    bench.care()
+    bench.quote("95", rules)
+    end_at_the_venue(bench, bench.orders(OrderRole.TAKE_PROFIT)[0])
+    assert (bench.group.open_quantity, bench.group.dust) == (D("0.052"), D(0))
+    assert bench.orders(OrderRole.TAKE_PROFIT)[-1].status is OrderStatus.OPEN
