@@ -88,6 +88,11 @@ class OrderType(StrEnum):
         """Whether it waits for a price before it does anything."""
         return self not in {OrderType.MARKET, OrderType.LIMIT}
 
+    @property
+    def takes_any_price(self) -> bool:
+        """Whether it fills at what the market gives, once it is to."""
+        return self in {OrderType.MARKET, OrderType.STOP_MARKET, OrderType.TAKE_PROFIT_MARKET}
+
 
 class TimeInForce(StrEnum):
     GTC = "gtc"

@@ -13,7 +13,7 @@ from app.domain.fill import Fill
 from app.domain.group import Group, share_of_value
 from app.domain.order import Order, OrderStatus, may_become
 from app.domain.symbol import market_type_of
-from app.domain.values import HUNDRED, ZERO, CloseReason, MarketType, OrderRole, OrderType
+from app.domain.values import HUNDRED, ZERO, CloseReason, MarketType, OrderRole
 from app.engine.holds import is_ours
 from app.engine.ledger import Layer
 from app.engine.sums import is_sum, take_place
@@ -210,11 +210,19 @@ def _book(turn: Turn, order: Order, group: Group, part: _Part) -> None:
 
 
 def _slippage(order: Order, group: Group, price: Decimal) -> Decimal | None:
-    """How much worse than expected a market order filled, in percent; negative is better."""
-    if order.type is not OrderType.MARKET or not order.expected_price or order.expected_price <= 0:
+    """How much worse than expected an order at market filled, in percent; negative is better."""
+    expected = _expected(order)
+    if expected is None or expected <= 0:
         return None
-    worse = group.side.gain(order.expected_price, price) * HUNDRED / order.expected_price
+    worse = group.side.gain(expected, price) * HUNDRED / expected
     return (worse if order.role is OrderRole.ENTRY else -worse).quantize(_SHOWN)
+
+
+def _expected(order: Order) -> Decimal | None:
+    """The price that an order at market was to fill at: its trigger, where it waited for one, which may have moved."""
+    if not order.type.takes_any_price:
+        return None
+    return order.expected_price if order.trigger_price is None else order.trigger_price
 
 
 def _book_entry(turn: Turn, order: Order, group: Group, part: _Part) -> Group:
@@ -268,7 +276,7 @@ def _judge_slippage(turn: Turn, order: Order, group: Group, price: Decimal) -> N
     if worse is not None and worse > risk.max_slippage_percent and risk.slippage_action == "warn":
         turn.alert(
             "warning",
-            f"an exit of {group.symbol} at {price:f} was {worse:.2f} % worse than {order.expected_price:f}",
+            f"an exit of {group.symbol} at {price:f} was {worse:.2f} % worse than {_expected(order):f}",
             group=group,
         )
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from app.domain.group import EntryState, Group
 from app.domain.order import Order, OrderStatus
 from app.domain.values import CloseReason, MarketType, OrderRole, OrderType, Side
@@ -400,3 +402,26 @@ def test_a_take_profit_ended_at_the_venue_rests_again_though_the_last_price_make
     end_at_the_venue(bench, bench.orders(OrderRole.TAKE_PROFIT)[0])
     assert (bench.group.open_quantity, bench.group.dust) == (D("0.052"), D(0))
     assert bench.orders(OrderRole.TAKE_PROFIT)[-1].status is OrderStatus.OPEN
+
+
+# ---------------------------------------------------------------------------------------------- slippage
+
+
+@pytest.mark.parametrize(("price", "told"), [("94.1", 0), ("94", 1), ("96", 0)])
+def test_a_stop_that_slips_beyond_the_bound_is_told(price: str, told: int) -> None:
+    bench = bench_of()
+    bench.care()
+    bench.fill(bench.stop(), price)
+    assert len(bench.alerts("warning")) == told
+    if told:
+        assert bench.alerts("warning") == ["an exit of BTC/USDT:USDT at 94 was 1.05 % worse than 95"]
+
+
+def test_a_stop_that_was_moved_is_judged_by_its_new_trigger() -> None:
+    bench = bench_of()
+    bench.care()
+    bench.state.groups[bench.group.id] = replace(bench.group, manual_stop=D(90))
+    bench.care()
+    bench.fill(bench.stop(), "89.5")
+    assert bench.stop().trigger_price == D(90)
+    assert bench.alerts("warning") == []
