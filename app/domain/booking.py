@@ -24,7 +24,8 @@ def book_entry(
     """The group with an entry fill booked to leg `place`; `base_fee` is what of the quantity was taken as a fee.
 
     The best price counts from the newest entry on: a high from before the average fell would set off the trailing stop
-    at once. Where nothing was open, what tightened the stop of the position before is forgotten with it.
+    at once. Where nothing was open, what tightened the stop of the position before is forgotten with it, and what was
+    still to be sold of it.
     """
     leg = _fresh(group.leg(*place))
     is_fresh = group.open_quantity < group.step_size
@@ -48,6 +49,7 @@ def book_entry(
         stop_price=None if is_fresh else group.stop_price,
         manual_stop=None if is_fresh else group.manual_stop,
         exit_fills=0 if is_fresh else group.exit_fills,
+        reduce_quantity=ZERO if is_fresh else group.reduce_quantity,
     )
     return _set_off(grown, leg) if group.oversold else grown
 
@@ -75,13 +77,14 @@ def book_exit(
     role: OrderRole = OrderRole.TAKE_PROFIT,
     *,
     base_fee: Decimal = ZERO,
+    is_first: bool = True,
 ) -> Group:
     """The group with an exit fill booked; what no leg had open is `oversold`. What is left has paid `base_fee`, the fee
     in its own coin, as far as it has so much: as if that were sold too, to pay for the fee in quote.
 
     The fill is taken from the legs the order belongs to: one leg, a pyramid's legs or all, in proportion with the last
     absorbing the rounding (grid.md); what those do not have open is taken from the others. Only a take-profit's fill
-    counts for break-even, only a close's for what a partial close has still to sell.
+    counts for break-even, and only the first of an order's; only a close's for what a partial close has still to sell.
     """
     gone = quantity + min(base_fee, max(group.open_quantity - quantity, ZERO))
     own = {item.key: item for item in _begun(group.legs_at(pyramid, leg), group.step_size)}
@@ -104,7 +107,7 @@ def book_exit(
         realized_gross=group.realized_gross + realized * group.contract_size,
         fees=group.fees + fee_quote,
         exit_fees=group.exit_fees + fee_quote,
-        exit_fills=group.exit_fills + (role is OrderRole.TAKE_PROFIT),
+        exit_fills=group.exit_fills + (role is OrderRole.TAKE_PROFIT and is_first),
         reduce_quantity=max(group.reduce_quantity - reduced, ZERO),
         oversold=group.oversold + rest,
         oversold_value=group.oversold_value + price * rest,
@@ -116,7 +119,8 @@ def without_owed_exits(group: Group, orders: Iterable[Order]) -> Group:
     told: no other exit may be over it."""
     for order in orders:
         if order.owed > 0 and not order.is_live and order.role is not OrderRole.ENTRY:
-            group = book_exit(group, order.pyramid, order.leg, ZERO, order.owed, ZERO, order.role)
+            is_first = order.filled == 0
+            group = book_exit(group, order.pyramid, order.leg, ZERO, order.owed, ZERO, order.role, is_first=is_first)
     return group
 
 

@@ -249,7 +249,15 @@ def _note_price(turn: Turn, report: FillReport) -> None:
 def _book_exit(turn: Turn, order: Order, group: Group, part: _Part) -> Group:
     price, quantity = part.report.price, part.quantity
     shrunk = book_exit(
-        group, order.pyramid, order.leg, price, quantity, part.fee_quote, order.role, base_fee=part.base_fee
+        group,
+        order.pyramid,
+        order.leg,
+        price,
+        quantity,
+        part.fee_quote,
+        order.role,
+        base_fee=part.base_fee,
+        is_first=order.filled == 0,
     )
     if shrunk.oversold > group.oversold:
         turn.effect(Reconcile(order.account, turn.config.reconcile.confirm_after_sec))

@@ -191,6 +191,13 @@ def test_group_status_follows_what_is_open_and_wanted() -> None:
     assert flat_again.status is GroupStatus.LIVE
 
 
+def test_what_was_to_be_sold_of_a_position_that_is_gone_is_not_sold_of_the_next() -> None:
+    group = filled_at(group_of([leg_of(0, "100", "1"), leg_of(1, "95", "1")]), (0, 0), "100", "1")
+    flat = book_exit(replace(group, reduce_quantity=D("0.5")), 0, 0, D(101), D(1), ZERO)
+    assert flat.reduce_quantity == D("0.5")
+    assert filled_at(flat, (0, 1), "95", "1").reduce_quantity == 0
+
+
 @pytest.mark.parametrize(
     ("entry", "filled", "exited", "expected"),
     [
