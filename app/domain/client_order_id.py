@@ -11,7 +11,7 @@ PREFIX = "zg"
 _ROLE_LETTER = {OrderRole.ENTRY: "e", OrderRole.TAKE_PROFIT: "t", OrderRole.STOP_LOSS: "s", OrderRole.CLOSE: "c"}
 _LETTER_ROLE = {letter: role for role, letter in _ROLE_LETTER.items()}
 _NONE = "z"
-_LENGTH = 23
+_LENGTHS = range(23, 29)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,10 @@ class OrderAddress:
 
 
 def encode(address: OrderAddress) -> str:
-    """23 characters of `[a-z0-9]`: zg, tag 5, epoch 2, group 8, pyramid 1, leg 1, role 1, number 3."""
+    """23 characters of `[a-z0-9]`: zg, tag 5, epoch 2, group 8, pyramid 1, leg 1, role 1, number 3.
+
+    A number that needs more gets up to 8, the 28 characters that every venue takes: a group never runs out of ids.
+    """
     return "".join(
         (
             PREFIX,
@@ -45,14 +48,17 @@ def encode(address: OrderAddress) -> str:
             _NONE if address.pyramid is None else base36(address.pyramid, 1),
             _NONE if address.leg is None else base36(address.leg, 1),
             _ROLE_LETTER[address.role],
-            base36(address.number, 3),
+            base36(address.number, 8).lstrip("0").rjust(3, "0"),
         )
     )
 
 
 def decode(client_order_id: str) -> OrderAddress | None:
     """What the id says, or None where it is not Ziggurat's."""
-    if len(client_order_id) != _LENGTH or not client_order_id.startswith(PREFIX):
+    if len(client_order_id) not in _LENGTHS or not client_order_id.startswith(PREFIX):
+        return None
+    number = client_order_id[20:]
+    if len(number) > 3 and number.startswith("0"):
         return None
     role = _LETTER_ROLE.get(client_order_id[19])
     if role is None or not (client_order_id.isascii() and client_order_id.isalnum()) or not client_order_id.islower():
@@ -64,5 +70,5 @@ def decode(client_order_id: str) -> OrderAddress | None:
         pyramid=None if pyramid == _NONE else int(pyramid, 36),
         leg=None if leg == _NONE else int(leg, 36),
         role=role,
-        number=int(client_order_id[20:], 36),
+        number=int(number, 36),
     )

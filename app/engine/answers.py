@@ -108,8 +108,8 @@ def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
         # goes on refusing what is there is asked after every regular reading
         turn.effect(Reconcile(order.account, 0))
     if code is RefusalCode.REDUCE_ONLY or code in _BY_RULES:
-        wait = timedelta(seconds=turn.config.protection.monitor_interval_sec)
-        rejected = changed(rejected, retry_at=turn.now + wait)
+        after_scan = turn.now + timedelta(seconds=turn.config.protection.monitor_interval_sec)
+        rejected = changed(rejected, retry_at=max(after_scan, rejected.retry_at or after_scan))
     turn.put_order(rejected)
 
 

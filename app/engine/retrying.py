@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.base.changing import changed
 from app.domain.group import Group
 from app.domain.order import Order, OrderStatus
-from app.domain.values import OrderRole, OrderType, TimeInForce
+from app.domain.values import ZERO, OrderRole, OrderType, TimeInForce
 from app.domain.wanted import REDUCE_ONLY
 from app.domain.wishes import Wanted, place_of
 from app.engine.forgetting import watermark_fact
@@ -36,10 +36,18 @@ def attempt_of(turn: Turn, wish: Wanted, failures: Sequence[Order]) -> int | Non
         return 1  # the venue ended it because the other of the pair came first
     if wish.place.role is OrderRole.TAKE_PROFIT and wish.type is OrderType.MARKET and last.type is not wish.type:
         return last.attempt  # its price is there: it goes another way, and at once
-    if turn.now < last.retry_at:
-        turn.wake(f"group/{last.group_id}", last.retry_at)
+    due = _due(turn, wish, last, failed)
+    if turn.now < due:
+        turn.wake(f"group/{last.group_id}", due)
         return None
     return None if _waits_for_reading(turn, last) else last.attempt + 1
+
+
+def _due(turn: Turn, wish: Wanted, last: Order, failed: Sequence[Order]) -> datetime:
+    """When it is tried again: after a scan at the latest where it asks for another quantity than what failed."""
+    after_scan = last.updated_at + timedelta(seconds=turn.config.protection.monitor_interval_sec)
+    due = last.retry_at or after_scan
+    return due if sum((order.quantity for order in failed), ZERO) == wish.quantity else min(due, after_scan)
 
 
 def forget_failures(turn: Turn, placed: Iterable[Order], failures: Sequence[Order]) -> None:
