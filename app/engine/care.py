@@ -73,6 +73,8 @@ def _care_without_market(turn: Turn, group: Group) -> None:
     if _is_over(turn, group):
         _close(turn, group)
         return
+    if group.account not in turn.state.accounts:
+        return  # there is nobody to ask: told at the start, `ownerless`
     turn.effect(LoadMarket(group.account, group.symbol, group.average_entry or group.legs[0].price))
     look_up_unknown(turn, group)
 

@@ -14,6 +14,7 @@ from app.domain.values import CloseReason, OrderRole
 from app.engine import emergency
 from app.engine.closing import begin_close
 from app.engine.inbox import AccountRead
+from app.engine.ownerless import ownerless, why_not
 from app.engine.state import EngineState
 from app.engine.turn import Turn
 from app.messages.commands import CloseAll, CommandResult
@@ -39,16 +40,18 @@ class Progress:
 def begin(turn: Turn, _: CloseAll) -> CommandResult:
     """The stop is committed with it, before the first cancel leaves. Asked again, it tries anew what is still open."""
     emergency.trip(turn, "close_all", "everything is being closed")
-    open_groups = turn.open_groups()
-    for group in open_groups:
+    open_groups, gone = turn.open_groups(), ownerless(turn)
+    reachable = [group for group in open_groups if group.account not in gone]
+    for group in reachable:
         begin_close(turn, group, CloseReason.CLOSE_ALL)
         _hurry(turn, group)
     known = _read(turn.fact(FACT))
     before = known.groups if known is not None and known.finished_at is None else ()
     groups = tuple(dict.fromkeys([*before, *(group.id for group in open_groups)]))
-    _write(turn, Progress(iso(turn.now), groups, {}, {}))
+    _write(turn, Progress(iso(turn.now), groups, {}, dict.fromkeys(gone, False)))
     advance(turn)
-    return CommandResult(f"closing {len(open_groups)} groups at market", tuple(group.id for group in open_groups))
+    told = [f"closing {len(reachable)} groups at market", *map(why_not, gone)]
+    return CommandResult("; ".join(told), tuple(group.id for group in reachable))
 
 
 def _hurry(turn: Turn, group: Group) -> None:
@@ -137,7 +140,7 @@ def view(state: EngineState) -> CloseAllSnapshot | None:
     return CloseAllSnapshot(
         started_at=datetime.fromisoformat(progress.at),
         groups=tuple(_closing(state, group) for group in groups),
-        verified={account: progress.verified.get(account) for account in state.accounts},
+        verified={**dict.fromkeys(state.accounts), **progress.verified},
         finished_at=datetime.fromisoformat(progress.finished_at) if progress.finished_at else None,
     )
 
@@ -158,7 +161,9 @@ def _closing(state: EngineState, group: Group) -> ClosingSnapshot:
 
 def _failure(state: EngineState, group: Group) -> str | None:
     account = state.accounts.get(group.account)
-    if account is not None and not account.connected:
+    if account is None:
+        return why_not(group.account)
+    if not account.connected:
         return account.reason or "the account cannot be reached"
     closes = [order for order in _orders(state, group) if order.role is OrderRole.CLOSE]
     last = closes[-1] if closes else None

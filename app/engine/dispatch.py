@@ -20,6 +20,7 @@ from app.engine import (
     markets,
     offsetting,
     operator,
+    ownerless,
     placing,
     queueing,
     reconciling,
@@ -242,6 +243,7 @@ class Dispatcher:
         self._defects.isolated(turn, "coming back", leaving.come_back)
         self._defects.isolated(turn, "bringing back moments", set_back.bring_back)
         self._defects.isolated(turn, "following the settings", arming.follow_config)
+        self._defects.isolated(turn, "looking for groups without an account", ownerless.tell)
         self._defects.isolated(turn, "watching the limits", emergency.watch)
         for record in signals.exits_first(turn.pending_signals()):
             self._defects.isolated(turn, f"acting on signal {record.id}", self._act_on_recorded, record)

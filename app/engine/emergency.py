@@ -23,6 +23,7 @@ from app.engine.figures import (
     note_peak,
     worst_case,
 )
+from app.engine.ownerless import ownerless
 from app.engine.state import AccountState
 from app.engine.turn import Turn
 from app.messages.commands import CommandResult, EmergencyReset, EmergencyStop
@@ -234,3 +235,5 @@ def _warnings(turn: Turn, used: Iterable[LimitSnapshot]) -> Iterator[str]:
             yield f"the breaker of {account.id} is open"
         if is_clock_off(account):
             yield skew_sentence(account)
+    for account_id in ownerless(turn):
+        yield f"open groups of {account_id} are not looked after: it is not in the settings"

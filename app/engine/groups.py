@@ -12,6 +12,7 @@ from app.domain.signal import Signal
 from app.domain.sizing import SizeType
 from app.domain.values import HUNDRED, ONE, SETTLED, ZERO, CloseReason, Side
 from app.engine.closing import begin_close, end_entries
+from app.engine.ownerless import why_not
 from app.engine.turn import Turn
 from app.messages.commands import CancelEntries, CloseGroup, CommandResult, MoveStop, ReduceGroup, SetTakeProfitMode
 from app.ports.engine import CommandRefused
@@ -136,10 +137,12 @@ def _reduce(turn: Turn, group: Group, quantity: Decimal, reason: CloseReason) ->
 
 
 def open_group(turn: Turn, group_id: str) -> Group:
-    """The open group of this id, else CommandRefused."""
+    """The open group of this id, which can be reached, else CommandRefused."""
     group = turn.groups.get(group_id)
     if group is None:
         raise CommandRefused("unknown_group", f"there is no open group {group_id}")
     if not group.is_open:
         raise CommandRefused("group_closed", f"the group {group_id} is closed already")
+    if group.account not in turn.state.accounts:
+        raise CommandRefused("account_gone", why_not(group.account))
     return group

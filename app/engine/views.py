@@ -97,7 +97,7 @@ def group_view(state: EngineState, group: Group) -> GroupSnapshot:
         pnl_at_stop=group.unrealized_pnl(stop) if stop is not None else None,
         next_tp=next_tp,
         next_tp_distance_percent=_percent(abs(next_tp - mark), mark) if next_tp is not None and mark else None,
-        protected=_is_protected(group, orders),
+        protected=_is_protected(group, orders, account),
         unprotected_since=group.unprotected_since,
         estimated=group.estimated,
         forced=group.forced,
@@ -145,9 +145,11 @@ def _pyramid_view(group: Group, pyramid: Pyramid, legs: Iterable[LegSnapshot]) -
     )
 
 
-def _is_protected(group: Group, orders: list[Order]) -> bool | None:
+def _is_protected(group: Group, orders: list[Order], account: AccountState | None) -> bool | None:
     if not needs_stop(group):
         return None
+    if account is None:
+        return False  # a stop that rests there may be gone: nobody looks
     resting = sum(
         (order.remaining for order in orders if order.role is OrderRole.STOP_LOSS and order.is_present), Decimal(0)
     )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from app.base.config import parse_config
 from app.domain.values import Side
-from app.messages.commands import ApplyConfig
+from app.exchange.paper.venue import PaperVenue
+from app.messages.commands import ApplyConfig, CloseAll, CloseGroup
 from app.messages.records import ActionStatus, SignalOutcome
 from tests.support.examples import signal_record
 from tests.support.strategies import filled_group
@@ -32,6 +35,86 @@ def test_what_is_recorded_for_it_is_rejected_and_not_read_for_another() -> None:
 
 def account(name: str) -> dict[str, Any]:
     return {"id": name, "balances": {"USDT": "10000"}, "fees": {"maker": "0", "taker": "0"}}
+
+
+LEVELS = [{"gap_percent": 0, "weight_percent": 100, "tp_percent": 50}]
+STOPPED = {"default": {"entry_order_type": "market", "levels": LEVELS, "stop_loss": {"mode": "percent", "percent": 5}}}
+
+
+@contextmanager
+def opened() -> Iterator[Stage]:
+    """A group on each of two accounts."""
+    markets = {"SOL/USDT:USDT": {**FINE, "price": "200"}}
+    accounts = [account("alpha"), account("beta")]
+    with Stage({"accounts": accounts, "markets": markets, "config": {"grid": STOPPED}}) as stage:
+        order: dict[str, Any] = {"action": "buy", "timeframe": "60", "size_type": "quote"}
+        for name in ("alpha", "beta"):
+            stage.signal(account=name, symbol="SOLUSDT.P", price=D(200), size=D(400), **order)
+        stage.wait(5)
+        yield stage
+
+
+def start_with(stage: Stage, venues: dict[str, PaperVenue]) -> None:
+    """With these accounts in the file."""
+    stage.world.venues = venues
+    stage.world.config = parse_config({"accounts": [account(name) for name in venues], "grid": STOPPED})
+    stage.crash()
+    stage.wait(600)
+
+
+@contextmanager
+def gone() -> Iterator[Stage]:
+    """Beta was taken out of the file before this start."""
+    with opened() as stage:
+        start_with(stage, {"alpha": stage.world.venues["alpha"]})
+        yield stage
+
+
+def alerts(stage: Stage) -> list[tuple[str, str]]:
+    told = [event.data for event in stage.world.events if event.type == "alert.raised"]
+    return [(str(data["severity"]), str(data["detail"])) for data in told]
+
+
+def test_a_group_whose_account_is_gone_is_told_once_and_shown_as_unprotected() -> None:
+    with gone() as stage:
+        [(severity, detail)] = alerts(stage)
+        assert severity == "critical"
+        assert "SOL/USDT:USDT 1h long: the account beta is not in the settings" in detail
+        assert [group.protected for group in stage.groups()] == [True, False]
+        assert stage.world.engine.snapshot().emergency.level == "warning"
+        assert stage.world.engine.defects == []
+
+
+def test_it_is_refused_to_close_it() -> None:
+    with gone() as stage:
+        refusal = stage.ask(CloseGroup(stage.groups()[1].id))
+        assert refusal is not None
+        assert "the account beta is not in the settings" in refusal
+        assert stage.groups()[1].status == "active"
+
+
+def test_closing_all_counts_it_as_failed_and_never_says_that_all_is_closed() -> None:
+    with gone() as stage:
+        stage.ask(CloseAll())
+        stage.wait(60)
+        assert [group.account for group in stage.groups()] == ["beta"]
+        assert alerts(stage)[-1] == ("critical", "not flat after closing all: beta")
+        closing = stage.world.engine.risk().close_all
+        assert closing is not None
+        assert closing.verified == {"alpha": True, "beta": False}
+        assert [group.status for group in closing.groups] == ["closed", "failed"]
+
+
+def test_once_the_account_is_back_it_is_managed_again() -> None:
+    with opened() as stage:
+        venues = stage.world.venues
+        start_with(stage, {"alpha": venues["alpha"]})
+        start_with(stage, venues)
+        assert len(alerts(stage)) == 1
+        assert [group.protected for group in stage.groups()] == [True, True]
+        assert stage.ask(CloseGroup(stage.groups()[1].id)) is None
+        stage.wait(5)
+        assert [group.account for group in stage.groups()] == ["alpha"]
 
 
 def test_an_offset_whose_winner_was_on_it_goes_on_to_its_end() -> None:
