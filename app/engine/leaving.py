@@ -15,7 +15,9 @@ RESTING = "hybrid_resting"
 
 
 def leave(turn: Turn) -> None:
-    """Nothing new is opened from now on."""
+    """Nothing new is opened from now on. A start that failed, or has not come so far, leaves all as it found it."""
+    if not turn.recovered:
+        return
     turn.recovered = False
     turn.emit("engine.stopping")
     groups = [group for group in turn.open_groups() if group.closing is None]
@@ -25,7 +27,8 @@ def leave(turn: Turn) -> None:
     hybrids = [group.id for group in groups if _trades_alone(turn, group) and _is_watched_here(turn.group(group.id))]
     for group_id in hybrids:
         _exit_by(turn, turn.group(group_id), TakeProfitMode.AGGREGATE)
-    turn.facts.put(RESTING, " ".join(hybrids))
+    before = (turn.fact(RESTING) or "").split()
+    turn.facts.put(RESTING, " ".join(dict.fromkeys([*before, *hybrids])))
 
 
 def come_back(turn: Turn) -> None:

@@ -134,3 +134,31 @@ def test_a_program_that_may_take_no_time_to_end_leaves_all_as_it_is() -> None:
     with traded(**STOPPED) as stage:
         stage.run(stage.world.engine.stop(0))
         assert entries(stage) == [D(98)]
+
+
+def fail_to_start(stage: Stage) -> None:
+    """As where a port is taken: the database is open, and the accounts are never asked."""
+    world = stage.world
+    world.engine.kill()
+    world.venues["paper"].drop()
+    world.engine = world._new_engine()
+    stage.run(world.engine.open())
+    account = world.engine.state.accounts["paper"]
+    account.capabilities = replace(account.capabilities, trades_alone=True)
+    leave(stage)
+
+
+def test_a_start_that_fails_cancels_no_entry() -> None:
+    with traded(**STOPPED) as stage:
+        fail_to_start(stage)
+        come_back(stage)
+        assert entries(stage) == [D(98)]
+
+
+def test_a_hybrid_group_exits_by_legs_again_after_a_start_that_failed() -> None:
+    with traded(tp_mode="hybrid", tp_aggregate_percent="5") as stage:
+        leave(stage)
+        fail_to_start(stage)
+        come_back(stage)
+        assert exits(stage) == {D(102): D(5)}
+        assert stage.groups()[0].tp_mode == "hybrid"
