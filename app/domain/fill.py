@@ -14,7 +14,7 @@ SUM = "sum:"
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A fill as booked: unique by (account, symbol, trade_id).
+    """A fill as booked: unique by (account, symbol, trade_id) and its order.
 
     `fee` is in `fee_asset`; `fee_quote` is the same in quote currency at the fill's price.
     """

@@ -51,6 +51,7 @@ from app.engine.inbox import (
     Stopping,
     SubmitAnswered,
     TimerDue,
+    Unwritable,
 )
 from app.engine.outcomes import reject
 from app.engine.recorded import ReadRecord
@@ -174,6 +175,7 @@ class Dispatcher:
             Stopping: lambda turn, _: leaving.leave(turn),
             DiskAnswered: _disk_answered,
             Broke: _broke,
+            Unwritable: lambda turn, message: self._defects.broke(turn, message.what, message.error),
             Recovered: self._recovered,
         }
 

@@ -21,40 +21,39 @@ from app.engine import reports
 from app.engine.defects import Defects
 from app.engine.dispatch import TOLD_TOGETHER, Dispatcher
 from app.engine.forgetting import forget
-from app.engine.inbox import AccountLeft, AccountUnreachable, Broke, ClockSetBack, PriceTouched, Stopping, TimerDue
+from app.engine.inbox import (
+    AccountLeft,
+    AccountUnreachable,
+    Broke,
+    ClockSetBack,
+    PriceTouched,
+    Stopping,
+    TimerDue,
+    Unwritable,
+)
 from app.engine.mailbox import LINGER_SEC, Envelope, Mailbox
 from app.engine.measuring import measure, that_waited
 from app.engine.recorded import ReadRecord
 from app.engine.recovery import Recovery
-from app.engine.state import NO_WATCH, AccountState, EngineState
+from app.engine.state import AccountState, EngineState
 from app.engine.submitter import Submitter
 from app.engine.turn import Turn
 from app.engine.views import engine_view, group_view, queue_views, risk_view
-from app.engine.watching import watch_of
-from app.messages.commands import (
-    AcceptSignal,
-    CancelEntries,
-    CloseAll,
-    CloseGroup,
-    EmergencyStop,
-    Pause,
-    PlaceOrder,
-)
+from app.engine.watching import reached, watch_of
+from app.messages.commands import AcceptSignal, CancelEntries, CloseAll, CloseGroup, EmergencyStop, Pause, PlaceOrder
 from app.messages.effects import LoadMarket
-from app.messages.records import EventRecord, SignalRecord
+from app.messages.records import Changes, EventRecord, SignalRecord
 from app.messages.reports import Candle, OrderReport, PriceReport
 from app.messages.snapshots import EngineSnapshot, GroupSnapshot, QueueSnapshot, ReconcileReport, RiskSnapshot
 from app.ports.engine import CommandRefused, EngineUnavailable
 from app.ports.meter import Meter, NoMeter, Stage
-from app.ports.store import Store, StoreFailed
+from app.ports.store import ChangeRefused, Store, StoreFailed
 from app.ports.tag import TagKeeper
 from app.ports.venue import Venue
 
 log = structlog.get_logger("engine")
 _URGENT = (EmergencyStop, CloseAll, Pause, CloseGroup, CancelEntries)
 QUEUE_TICK_SEC = 10.0
-CLOSE_SEC = 10.0
-"""How long the connections of one venue may take to close."""
 AT_REST_SEC = 0.02
 """How often it is looked whether what was begun at the end is done."""
 LEAP_SEC = 60.0
@@ -147,7 +146,7 @@ class Engine:
             with suppress(AppError, TimeoutError):
                 await within(self._clock, grace, self._leave())
         self.kill()
-        await asyncio.gather(*(self._close(venue) for venue in self._venues.values()))
+        await asyncio.gather(*(self._recovery.close(venue) for venue in self._venues.values()))
 
     async def _leave(self) -> None:
         await self._mailbox.ask(Stopping())
@@ -165,7 +164,7 @@ class Engine:
         self._submitter.forget(venue.account)
         self._watched = 0
         if known is not None:
-            await self._close(known)
+            await self._recovery.close(known)
         self._recovery.join(venue.account, self._deliver)
 
     async def remove_account(self, account_id: str) -> None:
@@ -173,15 +172,8 @@ class Engine:
         venue = self._venues.pop(account_id, None)
         if venue is not None:
             self._recovery.leave(account_id)
-            await self._close(venue)
+            await self._recovery.close(venue)
             await self._mailbox.ask(AccountLeft(account_id))
-
-    async def _close(self, venue: Venue) -> None:
-        """Within a bound; what comes of it is only logged."""
-        try:
-            await within(self._clock, CLOSE_SEC, venue.close())
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next one is closed too
-            log.warning("a venue could not be closed", account=venue.account, error=repr(error))
 
     def kill(self) -> None:
         """End at once, as a crash would; nothing is written."""
@@ -332,14 +324,8 @@ class Engine:
         turn = self._new_turn()
         answers = self._decide(turn, batch)
         changes = turn.changes()
-        if not changes.is_empty:
-            writes_at = self._clock.monotonic()
-            try:
-                await self._store.commit(changes)
-            except StoreFailed as error:
-                self._halt(str(error))
-                return
-            self._meter.observe(Stage.COMMIT, self._clock.monotonic() - writes_at)
+        if not changes.is_empty and not await self._is_written(changes, batch):
+            return
         turn.apply()
         if waited := that_waited(turn):
             self._submitter.note_waited(waited)
@@ -359,6 +345,28 @@ class Engine:
         self._tell("the measures", measure, turn, self._meter, self._clock.now())
         if turn.forgets:
             forget(self.state, turn.now)
+
+    async def _is_written(self, changes: Changes, batch: Sequence[Envelope]) -> bool:
+        began_at = self._clock.monotonic()
+        try:
+            await self._store.commit(changes)
+        except StoreFailed as error:
+            await self._not_written(batch, error)
+            return False
+        self._meter.observe(Stage.COMMIT, self._clock.monotonic() - began_at)
+        return True
+
+    async def _not_written(self, batch: Sequence[Envelope], error: StoreFailed) -> None:
+        """Messages that were refused together are taken one by one; what one alone is refused for is told instead."""
+        first = batch[0]
+        if not isinstance(error, ChangeRefused) or isinstance(first.message, Unwritable):
+            self._halt(str(error))
+        elif len(batch) > 1:
+            for envelope in batch:
+                await self._turn([envelope])
+        else:
+            first.fail(CommandRefused("internal_error", str(error)))
+            await self._turn([Envelope(Unwritable(f"what follows from {type(first.message).__name__}", error))])
 
     def _decide(self, turn: Turn, batch: Sequence[Envelope]) -> list[tuple[Envelope, Any, Exception | None]]:
         answers: list[tuple[Envelope, Any, Exception | None]] = []
@@ -466,17 +474,7 @@ class Engine:
 
     def _touch_reached(self, account: str, symbol: str) -> None:
         """Wake the groups that wait for what the market's price is now."""
-        quote = self.state.quote(account, symbol)
-        if quote is None:
-            return
-        lowest, highest = quote.lowest, quote.highest
-        touched = []
-        for group_id in self.state.open_on.get((account, symbol), ()):
-            watch = self.state.watches.get(group_id, NO_WATCH)
-            is_reached = watch.low is not None and lowest <= watch.low
-            is_reached = is_reached or (watch.high is not None and highest >= watch.high)
-            if is_reached and group_id not in self._touched:
-                touched.append(group_id)
+        touched = [group_id for group_id in reached(self.state, account, symbol) if group_id not in self._touched]
         if touched:
             self._touched.update(touched)
             self._mailbox.post(PriceTouched(tuple(touched)))

@@ -139,6 +139,14 @@ class Broke:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwritable:
+    """The database refused what follows from a message: it is told, and left out."""
+
+    what: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class Stopping:
     """The process is about to end on purpose."""
 

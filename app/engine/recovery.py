@@ -49,6 +49,8 @@ DISK_RETRY_SEC = 5.0
 UNREACHABLE_RETRY_SEC = 5.0
 FIRST_READ_SEC = 10.0
 """How long the start waits for its accounts before recorded signals of the others are acted on."""
+CLOSE_SEC = 10.0
+"""How long the connections of one venue may take to close."""
 FIRST_WINDOW = timedelta(days=1)
 
 
@@ -141,6 +143,13 @@ class Recovery:
         self._due.pop(account, None)
         for task in list(self._of_account.pop(account, ())):
             task.cancel()
+
+    async def close(self, venue: Venue) -> None:
+        """Within a bound; what comes of it is only logged."""
+        try:
+            await within(self._clock, CLOSE_SEC, venue.close())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next one is closed too
+            log.warning("a venue could not be closed", account=venue.account, error=repr(error))
 
     async def _bring_up(self, account: str, deliver: Callable[[VenueReport], None]) -> None:
         venue = self._venues[account]

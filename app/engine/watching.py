@@ -16,7 +16,7 @@ from app.domain.take_profit import exit_target, group_target
 from app.domain.values import HUNDRED, ZERO, OrderRole
 from app.domain.wanted import beyond_last_leg, failed_exit, held_back
 from app.domain.wishes import Place
-from app.engine.state import AccountState, EngineState, Watch
+from app.engine.state import NO_WATCH, AccountState, EngineState, Watch
 from app.engine.terrain import terrain_of
 
 
@@ -33,6 +33,19 @@ def watch_of(state: EngineState, group: Group) -> Watch:
         (against if place.role is OrderRole.ENTRY else favour).append(opens)
     down, up = (against, favour) if group.side.sign > 0 else (favour, against)
     return Watch(low=max(down, default=None), high=min(up, default=None))
+
+
+def reached(state: EngineState, account: str, symbol: str) -> list[str]:
+    """The groups that wait for what the market's price is now."""
+    quote = state.quote(account, symbol)
+    if quote is None:
+        return []
+    lowest, highest, found = quote.lowest, quote.highest, []
+    for group_id in state.open_on.get((account, symbol), ()):
+        watch = state.watches.get(group_id, NO_WATCH)
+        if (watch.low is not None and lowest <= watch.low) or (watch.high is not None and highest >= watch.high):
+            found.append(group_id)
+    return found
 
 
 def _against(group: Group, orders: Sequence[Order], rules: MarketRules) -> Iterator[Decimal | None]:

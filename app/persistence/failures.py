@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from app.ports.store import StoreFailed
+from app.ports.store import ChangeRefused, StoreFailed
 
 _SENTENCES: dict[int, str] = {
     sqlite3.SQLITE_FULL: "The disk is full: nothing could be written to the database. Free some space.",
@@ -28,4 +28,5 @@ def plain(error: Exception) -> StoreFailed:
     if sentence is None:
         sentence = "The database could not be used; nothing of the change was kept."
     name = getattr(error, "sqlite_errorname", None) or type(error).__name__
-    return StoreFailed(f"{sentence} ({name}: {error})")
+    is_refused = isinstance(code, int) and code & _PRIMARY == sqlite3.SQLITE_CONSTRAINT
+    return (ChangeRefused if is_refused else StoreFailed)(f"{sentence} ({name}: {error})")

@@ -19,7 +19,7 @@ from app.ports.store import StoreFailed
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The revision that this version's tables are; known here so that a start without migrations need not load Alembic."""
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"

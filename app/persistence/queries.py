@@ -71,7 +71,7 @@ class _Listing:
 _TRADES = _Listing(trading.groups, ("opened_at", "id"), group="id")
 _CLOSED = _Listing(trading.groups, ("closed_at", "id"), group="id")
 _ORDERS = _Listing(trading.orders, ("created_at", "client_order_id"), status="status")
-_FILLS = _Listing(trading.fills, ("at", "trade_id", "account", "symbol"))
+_FILLS = _Listing(trading.fills, ("at", "trade_id", "account", "symbol", "client_order_id"))
 _SIGNALS = _Listing(trading.signals, ("received_at", "id"), status="outcome")
 _EVENTS = _Listing(keeping.events, ("sequence",))
 _NO_FILTER = Filter()

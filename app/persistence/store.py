@@ -10,7 +10,7 @@ from app.persistence import rows
 from app.persistence.loading import load_group, load_state
 from app.persistence.rows import LastExit
 from app.persistence.writer import Writer
-from app.ports.store import StoreFailed
+from app.ports.store import ChangeRefused
 
 _UNWRITABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
@@ -28,11 +28,11 @@ class SqliteStore:
         return await self._writer.run(lambda connection: load_group(connection, group_id))
 
     async def commit(self, changes: Changes) -> None:
-        """Write all of `changes` durably, or nothing: StoreFailed, also where a value has no place in a row."""
+        """Write all of `changes` durably, or nothing: StoreFailed; ChangeRefused, too, where a value fits no row."""
         try:
             await self._writer.run(lambda connection: write(connection, changes))
         except _UNWRITABLE as error:
-            raise StoreFailed(
+            raise ChangeRefused(
                 f"The change could not be written; nothing of it was kept ({type(error).__name__}: {error})"
             ) from error
 

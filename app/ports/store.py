@@ -16,6 +16,10 @@ class StoreFailed(OperatorActionNeeded):
     """The disk could not be written or read; nothing of the unit of work was kept."""
 
 
+class ChangeRefused(StoreFailed):
+    """It contradicts what the database holds, or has no place there: the disk is not to blame."""
+
+
 class Store(Protocol):
     """The engine's side of the database: one writer, one transaction a unit of work."""
 
@@ -24,7 +28,7 @@ class Store(Protocol):
         ...
 
     async def commit(self, changes: Changes) -> None:
-        """Write all of it durably, or nothing: StoreFailed."""
+        """Write all of it durably, or nothing: StoreFailed, which a ChangeRefused is too."""
         ...
 
     async def load_group(self, group_id: str) -> StoredGroup | None:

@@ -186,7 +186,7 @@ fills = Table(
     text("account", key=True),
     text("symbol", key=True),
     text("trade_id", key=True),
-    text("client_order_id"),  # no foreign key: a liquidation is ordered by nobody
+    text("client_order_id", key=True),  # no foreign key: a liquidation is ordered by nobody
     text("group_id", refers("groups.id", "RESTRICT")),
     word("side", OrderSide),
     decimal("price"),

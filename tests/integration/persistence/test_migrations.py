@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from app.persistence.connections import connect_memory
 from app.persistence.database import open_database
 from app.persistence.tables import metadata
 from app.ports.store import StoreFailed
-from tests.unit.persistence.entities import T0, a_change, a_group
+from tests.unit.persistence.entities import T0, a_change, a_fill, a_group
 
 Schema = dict[str, list[str]]
 
@@ -78,7 +79,7 @@ def test_the_head_is_the_newest_revision() -> None:
 
 def test_the_status_tells_what_is_pending(tmp_path: Path) -> None:
     file = tmp_path / "ziggurat.db"
-    assert migrate.status(file) == migrate.SchemaStatus(None, migrate.HEAD, (migrate.HEAD,))
+    assert migrate.status(file) == migrate.SchemaStatus(None, migrate.HEAD, ("0001", migrate.HEAD))
     assert not file.exists()
     assert migrate.up(file) == migrate.SchemaStatus(migrate.HEAD, migrate.HEAD, ())
 
@@ -97,6 +98,18 @@ async def test_a_file_is_copied_before_it_is_migrated(tmp_path: Path) -> None:
     copy.replace(file)
     again = open_database(tmp_path)
     assert [item.group for item in (await again.store.load(T0)).groups] == [a_group()]
+    await again.close()
+
+
+async def test_fills_of_an_earlier_schema_are_kept_in_their_order(tmp_path: Path) -> None:
+    database = open_database(tmp_path)
+    fills = tuple(replace(a_fill(a_group()), trade_id=trade_id) for trade_id in ("t2", "t1", "t3"))
+    await database.store.commit(Changes(groups=(a_change(a_group()),), fills=fills))
+    await database.close()
+    file = tmp_path / "ziggurat.db"
+    assert migrate.down(file, "0001").pending == ("0002",)
+    again = open_database(tmp_path)
+    assert (await again.store.load(T0)).groups[0].fills == fills
     await again.close()
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.domain.fill import Fill
 from app.domain.group import EntryState, Group, Leg, Pyramid
 from app.domain.order import Order, OrderStatus
-from app.domain.values import Identity, Liquidity, OrderSide, Side
+from app.domain.values import Identity, Side
 from app.messages.records import (
     Changes,
     EventRecord,
@@ -37,6 +37,7 @@ from app.ports.store import StoreFailed
 from tests.unit.persistence.entities import (
     T0,
     a_change,
+    a_fill,
     a_group,
     a_signal,
     an_event,
@@ -98,24 +99,6 @@ def _entry(number: int) -> QueueEntry:
         reason=QueueReason.POOL_FULL,
         first_queued_at=T0,
         last_replaced_at=T0,
-    )
-
-
-def a_fill(group: Group) -> Fill:
-    return Fill(
-        account=group.account,
-        symbol=group.symbol,
-        trade_id="t1",
-        client_order_id="o1",
-        group_id=group.id,
-        side=OrderSide.BUY,
-        price=Decimal(100),
-        quantity=Decimal(1),
-        fee=Decimal("0.1"),
-        fee_asset="USDT",
-        fee_quote=Decimal("0.1"),
-        liquidity=Liquidity.TAKER,
-        at=T0,
     )
 
 
@@ -301,6 +284,14 @@ async def test_a_fill_is_booked_once(database: Database) -> None:
     await database.store.commit(Changes(groups=(a_change(GOOD),), fills=(fill,)))
     with pytest.raises(StoreFailed, match="contradicts"):
         await database.store.commit(Changes(fills=(fill,)))
+
+
+async def test_a_trade_id_that_comes_again_for_another_order_is_another_trade(database: Database) -> None:
+    one = a_fill(GOOD)
+    other = replace(one, client_order_id="o2", quantity=Decimal(2))
+    await database.store.commit(Changes(groups=(a_change(GOOD),), fills=(one,)))
+    await database.store.commit(Changes(fills=(other,)))
+    assert (await database.store.load(T0)).groups[0].fills == (one, other)
 
 
 async def test_a_group_with_orders_cannot_be_removed_and_one_without_takes_its_legs_along(database: Database) -> None:

@@ -18,8 +18,8 @@ from app.engine.inbox import PriceTouched, Recovered
 from app.engine.turn import Turn
 from app.messages.commands import CloseAll, Pause
 from app.messages.records import Changes, SignalRecord
-from app.ports.engine import EngineUnavailable
-from app.ports.store import StoreFailed
+from app.ports.engine import CommandRefused, EngineUnavailable
+from app.ports.store import ChangeRefused, StoreFailed
 from tests.unit.engine.worlds import Stage, scenario
 
 D = Decimal
@@ -33,13 +33,14 @@ class Disk:
         self._store = stage.world._store
         self._works = self._store.commit
         self.refuses = refuses
+        self.failure: StoreFailed = StoreFailed("the disk is full")
         self.tries: list[Changes] = []
         monkeypatch.setattr(self._store, "commit", self._commit)
 
     async def _commit(self, changes: Changes) -> None:
         self.tries.append(changes)
         if self.refuses(changes):
-            raise StoreFailed("the disk is full")
+            raise self.failure
         await self._works(changes)
 
 
@@ -203,6 +204,38 @@ def break_care(monkeypatch: pytest.MonkeyPatch, group_id: str, error: Exception)
         care_for(turn, cared_for)
 
     monkeypatch.setattr(dispatch_module, "care_for", cared)
+
+
+@pytest.mark.expects_log_warnings
+def test_a_change_that_the_database_refuses_takes_no_other_message_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Stage(scenario("SOL", "LTC", risk=CALM)) as stage:
+        disk = Disk(stage, monkeypatch, lambda changes: any(item.symbol == "SOL/USDT:USDT" for item in changes.signals))
+        disk.failure = ChangeRefused("it contradicts what is held")
+
+        async def together() -> None:
+            order: dict[str, Any] = {"action": "buy", "price": D(100), "size": D(1000), "size_type": "quote"}
+            bodies = [stage.world.body_of({"symbol": f"{coin}USDT.P", **order}) for coin in ("SOL", "LTC")]
+            answers = await asyncio.gather(*map(stage.world.send, bodies), return_exceptions=True)
+            assert [isinstance(answers[0], CommandRefused), answers[1]] == [True, 202]
+
+        stage.run(together())
+        stage.wait(10)
+        assert [group.symbol for group in stage.groups()] == ["LTC/USDT:USDT"]
+        assert stage.world.engine.state.halted is None
+        (told,) = alerts(stage)
+        assert "what follows from AcceptSignal broke" in told
+        assert len(stage.world.engine.defects) == 1
+        stage.world.engine.defects.clear()
+
+
+@pytest.mark.expects_log_warnings
+def test_where_the_database_refuses_all_trading_is_halted(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Stage(scenario("SOL", risk=CALM)) as stage:
+        disk = Disk(stage, monkeypatch, lambda changes: bool(changes.events))
+        disk.failure = ChangeRefused("it contradicts what is held")
+        stage.ask(Pause("now"))
+        assert stage.world.engine.state.halted == "it contradicts what is held"
+        stage.world.engine.defects.clear()
 
 
 @pytest.mark.expects_log_warnings

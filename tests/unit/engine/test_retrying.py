@@ -47,7 +47,8 @@ def test_so_is_one_that_the_markets_rules_do_not_allow() -> None:
 
 
 def test_a_stop_and_a_close_that_stay_refused_are_tried_every_half_minute() -> None:
-    for role, grid in ((STOP, {"stop_loss": {"mode": "percent", "percent": D(5)}}), (CLOSE, {})):
+    stopped: dict[str, Any] = {"stop_loss": {"mode": "percent", "percent": D(5)}}
+    for role, grid in ((STOP, stopped), (CLOSE, {})):
         bench = refusing(**grid)
         if role is CLOSE:
             bench.tell(CloseGroup(bench.group.id))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.engine.engine import CLOSE_SEC
+from app.engine.recovery import CLOSE_SEC
 from tests.unit.engine.worlds import Stage, scenario
 
 

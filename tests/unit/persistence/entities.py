@@ -13,9 +13,10 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from hypothesis import strategies as st
 
 from app.base.config.grid import GridSettings, Level, StopLoss, TakeProfitMode
+from app.domain.fill import Fill
 from app.domain.group import Group, Leg, Pyramid
 from app.domain.order import Order, OrderStatus
-from app.domain.values import Identity, OrderRole, OrderSide, OrderType, Side, TimeInForce
+from app.domain.values import Identity, Liquidity, OrderRole, OrderSide, OrderType, Side, TimeInForce
 from app.messages.records import CheckResult, EventRecord, GroupChange, SignalOutcome, SignalRecord
 
 Item = TypeVar("Item")
@@ -154,6 +155,24 @@ def an_order(group: Group, number: int = 1, at: datetime = T0, **changes: Any) -
         updated_at=at,
     )
     return _changed(order, changes)
+
+
+def a_fill(group: Group) -> Fill:
+    return Fill(
+        account=group.account,
+        symbol=group.symbol,
+        trade_id="t1",
+        client_order_id="o1",
+        group_id=group.id,
+        side=OrderSide.BUY,
+        price=Decimal(100),
+        quantity=Decimal(1),
+        fee=Decimal("0.1"),
+        fee_asset="USDT",
+        fee_quote=Decimal("0.1"),
+        liquidity=Liquidity.TAKER,
+        at=T0,
+    )
 
 
 def an_event(sequence: int, kind: str = "order.placed", **data: Any) -> EventRecord:
