@@ -133,7 +133,8 @@ def _planned(state: EngineState, group: Group) -> Decimal:
 class DayStart:
     """From where a UTC day's result is counted: what was realised by then, and what each open group had unrealised.
 
-    In quote. A group that was open at `at` and is not among them had no price then; it counts from its first one.
+    In quote; 0 for one that was flat. A group that held something at `at` and is not among them had no price then; it
+    counts from its first one.
     """
 
     date: str
@@ -160,7 +161,8 @@ def begin_day(turn: Turn, environment: str, *, anew: bool = False) -> None:
     start = None if anew else day_start(turn, environment)
     if start is None:
         realized = realized_today(turn, environment) if anew else ZERO
-        unrealized = dict(_unrealized(turn, environment))
+        midnight = turn.now.replace(hour=0, minute=0, second=0, microsecond=0)
+        unrealized = _unrealized_at(turn, environment, turn.now if anew else midnight)
         _put_start(turn, environment, DayStart(f"{turn.now:%Y-%m-%d}", turn.now, realized, unrealized))
         return
     if not any(_has_no_start(group, start) for group in turn.open_groups()):
@@ -204,6 +206,16 @@ def _unrealized(turn: Turn, environment: str) -> Iterator[tuple[str, Decimal]]:
             gain = unrealized_of(turn.state, group)
             if gain is not None:
                 yield group.id, gain
+
+
+def _unrealized_at(turn: Turn, environment: str, start: datetime) -> dict[str, Decimal]:
+    """As it is now, but nothing for what was flat at `start`: what was bought since counts whole."""
+    unrealized = dict(_unrealized(turn, environment))
+    for group in turn.open_groups():
+        was_flat = group.open_quantity <= 0 or (group.first_fill_at is not None and group.first_fill_at >= start)
+        if was_flat and _is_in(turn, group.account, environment):
+            unrealized[group.id] = ZERO
+    return unrealized
 
 
 def day_result(turn: Turn, environment: str) -> Decimal:

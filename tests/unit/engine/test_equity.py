@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -158,3 +159,12 @@ def test_an_account_that_is_out_of_reach_for_a_while_comes_back_with_its_peak() 
     add_account(state, "second")
     has(state, "second", "600")
     assert fallen(state) == 20
+
+
+@pytest.mark.parametrize(("ago", "lost"), [(timedelta(hours=1), 20), (timedelta(days=1), 0)])
+def test_what_was_bought_today_before_the_day_was_begun_counts_whole(ago: timedelta, lost: int) -> None:
+    state = state_of(USDT="1000")
+    hold(state, "90", first_fill_at=NOON - ago)
+    turn = Turn(state, NOON, Ids(), lambda: 0.0, Namespace("ab", 1))
+    figures.begin_day(turn, "paper")
+    assert figures.day_result(turn, "paper") == -lost
