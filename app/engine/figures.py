@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from app.base.clock import iso
 from app.domain.group import EntryState, Group, Leg
@@ -16,7 +17,7 @@ from app.domain.risk.worth import fills_at_most
 from app.domain.values import HUNDRED, ZERO, Identity
 from app.engine.binding import is_unknown_to, value_of
 from app.engine.money import balances_of, equity_of, realized_fact, unrealized_of
-from app.engine.state import EngineState, Tally
+from app.engine.state import AccountState, EngineState, Tally
 from app.engine.turn import Turn
 
 _DAY = "day/"
@@ -242,20 +243,32 @@ def day_result(turn: Turn, environment: str) -> Decimal:
 
 
 def equities(turn: Turn, environment: str) -> dict[str, Decimal] | None:
-    """Of its accounts; None while a balance or a held price is not known, or a balance is older than a fill."""
-    accounts = accounts_of(turn.state, environment)
-    groups = [group for group in turn.open_groups() if group.account in accounts]
-    if any(turn.state.accounts[account].unsettled_since is not None for account in accounts):
+    """Of its accounts; None while one is not known."""
+    told = _told(turn, environment)
+    known = _known(told)
+    return known if known and len(known) == len(told) else None
+
+
+def _told(turn: Turn, environment: str) -> dict[str, Decimal | None]:
+    """By account; None while a balance or a held price is not known, or a balance is older than a fill."""
+    return {
+        account: _equity(turn, account)
+        for account in accounts_of(turn.state, environment)
+        if balances_of(turn.state, account) or not turn.state.accounts[account].reconciled
+    }
+
+
+def _equity(turn: Turn, account: str) -> Decimal | None:
+    groups = [group for group in turn.open_groups() if group.account == account]
+    if turn.state.accounts[account].unsettled_since is not None:
         return None
     if any(group.open_quantity > 0 and turn.state.quote(*group.market_key) is None for group in groups):
         return None
-    told = {
-        account: equity_of(turn.state, groups, account)
-        for account in accounts
-        if balances_of(turn.state, account) or not turn.state.accounts[account].reconciled
-    }
-    known = {account: equity for account, equity in told.items() if equity is not None}
-    return known if known and len(known) == len(told) else None
+    return equity_of(turn.state, groups, account)
+
+
+def _known(told: Mapping[str, Decimal | None]) -> dict[str, Decimal]:
+    return {account: equity for account, equity in told.items() if equity is not None}
 
 
 def note_peak(turn: Turn, environment: str, *, anew: bool = False) -> None:
@@ -263,19 +276,22 @@ def note_peak(turn: Turn, environment: str, *, anew: bool = False) -> None:
 
     A new account counts as if it had been there with what it has now, one that was removed as if it never had.
     """
-    now = equities(turn, environment)
+    now = _known(_told(turn, environment)) if anew else equities(turn, environment)
     if now is None:
         return
     before = dict(_peaks(turn, environment))
     peaks = {} if anew else {name: {**now, **_kept(turn, peak)} for name, peak in before.items()}
-    today = f"{_PEAK}{environment}/{turn.now:%Y-%m-%d}"
+    today = _peak_fact(environment, turn.now)
     peak, here = peaks.get(today, {}), accounts_of(turn.state, environment)
     if sum(now.values(), ZERO) > _sum_of(peak, here):
         away = {account: equity for account, equity in peak.items() if account not in here}
         peaks[today] = {**away, **now}
-    for name in {*before, *peaks}:
-        if peaks.get(name) != before.get(name):
-            turn.facts.put(name, _written(peaks.get(name, {})))
+    for name, peak in peaks.items():
+        if peak != before.get(name):
+            turn.facts.put(name, _written(peak))
+    if anew or today not in before:
+        for name in {*turn.facts_under(f"{_PEAK}{environment}/")} - peaks.keys():
+            turn.facts.put(name, "")
 
 
 def _kept(turn: Turn, peak: Mapping[str, Decimal]) -> dict[str, Decimal]:
@@ -291,25 +307,45 @@ def _written(peak: Mapping[str, Decimal]) -> str:
     return json.dumps({account: f"{equity:f}" for account, equity in peak.items()}) if peak else ""
 
 
-def _peaks(turn: Turn, environment: str) -> Iterator[tuple[str, dict[str, Decimal]]]:
-    """What each account had when together they had the most of a day, by the fact that holds it."""
-    prefix = f"{_PEAK}{environment}/"
-    for name in {*turn.state.facts, *turn.facts.changes}:
-        value = turn.fact(name) if name.startswith(prefix) else None
+@lru_cache(maxsize=1024)
+def _read(text: str) -> Mapping[str, Decimal]:
+    """Asked for at every fill."""
+    return {account: Decimal(equity) for account, equity in json.loads(text).items()}
+
+
+def _peak_fact(environment: str, day: datetime) -> str:
+    return f"{_PEAK}{environment}/{day:%Y-%m-%d}"
+
+
+def _peaks(turn: Turn, environment: str) -> Iterator[tuple[str, Mapping[str, Decimal]]]:
+    """What each account had when together they had the most of a day, for the days of the window, by its fact."""
+    for ago in range(turn.config.risk.drawdown_window_days):
+        name = _peak_fact(environment, turn.now - timedelta(days=ago))
+        value = turn.fact(name)
         if value is not None:
-            yield name, {account: Decimal(equity) for account, equity in json.loads(value).items()}
-
-
-def peak_of(turn: Turn, environment: str) -> Decimal | None:
-    """The highest equity within the window."""
-    first = f"{turn.now - timedelta(days=turn.config.risk.drawdown_window_days - 1):%Y-%m-%d}"
-    here, peaks = accounts_of(turn.state, environment), _peaks(turn, environment)
-    return max((_sum_of(peak, here) for name, peak in peaks if name.rpartition("/")[2] >= first), default=None)
+            yield name, _read(value)
 
 
 def drawdown_percent(turn: Turn, environment: str) -> Decimal | None:
-    """How far equity is under its peak; None while either is not known."""
-    peak, now = peak_of(turn, environment), equities(turn, environment)
-    if peak is None or now is None or peak <= 0:
+    """How far equity is under its peak within the window; an account of which nothing is known counts as unchanged.
+
+    None while nothing can be told: no peak yet, or the balance that follows a fill is still to come.
+    """
+    told = _told(turn, environment)
+    now = _known(told)
+    if not now or any(map(_is_to_come, (turn.state.accounts[account] for account in told))):
         return None
-    return max(peak - sum(now.values(), ZERO), ZERO) * HUNDRED / peak
+    here = accounts_of(turn.state, environment)
+    falls = (_fall(now, {a: peak[a] for a in here if a in peak}) for _, peak in _peaks(turn, environment))
+    return max((fall for fall in falls if fall is not None), default=None)
+
+
+def _is_to_come(account: AccountState) -> bool:
+    return account.connected and account.reconciled and account.unsettled_since is not None
+
+
+def _fall(now: Mapping[str, Decimal], peak: Mapping[str, Decimal]) -> Decimal | None:
+    """In percent of what all had."""
+    had = sum({**now, **peak}.values(), ZERO)
+    lost = sum((peak[account] - equity for account, equity in now.items() if account in peak), ZERO)
+    return max(lost, ZERO) * HUNDRED / had if had > 0 else None

@@ -151,6 +151,57 @@ def test_an_account_that_joins_hides_no_drawdown() -> None:
     assert fallen(state) == 40
 
 
+def unreachable(state: EngineState) -> None:
+    """The second account, since the start."""
+    state.balances.pop("second", None)
+    state.accounts["second"].connected = state.accounts["second"].reconciled = False
+
+
+def test_one_account_out_of_reach_does_not_switch_the_drawdown_off_for_the_others() -> None:
+    state = two_accounts("1000", "1000")
+    assert fallen(state) == 0
+    unreachable(state)
+    assert fallen(state) == 0
+    has(state, "paper", "300")
+    assert fallen(state) == 35
+    hold(state, None, account="second")
+    assert fallen(state) == 35
+
+
+def test_the_drawdown_waits_for_the_balance_that_follows_a_fill() -> None:
+    state = two_accounts("1000", "1000")
+    assert fallen(state) == 0
+    has(state, "paper", "300")
+    state.accounts["second"].unsettled_since = NOON
+    assert fallen(state) is None
+
+
+def test_a_reset_while_one_account_is_out_of_reach_holds() -> None:
+    state = two_accounts("1000", "1000")
+    assert fallen(state) == 0
+    unreachable(state)
+    has(state, "paper", "300")
+    turn = Turn(state, NOON, Ids(), lambda: 0.0, Namespace("ab", 1))
+    figures.note_peak(turn, "paper", anew=True)
+    assert figures.drawdown_percent(turn, "paper") == 0
+    turn.apply()
+    has(state, "second", "500")
+    state.accounts["second"].connected = state.accounts["second"].reconciled = True
+    assert fallen(state) == 0
+    has(state, "second", "100")
+    assert fallen(state) == 50
+
+
+def test_a_peak_that_has_left_the_window_is_forgotten() -> None:
+    state = two_accounts("1000", "1000")
+    for ago in (29, 30, 400):
+        state.facts[f"peak_equities/paper/{NOON - timedelta(days=ago):%Y-%m-%d}"] = '{"paper": "4000"}'
+    assert fallen(state) == 60
+    kept = [name for name, value in state.facts.items() if value]
+    days = [f"{NOON - timedelta(days=ago):%Y-%m-%d}" for ago in (29, 0)]
+    assert kept == [f"peak_equities/paper/{day}" for day in days]
+
+
 def test_an_account_that_is_out_of_reach_for_a_while_comes_back_with_its_peak() -> None:
     state = two_accounts("1000", "1000")
     assert fallen(state) == 0

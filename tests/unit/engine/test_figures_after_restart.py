@@ -61,7 +61,7 @@ def figures_of(engine: Engine) -> dict[str, Any]:
     symbol = "SOL/USDT:USDT"
     return {
         "equity": figures.equities(turn, "paper"),
-        "peak": figures.peak_of(turn, "paper"),
+        "peak": {name: turn.fact(name) for name in turn.facts_under("peak_equities/")},
         "drawdown": figures.drawdown_percent(turn, "paper"),
         "realised": figures.realized_today(turn, "paper"),
         "day": figures.day_result(turn, "paper"),
