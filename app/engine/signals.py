@@ -148,7 +148,7 @@ def _record(turn: Turn, command: AcceptSignal, reading: Reading | list[FieldErro
 
 
 def _stale(turn: Turn, reading: Reading) -> Refusal | None:
-    age = turn.now - reading.signal.timestamp
+    age = _venue_time(turn, reading.identity.account) - reading.signal.timestamp
     if age < -AHEAD:
         return Refusal("stale", f"the time stamp lies {-age.total_seconds():.0f} s in the future")
     webhook = turn.config.webhook
@@ -157,6 +157,14 @@ def _stale(turn: Turn, reading: Reading) -> Refusal | None:
     if age > timedelta(seconds=bound):
         return Refusal("stale", f"the signal is {age.total_seconds():.0f} s old, at most {bound:.0f} s are taken")
     return None
+
+
+def _venue_time(turn: Turn, account_id: str) -> datetime:
+    """By the clock of the account's exchange, else of any that was asked: this machine's may be wrong."""
+    own = turn.state.accounts.get(account_id)
+    asked = [own, *turn.state.accounts.values()] if own is not None else turn.state.accounts.values()
+    skew_ms = next((account.clock_skew_ms for account in asked if account.clock_skew_ms is not None), 0)
+    return turn.now - timedelta(milliseconds=skew_ms)
 
 
 # ---------------------------------------------------------------------------------------------- routing

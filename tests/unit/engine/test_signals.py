@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -26,3 +27,18 @@ def test_an_exit_of_nothing_names_the_other_timeframes_only(timeframe: str, told
         stage.signal(action="buy", timeframe="60", size=Decimal(4), strategy_id="first", **order)
         stage.signal(action="sell", intent="exit", timeframe=timeframe, strategy_id="second", **order)
         assert warnings(stage) == told
+
+
+@pytest.mark.parametrize(("ahead_ms", "measured_by"), [(-40_000, "paper"), (90_000, "paper"), (-40_000, "other")])
+def test_an_exit_is_not_stale_by_as_much_as_this_machines_clock_is_off(ahead_ms: int, measured_by: str) -> None:
+    world = scenario("SOL", risk={"cooldown_sec": 0}, webhook={"exit_max_age_sec": 60})
+    world["accounts"].append({**world["accounts"][0], "id": "other"})
+    with Stage(world) as stage:
+        order = {"account": "paper", "symbol": "SOLUSDT.P", "price": Decimal(100), "timeframe": "60"}
+        stage.signal(action="buy", size=Decimal(4), **order)
+        stage.world.engine.state.accounts[measured_by].clock_skew_ms = ahead_ms
+        body = stage.world.body_of({"action": "sell", "intent": "exit", "size": Decimal(0), **order})
+        there = stage.world.clock.now() - timedelta(milliseconds=ahead_ms)
+        assert stage.run(stage.world.send({**body, "timestamp": there.isoformat()})) == 202
+        stage.wait(2)
+        assert stage.groups() == []
