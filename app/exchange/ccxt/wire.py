@@ -107,7 +107,7 @@ def redirected(urls: Any, base_url: str) -> Any:
 def make_exchange(dialect: Dialect, access: Access, hooks: StreamHooks) -> Any:
     """ccxt's object for this venue: numbers as text, no limiter and no time correction of its own."""
     base = dialect.refined(getattr(import_module("ccxt.pro"), dialect.exchange))
-    kind = _watched(_traced(_connecting(_fetching(_patient(base)))), hooks)
+    kind = _watched(_traced(_connecting(_fetching(_patient(base), dialect))), hooks)
     exchange = kind(
         {
             "apiKey": access.api_key,
@@ -133,7 +133,7 @@ def make_exchange(dialect: Dialect, access: Access, hooks: StreamHooks) -> Any:
     return exchange
 
 
-def _fetching(base: Any) -> Any:
+def _fetching(base: Any, dialect: Dialect) -> Any:
     """`base` that exchanges messages over its session, and no more."""
     ccxt = import_module("ccxt")
 
@@ -146,7 +146,10 @@ def _fetching(base: Any) -> Any:
             self._patience = ClientTimeout(total=seconds, sock_connect=seconds, sock_read=seconds)
 
         async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: str | None = None) -> Any:
-            """As ccxt's own, which sees to proxies, forms, logs and memories of the last request too: here are none."""
+            """As ccxt's own, which sees to proxies, forms, logs and memories of the last request too: here are none.
+
+            What is no JSON, or lacks what it must have, is no answer: ccxt would find nothing in it (hazards 4, 42).
+            """
             self.open(True)
             tell_request(method, url, body)
             headers, data = self.prepare_request_headers(headers), body.encode() if body else None
@@ -165,7 +168,10 @@ def _fetching(base: Any) -> Any:
             tell_answer(method, url, status, text)
             self.handle_errors(status, reason, url, method, response.headers, text, answer, headers, body)
             self.handle_http_status_code(status, reason, url, method, text)
-            return text if answer is None else answer
+            is_read = method == "GET"
+            if answer is None or (is_read and not dialect.is_whole(urlsplit(url).path, answer)):
+                raise ccxt.ExchangeNotAvailable(f"{self.id} {method} {url} {status} {text}")
+            return answer
 
     return Fetching
 

@@ -91,11 +91,12 @@ async def test_h32_both_sides_of_a_market_are_positions_of_their_own() -> None:
         assert trading.held(side=Side.SHORT) == trading.group.open_quantity == 5
 
 
+@pytest.mark.parametrize("status", [500, 200])
 @pytest.mark.parametrize("read", ["/positionRisk", "/openOrders", "/openAlgoOrders", "/account"])
-async def test_h42_a_page_of_html_is_no_empty_account(read: str) -> None:
+async def test_h42_a_page_of_html_is_no_empty_account(read: str, status: int) -> None:
     async with Trading(grid()) as trading:
         await trading.enter()
-        trading.fake.faults.arm(FaultKind.HTML, read, method="GET", times=None)
+        trading.fake.faults.arm(FaultKind.HTML, read, method="GET", times=None, status=status)
         report = await trading.reconcile()
         assert list(report.failed) == ["perp"]
         assert trading.group.open_quantity == 5
@@ -108,9 +109,10 @@ async def test_h42_a_page_of_html_is_no_empty_account(read: str) -> None:
         assert trading.held(SOL) == 5
 
 
-async def test_h42_a_page_of_html_after_an_order_leaves_it_unknown_not_refused() -> None:
+@pytest.mark.parametrize("status", [500, 200])
+async def test_h42_a_page_of_html_after_an_order_leaves_it_unknown_not_refused(status: int) -> None:
     async with Trading() as trading:
         trading.fake.faults.is_silent = True
-        trading.fake.faults.arm(FaultKind.HTML_AFTER, ORDER, method="POST")
+        trading.fake.faults.arm(FaultKind.HTML_AFTER, ORDER, method="POST", status=status)
         await trading.enter()
         assert len(trading.placed(ENTRY)) == 1

@@ -23,7 +23,7 @@ from app.exchange.ccxt.dialects.base import (
     Params,
     Pool,
 )
-from app.exchange.ccxt.dialects.binance import BINANCE_CODES
+from app.exchange.ccxt.dialects.binance import ALWAYS, BINANCE_CODES
 from app.exchange.ccxt.verdicts import CLOCK, KEYS, OPERATOR, Codes, refused
 from app.messages.reports import RefusalCode
 from app.ports.venue import OrderRequest
@@ -117,6 +117,7 @@ ASTER_LINEAR = AsterDialect(
     batch_types=PLAIN_TYPES | CONDITIONAL_TYPES,
     trade_page=1000,
     trades_by_id=True,
+    always=MappingProxyType({**ALWAYS, "/balance": ""}),
     options=_options("swap"),
     budgets=(
         Budget(Pool.WEIGHT, 2400, MINUTE, "x-mbx-used-weight-1m"),
@@ -150,6 +151,7 @@ ASTER_SPOT = AsterDialect(
     taker_fee=Decimal("0.0007"),
     trade_page=1000,
     trades_by_id=True,
+    always=MappingProxyType({**ALWAYS, "/account": "balances"}),
     options=_options("spot"),
     budgets=(
         Budget(Pool.WEIGHT, 1200, MINUTE, "x-mbx-used-weight-1m"),

@@ -132,6 +132,11 @@ class Dialect:
     """The host that several dialects ask, which counts their requests together; None where it serves this one only."""
     tries_orders: bool = False
     """Whether the venue tries an order without placing it, by ccxt's `test`."""
+    always: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What the answer to a question always has, by the end of its address; the first that fits counts.
+
+    It is the name of an entry, with dots where it lies within others; empty where the answer itself is a list.
+    """
     orders_need_symbol: bool = False
     """Whether open orders are listed by market only; those of markets that we do not know stay unseen then."""
 
@@ -151,6 +156,17 @@ class Dialect:
     def refined(self, exchange: Any) -> Any:
         """ccxt's class as the venue needs it."""
         return exchange
+
+    def is_whole(self, path: str, answer: Any) -> bool:
+        """Whether the answer to a question has what it must: ccxt reads any other as "nothing is there"."""
+        named = next((name for end, name in self.always.items() if path.endswith(end)), None)
+        if named == "":
+            return isinstance(answer, list)
+        for name in () if named is None else named.split("."):
+            if not isinstance(answer, dict) or name not in answer:
+                return False
+            answer = answer[name]
+        return True
 
     # ------------------------------------------------------------------ words, for venues to differ in
 

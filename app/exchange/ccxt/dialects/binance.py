@@ -127,6 +127,14 @@ _BINANCE_OPTIONS: Mapping[str, Any] = facts(
 )
 
 
+ALWAYS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("/openOrders", "/openAlgoOrders", "/userTrades", "/myTrades", "/positionRisk", "/income"), ""),
+        "/exchangeInfo": "symbols",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class BinanceUsdm(Dialect):
     """Plain orders are put together, and what becomes of them is read, by ourselves.
@@ -170,6 +178,7 @@ BINANCE_USDM = BinanceUsdm(
     amend_types=frozenset({OrderType.LIMIT}),
     trade_page=1000,
     trades_by_id=True,
+    always=MappingProxyType({**ALWAYS, "/account": "assets"}),
     options=MappingProxyType({**_BINANCE_OPTIONS, "fetchMarkets": {"types": ["linear"]}}),
     budgets=(
         Budget(Pool.WEIGHT, 2400, MINUTE, "x-mbx-used-weight-1m"),
@@ -287,6 +296,7 @@ BINANCE_SPOT = BinanceSpot(
     # No amending: ccxt's edit_order cancels and places anew, and it has no order/amend/keepPriority.
     oco=True,
     tries_orders=True,
+    always=MappingProxyType({**ALWAYS, "/account": "balances"}),
     options=MappingProxyType(
         {**_BINANCE_OPTIONS, "defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}
     ),

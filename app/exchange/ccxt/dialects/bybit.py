@@ -130,6 +130,8 @@ class BybitLinear(Dialect):
 
 
 _BYBIT_OPTIONS: Mapping[str, Any] = facts(adjustForTimeDifference=False, recvWindow=5000, loadAllOptions=False)
+_LISTS = ("/realtime", "/history", "/execution/list", "/position/list", "/wallet-balance", "/instruments-info")
+_ALWAYS: Mapping[str, str] = facts(**dict.fromkeys(_LISTS, "result.list"), **{"": "retCode"})
 _ADDRESS = Budget(Pool.WEIGHT, 600, 5.0)
 """Page `rate-limit`, as the limits of orders: of an address in five seconds, of an account in one."""
 
@@ -155,6 +157,7 @@ BYBIT_LINEAR = BybitLinear(
     trades_need_symbol=False,
     id_beside_client_id=False,
     answers_with_id_only=True,
+    always=_ALWAYS,
     options=MappingProxyType(
         {**_BYBIT_OPTIONS, "defaultType": "swap", "defaultSubType": "linear", "fetchMarkets": {"types": ["linear"]}}
     ),
@@ -184,6 +187,7 @@ BYBIT_SPOT = BybitSpot(
     trades_need_symbol=False,
     id_beside_client_id=False,
     answers_with_id_only=True,
+    always=_ALWAYS,
     options=MappingProxyType({**_BYBIT_OPTIONS, "defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}),
     budgets=(_ADDRESS, Budget(Pool.ORDERS, 20, 1.0, "x-bapi-limit-status", True)),
     weights=MappingProxyType({Operation.LOOK_UP: 2}),

@@ -198,6 +198,9 @@ GATE_SPOT = GateSpot(
     trade_page=1000,
     trades_need_symbol=False,
     has_private_stream=False,
+    always=facts(
+        **{"/open_orders": "", "/my_trades": "", "/spot/accounts": "", "/spot/orders": "", "/currency_pairs": ""},
+    ),
     options=facts(defaultType="spot", fetchMarkets={"types": ["spot"]}),
     # "Rate limits": 200 in 10 s for each endpoint, orders 10 in a second for each market.
     budgets=(Budget(Pool.WEIGHT, 200, 10.0), Budget(Pool.ORDERS, 10, 1.0)),

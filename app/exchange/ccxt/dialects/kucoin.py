@@ -134,6 +134,7 @@ KUCOIN_SPOT = KucoinSpot(
     taker_fee=Decimal("0.001"),
     trade_page=100,
     has_private_stream=False,
+    always=facts(**{"": "code"}),
     # "Add Order Sync" answers when the order is in the book: the plain one answers sooner, and then a question about
     # the order may find none yet.
     options=facts(

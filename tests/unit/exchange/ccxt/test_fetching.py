@@ -18,14 +18,13 @@ JSON = "application/json"
 ANSWERS = {
     "/dict": (200, '{"a": "1.50", "b": [1, 2]}', JSON),
     "/list": (200, "[]", JSON),
-    "/empty": (200, "", JSON),
-    "/words": (200, " fine\n", "text/plain"),
     "/refused": (400, '{"code": -2019, "msg": "Margin is insufficient."}', JSON),
     "/limited": (429, '{"code": -1003, "msg": "Too many requests."}', JSON),
     "/down": (503, "<html>Service Unavailable</html>", "text/html"),
     "/broken": (502, '{"code": ', JSON),
 }
-NEVER = (200, "", JSON)
+NO_JSON = {"/empty": (200, "", JSON), "/words": (200, " fine\n", "text/plain"), "/odd": (402, "<html>", "text/html")}
+NEVER = (404, "", JSON)
 PATIENCE_MS = 300
 
 
@@ -42,7 +41,7 @@ async def url() -> AsyncIterator[str]:
         if request.path == "/echo":
             names = ("User-Agent", "Accept-Encoding", "X-MBX-APIKEY", "Content-Type")
             return web.json_response([await request.text(), *(request.headers.get(name) for name in names)])
-        status, text, kind = ANSWERS.get(request.path, NEVER)
+        status, text, kind = {**ANSWERS, **NO_JSON}.get(request.path, NEVER)
         return web.Response(status=status, text=text, content_type=kind, headers={"X-MBX-USED-WEIGHT-1M": "7"})
 
     app = web.Application()
@@ -79,6 +78,13 @@ async def ended(exchange: Any, url: str, **words: Any) -> Any:
 async def test_every_answer_ends_as_with_ccxt(url: str, both: tuple[Any, Any], path: str) -> None:
     ours, ccxts = [await ended(each, url + path, method="POST", body="a=1") for each in both]
     assert ours == ccxts
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", NO_JSON)
+async def test_what_is_no_json_is_no_answer(url: str, both: tuple[Any, Any], path: str, method: str) -> None:
+    with pytest.raises(ccxt.ExchangeNotAvailable):
+        await both[0].fetch(url + path, method=method)
 
 
 async def test_a_host_that_is_not_there_ends_as_with_ccxt(both: tuple[Any, Any]) -> None:
