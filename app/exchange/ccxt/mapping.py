@@ -355,9 +355,9 @@ def position_report(position: Raw, account: str, now: datetime, ahead: timedelta
 
 
 def _leverage(position: Raw) -> Decimal | None:
-    """As the venue tells it, else as its margin shows it."""
-    told = positive(position.get("leverage"))
-    margin, notional = positive(position.get("initialMargin")), number(position.get("notional"))
+    """As the venue tells it, else as the position's own margin shows it: another includes that of open orders."""
+    told, notional = positive(position.get("leverage")), number(position.get("notional"))
+    margin = positive(info_of(position).get("positionInitialMargin", position.get("initialMargin")))
     if told is not None or margin is None or not notional:
         return told
     return max((abs(notional) / margin).to_integral_value(), ONE)

@@ -92,6 +92,13 @@ async def test_a_stop_rests_with_the_algo_orders(joined: Joined) -> None:
     assert [(item.client_order_id, item.trigger_price) for item in resting] == [(stop.client_order_id, D("190.00"))]
 
 
+async def test_the_margin_of_resting_entries_is_none_of_the_positions_leverage(joined: Joined) -> None:
+    await joined.venue.set_leverage(SYMBOL, D(10), "cross")
+    await joined.venue.create_orders([market(1), request(2), request(3)])
+    [position] = await joined.venue.fetch_positions()
+    assert position.leverage == 10
+
+
 async def test_the_venues_refusals_are_ours(joined: Joined) -> None:
     order = request(1)
     await joined.venue.create_order(order)

@@ -118,6 +118,22 @@ class Book(PaperAccount):
     def trades_of(self, symbol: str) -> list[Trade]:
         return [trade for trade in self.trades if trade.fill.symbol == symbol]
 
+    def position_margin(self, position: PaperPosition) -> Decimal:
+        symbol = position.symbol
+        worth = self.ledger.notional(symbol, self.ledger.quotes[symbol].mark, position.quantity)
+        return worth / self.ledger.leverage(symbol)[0]
+
+    def order_margin(self, symbol: str, slot: str) -> Decimal:
+        """Of the orders in the matching engine that do not only reduce; `slot` is BOTH, LONG or SHORT."""
+        orders = (order for order in self.ledger.resting.get(symbol, {}).values() if not is_waiting(order))
+        opening = (order for order in orders if not self._only_reduces(order))
+        own = (order for order in opening if slot in {"BOTH", order.position_side.upper()})
+        worth = sum((self.ledger.notional(symbol, order.price or ZERO, order.remaining) for order in own), ZERO)
+        return worth / self.ledger.leverage(symbol)[0]
+
+    def _only_reduces(self, order: PaperOrder) -> bool:
+        return self.ledger.only_reduces(order.side, order.position_side, order.reduce_only)
+
     def regular(self) -> list[PaperOrder]:
         """Orders in the matching engine: no conditional one that waits for its trigger."""
         return [order for order in self.ledger.orders.values() if not is_waiting(order)]

@@ -296,11 +296,6 @@ def gain(book: Book, position: PaperPosition) -> Decimal:
     return position.side.gain(position.entry_value, mark * position.quantity) * size
 
 
-def _initial_margin(book: Book, position: PaperPosition) -> Decimal:
-    worth = book.ledger.notional(position.symbol, book.ledger.quotes[position.symbol].mark, position.quantity)
-    return worth / book.ledger.leverage(position.symbol)[0]
-
-
 def _slots(book: Book, symbol: str) -> list[tuple[str, Side, PaperPosition | None]]:
     """A market's rows: one, or LONG and SHORT in hedge mode."""
     positions = book.ledger.positions
@@ -332,7 +327,7 @@ def _position_row(book: Book, symbol: str, slot: str, held: PaperPosition | None
     rules, mark = book.ledger.rules[symbol], book.ledger.quotes[symbol].mark
     leverage, mode = book.ledger.leverage(symbol)
     notional = rules.notional(mark, signed(held))
-    initial = _initial_margin(book, held) if held else ZERO
+    initial, waiting = book.position_margin(held) if held else ZERO, book.order_margin(symbol, slot)
     entry = held.entry_price.quantize(Decimal("1E-8")) if held else ZERO
     isolated = initial if mode == "isolated" else ZERO
     row = {
@@ -360,10 +355,10 @@ def _position_row(book: Book, symbol: str, slot: str, held: PaperPosition | None
         }
     return row | {
         "marginAsset": rules.quote,
-        "initialMargin": text(initial),
+        "initialMargin": text(initial + waiting),
         "maintMargin": text(abs(notional) * MAINTENANCE_RATE),
         "positionInitialMargin": text(initial),
-        "openOrderInitialMargin": "0",
+        "openOrderInitialMargin": text(waiting),
         "adl": 1,
         "bidNotional": "0",
         "askNotional": "0",
@@ -373,7 +368,7 @@ def _position_row(book: Book, symbol: str, slot: str, held: PaperPosition | None
 def _asset_row(book: Book, asset: str, now: int) -> Json:
     positions = [item for item in book.ledger.positions.values() if book.ledger.rules[item.symbol].quote == asset]
     profit = sum((gain(book, item) for item in positions), ZERO)
-    initial = sum((_initial_margin(book, item) for item in positions), ZERO)
+    initial = sum((book.position_margin(item) for item in positions), ZERO)
     worth = sum(
         (book.ledger.notional(p.symbol, book.ledger.quotes[p.symbol].mark, p.quantity) for p in positions), ZERO
     )
