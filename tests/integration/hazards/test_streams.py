@@ -25,7 +25,7 @@ async def test_h33_after_its_listen_key_expired_the_stream_goes_on_under_a_new_o
         await trading.enter()
         trading.fake.streams.expire_key()
         await trading.until(lambda: len(trading.fake.asked("POST", "/listenKey")) == 2)
-        await trading.until(lambda: bool(trading.fake.streams.user_lines))
+        await trading.until(lambda: trading.fake.streams.listen_key in trading.fake.streams.user_lines.values())
         trading.price("204")
         await trading.flat()
         assert trading.last.close_reason == CloseReason.TAKE_PROFIT

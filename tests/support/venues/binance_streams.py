@@ -66,13 +66,12 @@ class Streams(UserEvents):
         return {}
 
     def expire_key(self) -> None:
-        """Title: Event: User Data Stream Expired."""
+        """Title: Event: User Data Stream Expired. The connection stays, and nothing more is told over it."""
         key, self.listen_key = self.listen_key, None
         self._stop_timer()
         for line, of in list(self.user_lines.items()):
             if of == key:
                 line.say({"e": "listenKeyExpired", "E": self.now(), "listenKey": key})
-                line.hang_up()
 
     def _extend(self) -> None:
         self._stop_timer()
@@ -93,8 +92,8 @@ class Streams(UserEvents):
         self._tell(str(event["e"]), event)
 
     def _say(self, event: Mapping[str, Any]) -> None:
-        for line, key in self.user_lines.items():
-            line.say({"stream": key, "data": event} if line.is_combined else event)
+        for line in (line for line, key in self.user_lines.items() if key == self.listen_key):
+            line.say({"stream": self.listen_key, "data": event} if line.is_combined else event)
 
     def cut_user_streams(self) -> None:
         """Drop the connections without a word."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.base.errors import OperatorActionNeeded
+from app.exchange.ccxt.dialects.listen_key import outliving
 
 NONCE_WINDOW_US = 60_000_000
 """How far a nonce may be off the venue's time. Document "V3 Nonce Mechanism"."""
@@ -145,11 +146,9 @@ class Streams(_Ccxt):  # type: ignore[misc]  # ccxt is untyped
         return {told["symbol"]: told}
 
     def handle_message(self, client: Any, message: Any) -> Any:
-        """Spot's best prices have no event type, and ccxt does not know that a listen key can expire."""
+        """Spot's best prices have no event type."""
         told = message.get("data", message)
         match told.get("e"):
-            case "listenKeyExpired":
-                client.on_error(ConnectionResetError("the listen key has expired"))
             case "markPriceUpdate":
                 mark = self.parse_ws_ticker(told, "swap")
                 client.resolve(mark, f"mark:{mark['symbol']}")
@@ -181,7 +180,7 @@ class Streams(_Ccxt):  # type: ignore[misc]  # ccxt is untyped
 def mended(base: Any) -> Any:
     """ccxt's class with the above."""
 
-    class Aster(Streams, Positions, Signing, base):  # type: ignore[misc]  # ccxt is untyped
+    class Aster(Streams, Positions, Signing, outliving(base)):  # type: ignore[misc]  # ccxt is untyped
         """Under ccxt's name for it."""
 
     return Aster

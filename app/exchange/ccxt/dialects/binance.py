@@ -22,6 +22,7 @@ from app.exchange.ccxt.dialects.base import (
     facts,
 )
 from app.exchange.ccxt.dialects.binance_wire import answered, listening, row_of, signing
+from app.exchange.ccxt.dialects.listen_key import outliving
 from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, MODE, NO_CHANGE, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
 
@@ -155,7 +156,7 @@ class BinanceUsdm(Dialect):
         return [answered(each) for each in told]
 
     def refined(self, exchange: Any) -> Any:
-        return listening(signing(exchange))
+        return listening(signing(outliving(exchange)))
 
 
 BINANCE_USDM = BinanceUsdm(
