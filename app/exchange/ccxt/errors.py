@@ -201,7 +201,7 @@ _OURS: Mapping[Kind, str] = MappingProxyType(
         Kind.UNREACHED: "the exchange could not be reached",
         Kind.KEYS: "the exchange refuses the keys",
         Kind.OPERATOR: "the exchange refuses this key or account",
-        Kind.MODE: "the account's position mode was changed at the exchange; it is read again",
+        Kind.MODE: "the order was made for another position mode than the exchange has here; it is read again",
     }
 )
 

@@ -51,7 +51,7 @@ class Ordering:
         known: Known,
         reader: Reader,
         poller: Poller,
-        mode: Callable[[], PositionMode],
+        mode: Callable[[str], PositionMode],
     ) -> None:
         self._account = account
         self._session = session
@@ -101,7 +101,7 @@ class Ordering:
         return self._off_rules(request) or await self._create_one(request)
 
     async def _create_one(self, request: OrderRequest) -> SubmitOutcome:
-        arguments = order_arguments(request, self._dialect, self._mode())
+        arguments = order_arguments(request, self._dialect, self._mode(request.symbol))
         self._known.touch(request.symbol)
         try:
             told = await self._session.call(
@@ -130,7 +130,7 @@ class Ordering:
         return Accepted(now.order)
 
     async def _create_batch(self, group: list[OrderRequest]) -> list[SubmitOutcome]:
-        arguments = [order_arguments(request, self._dialect, self._mode()) for request in group]
+        arguments = [order_arguments(request, self._dialect, self._mode(request.symbol)) for request in group]
         for symbol in {request.symbol for request in group}:
             self._known.touch(symbol)
         try:

@@ -297,8 +297,7 @@ class Reader:
         if not self._dialect.is_linear:
             return []
         rows = await self._session.read(Operation.POSITIONS, lambda api: api.fetch_positions())
-        now, ahead = self._clock.now(), self._session.ahead
-        reports = mapping.positions(rows, self._account, now, ahead)
+        reports = mapping.positions(rows, self._account, self._clock.now(), self._session.ahead)
         for report in reports:
             self._known.touch(report.symbol)
         return reports
@@ -397,7 +396,7 @@ class Reader:
                 self._absent.add((symbol, order_id))
         return self._known.owner(symbol, order_id)
 
-    async def funding(self, since: datetime, *, is_hedged: bool = False) -> Sequence[FundingReport]:
+    async def funding(self, since: datetime, is_hedged: Callable[[str], bool]) -> Sequence[FundingReport]:
         if not self._dialect.is_linear:
             return []
         rows = await self._pages(
@@ -407,7 +406,8 @@ class Reader:
             lambda api, start, end: api.fetch_funding_history(None, start, FUNDING_PAGE, {"until": end}),
         )
         now, ahead = self._clock.now(), self._session.ahead
-        return [mapping.funding_report(row, self._account, now, ahead, is_hedged=is_hedged) for row in rows]
+        told = ((row, is_hedged(str(row.get("symbol")))) for row in rows)
+        return [mapping.funding_report(row, self._account, now, ahead, is_hedged=hedged) for row, hedged in told]
 
     async def time(self) -> datetime:
         told = await self._session.read(Operation.TIME, lambda api: api.fetch_time())

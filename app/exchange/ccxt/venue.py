@@ -92,9 +92,9 @@ class CcxtVenue:
             clock, self._reader, self._known, self._tell, self._is_streaming, self._fell_silent, scan_sec
         )
         self._mode = PositionMode.ONE_WAY
-        self._ordering = Ordering(
-            account, self._session, clock, self._known, self._reader, self._poller, lambda: self._mode
-        )
+        self._modes: dict[str, PositionMode] = {}
+        """Of the markets in use, where each has a mode of its own."""
+        self._ordering = Ordering(account, self._session, clock, self._known, self._reader, self._poller, self._mode_of)
         self._up_since: datetime | None = None
         self._came_up = asyncio.Event()
         self._is_connected = False
@@ -150,12 +150,23 @@ class CcxtVenue:
             reason = "the exchange's private stream does not come up"
             self._tell(ConnectionReport(self._account, False, self._clock.now(), reason))
 
-    async def _position_mode(self) -> PositionMode:
+    async def _position_mode(self, symbol: str | None = None) -> PositionMode:
         if not self._dialect.is_linear or not self._session.exchange.has.get("fetchPositionMode"):
             await self._reader.balances()  # a wrong key shows here, and not as a stream that never comes up
             return PositionMode.ONE_WAY
-        told = await self._session.read(Operation.SETTING, lambda api: api.fetch_position_mode())
+        told = await self._session.read(Operation.SETTING, lambda api: api.fetch_position_mode(symbol))
         return PositionMode.HEDGE if told.get("hedged") else PositionMode.ONE_WAY
+
+    async def _learn_mode(self, symbol: str) -> None:
+        self._modes.setdefault(symbol, self._mode)
+        with suppress(AppError):
+            self._modes[symbol] = await self._position_mode(symbol)
+
+    def _mode_of(self, symbol: str) -> PositionMode:
+        """A hedged market takes one-way accounts' orders too. The other way round two sides would become one: such
+        orders keep the account's mode, in which the venue refuses them."""
+        is_hedged = PositionMode.HEDGE in {self._mode, self._modes.get(symbol)}
+        return PositionMode.HEDGE if is_hedged else PositionMode.ONE_WAY
 
     async def close(self) -> None:
         self._deliver = None
@@ -217,6 +228,8 @@ class CcxtVenue:
             if (now := await self._position_mode()) is not self._mode:
                 was, to = (mode.value.replace("_", "-") for mode in (self._mode, now))
                 self._give_up(f"the account was changed from {was} to {to} mode at the exchange; it is read anew", 0.0)
+            for symbol in list(self._modes):
+                await self._learn_mode(symbol)
 
     def _give_up(self, reason: str, again_after: float, *, needs_person: bool = False) -> None:
         if not self._is_connected:
@@ -312,7 +325,10 @@ class CcxtVenue:
         *,
         fresh: bool = False,
     ) -> MarketReport | None:
-        return await self._reader.load_market(symbol, fresh=fresh)
+        market = await self._reader.load_market(symbol, fresh=fresh)
+        if market is not None and self._dialect.mode_by_market:
+            await self._learn_mode(symbol)
+        return market
 
     async def fetch_open_orders(self) -> Sequence[OrderReport]:
         """All live orders but those that were only placed to be tried."""
@@ -328,7 +344,7 @@ class CcxtVenue:
         return await self._reader.fills(since)
 
     async def fetch_funding(self, since: datetime) -> Sequence[FundingReport]:
-        return await self._reader.funding(since, is_hedged=self._mode is PositionMode.HEDGE)
+        return await self._reader.funding(since, lambda symbol: self._mode_of(symbol) is PositionMode.HEDGE)
 
     async def fetch_candles(self, symbol: str, timeframe: str, limit: int) -> Sequence[Candle]:
         return await self._reader.candles(symbol, timeframe, limit)

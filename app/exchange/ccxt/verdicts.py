@@ -28,7 +28,7 @@ class Kind(StrEnum):
     OPERATOR = "operator"
     """Not processed: what the key or the account may do must be put right."""
     MODE = "mode"
-    """Not processed: the account's position mode is not the one that the order was made for."""
+    """Not processed: the position mode is not the one that the order was made for."""
     UNREACHED = "unreached"
     """It never left."""
 

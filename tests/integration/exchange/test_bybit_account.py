@@ -84,6 +84,30 @@ async def test_a_position_mode_that_was_changed_meanwhile_is_explained(met: Met)
     assert (outcome.code, "position idx" in outcome.detail) == (RefusalCode.INVALID_ORDER, True)
 
 
+async def test_h30_a_market_in_hedge_mode_takes_the_orders_of_an_account_that_is_in_one_way_mode(met: Met) -> None:
+    venue = met.harness.venue
+    met.fake.ledger.is_hedged = True
+    await venue.load_market(SYMBOL, None)
+    assert venue.capabilities.position_mode is PositionMode.ONE_WAY
+    accepted(await venue.create_order(market(1)))
+    accepted(await venue.create_order(stop(2, "180.00")))
+    accepted(await venue.create_order(market(3, OrderSide.SELL, reduce_only=True)))
+    assert await venue.fetch_positions() == []
+
+
+async def test_h30_a_markets_mode_is_read_again_once_an_order_was_made_for_another(
+    met: Met, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue = met.harness.venue
+    await venue.load_market(SYMBOL, None)
+    monkeypatch.setattr(venue._session.exchange, "_usual_market", lambda: None)
+    met.fake.ledger.is_hedged = True
+    assert isinstance(await venue.create_order(market(1)), Refused)
+    assert venue._checking is not None
+    await venue._checking
+    accepted(await venue.create_order(market(2)))
+
+
 # -------------------------------------------------------------------------------------------- keys, clocks and limits
 
 

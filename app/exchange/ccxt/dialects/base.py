@@ -130,6 +130,8 @@ class Dialect:
     """Whether own orders and fills are pushed; otherwise they are asked for again and again."""
     shared_host: str | None = None
     """The host that several dialects ask, which counts their requests together; None where it serves this one only."""
+    mode_by_market: bool = False
+    """Whether each market may have a position mode of its own."""
     tries_orders: bool = False
     """Whether the venue tries an order without placing it, by ccxt's `test`."""
     always: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -145,6 +145,7 @@ BYBIT_LINEAR = BybitLinear(
     client_id_read="orderLinkId",
     hedge_style=HedgeStyle.POSITION_INDEX,
     margin_mode_by_symbol=False,
+    mode_by_market=True,  # page `position/position-mode`
     reduce_only_in_hedge=True,
     stop_types=CONDITIONAL_TYPES,
     conditional_orders=10,  # page `order/create-order`, as those of spot

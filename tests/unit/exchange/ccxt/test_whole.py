@@ -81,7 +81,7 @@ async def test_h04_h42_no_answer_with_status_200_is_no_empty_answer(dialect: Dia
         lambda: reader.load_market(symbol, fresh=True),
     ]
     if dialect.is_linear:
-        asked += [reader.positions, lambda: reader.funding(EPOCH)]
+        asked += [reader.positions, lambda: reader.funding(EPOCH, lambda _: False)]
     for told["body"] in NO_ANSWERS:
         for ask in asked:
             with pytest.raises(Retryable):
