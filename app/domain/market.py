@@ -126,6 +126,18 @@ class MarketRules:
     max_conditional_orders: int | None = None
     """How many conditional orders an account may have live in this market; None where the venue tells no number."""
     band: PriceBand | None = None
+    is_trading: bool = True
+    delisted_at: datetime | None = None
+    """When the venue takes the market off its list; None where it has announced nothing."""
+
+    @property
+    def closed(self) -> str | None:
+        """Why only exits are sent, None where entries may be too (hazard 41)."""
+        if not self.is_trading:
+            return f"{self.symbol} is not traded at the exchange now"
+        if self.delisted_at is not None:
+            return f"the exchange takes {self.symbol} off its list at {self.delisted_at:%Y-%m-%d %H:%M} UTC"
+        return None
 
     def quantize_price(self, price: Decimal, rounding: Rounding) -> Decimal:
         """`price` on the tick."""

@@ -11,6 +11,9 @@ from app.engine.state import AccountState, BookKey, Market, external_fact
 from app.engine.turn import Turn
 from app.messages.records import QueueReason
 
+CLOSED_KEPT_SEC = 300
+"""An entry in a market that was closed longer ago than this asks whether it still is."""
+
 
 def blocked_by(
     turn: Turn, identity: Identity, group: Group | None, *, keeps_place: bool = False, is_forced: bool = False
@@ -54,7 +57,9 @@ def hold_of(account: AccountState | None) -> Held | None:
 
 
 def _is_outdated(turn: Turn, market: Market) -> bool:
-    return (turn.now - market.loaded_at).total_seconds() > turn.config.precision.refresh_seconds
+    is_closed = market.rules.closed is not None
+    kept = CLOSED_KEPT_SEC if is_closed else turn.config.precision.refresh_seconds
+    return (turn.now - market.loaded_at).total_seconds() > kept
 
 
 def waits_for(account: AccountState, identity: Identity, group: Group) -> bool:

@@ -28,6 +28,8 @@ log = structlog.get_logger("engine")
 MARKET_TIMEOUT_SEC = 20.0
 """For all that a market's rules and price take: several questions, each of which may wait for the limits."""
 MARKET_RETRY = timedelta(seconds=5)
+GROUPS_REFRESH = timedelta(hours=1)
+REFRESHED_AT_ONCE = 5
 
 
 async def fetched(venues: Mapping[str, Venue], clock: Clock, wish: LoadMarket) -> MarketLoaded:
@@ -50,6 +52,7 @@ def loaded(turn: Turn, message: MarketLoaded, read_record: ReadRecord) -> None:
     known = turn.state.market(message.account, message.symbol)
     quote = message.report.quote if known is None or known.quote is None else known.quote
     turn.state.markets[message.account, message.symbol] = Market(message.report.rules, quote, turn.now)
+    _tell_closed(turn, message, known, message.report.rules)
     if turn.recovered:
         answers.rules_loaded(turn, message.account, message.symbol)
         queueing.note_profits(turn, message.account, message.symbol, read_record)
@@ -74,10 +77,39 @@ def _not_loaded(turn: Turn, message: MarketLoaded) -> None:
             guessed = _guessed(turn, message.symbol, waiting[0].entry_price)
             _go_on_with(turn, message, guessed, "the fallback rules are used")
             return
+    _note_gone(turn, message)
     code = "missing_market_rules" if message.failure else "unknown_symbol"
     detail = message.failure or f"{message.account} has no market {message.symbol}"
     for entry in waiting:
         refuse(turn, entry, code, detail)
+
+
+def _note_gone(turn: Turn, message: MarketLoaded) -> None:
+    """A market that the venue lists no more is closed."""
+    known = turn.state.market(message.account, message.symbol)
+    if message.failure is None and known is not None:
+        gone = replace(known, rules=replace(known.rules, is_trading=False), loaded_at=turn.now)
+        turn.state.markets[message.account, message.symbol] = gone
+        _tell_closed(turn, message, known, gone.rules)
+
+
+def _tell_closed(turn: Turn, message: MarketLoaded, before: Market | None, rules: MarketRules) -> None:
+    """Once for each reason, where groups are open."""
+    is_told = before is not None and before.rules.closed == rules.closed
+    if rules.closed is None or is_told or not turn.groups_on(message.account, message.symbol):
+        return
+    sentence = f"{rules.closed}; groups are open there on {message.account}: exits are sent, new entries are not"
+    turn.alert("warning", sentence, account=message.account)
+
+
+def refresh_for_groups(turn: Turn, account: str) -> None:
+    """Ask anew, some at a time, for the markets in which groups are open: what closes is told before it does."""
+    keys = [key for key in turn.state.open_on if key[0] == account and key in turn.state.markets]
+    asked = {key: turn.state.markets[key].asked_at or turn.state.markets[key].loaded_at for key in keys}
+    old = [key for key in sorted(asked, key=asked.__getitem__) if turn.now - asked[key] > GROUPS_REFRESH]
+    for key in old[:REFRESHED_AT_ONCE]:
+        turn.state.markets[key] = replace(turn.state.markets[key], asked_at=turn.now)
+        turn.effect(LoadMarket(*key, None))
 
 
 def _waiting_for(turn: Turn, message: MarketLoaded) -> list[QueueEntry]:

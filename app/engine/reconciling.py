@@ -13,7 +13,7 @@ from app.domain.group import Group
 from app.domain.order import Order, OrderStatus
 from app.domain.reconciliation import BookReading, Claim, Comparison, Verdict, compare, part_of_coin, share
 from app.domain.values import ZERO, CloseReason, MarketType, Side, TimeInForce
-from app.engine import external_fills
+from app.engine import external_fills, markets
 from app.engine.binding import put_balance
 from app.engine.closing import begin_close
 from app.engine.differences import ask_for_unlisted, book_missed_fills
@@ -48,8 +48,7 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     turn.emit("reconcile.started", account=read.account)
     before = len(turn.ledger.findings)
     _take_balances(turn, read)
-    is_current = account.activity == read.activity
-    account.unsettled_since = None if is_current else account.unsettled_since or turn.now
+    account.unsettled_since = None if account.activity == read.activity else account.unsettled_since or turn.now
     book_missed_fills(turn, read)
     for payment in read.funding:
         book_funding(turn, payment)
@@ -58,6 +57,7 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     _resolve_amendments(turn, read.account)
     settled = _compare_books(turn, read, account)
     compare_leverages(turn, read)
+    markets.refresh_for_groups(turn, read.account)
     turn.facts.put(watermark_fact(read.account), iso(read.started_at))
     was_stale = not account.reconciled
     account.reconciled, account.last_reconciled_at = True, turn.now

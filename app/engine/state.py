@@ -97,6 +97,8 @@ class Market:
     rules: MarketRules
     quote: Quote | None
     loaded_at: datetime
+    asked_at: datetime | None = None
+    """When they were asked for again without an answer yet."""
 
 
 @dataclass(frozen=True, slots=True)

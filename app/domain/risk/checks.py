@@ -119,6 +119,11 @@ def check_candidate(candidate: Candidate) -> tuple[Candidate | Refusal | Held, T
     return candidate, trace
 
 
+def _market_open(candidate: Candidate) -> Answer:
+    """What is opened in a market that closes may not be sold again (hazard 41)."""
+    return None if candidate.rules.closed is None else Refusal("market_closed", candidate.rules.closed)
+
+
 def _minimums(candidate: Candidate) -> Answer:
     """Sizes the legs; every one meets the venue's minimums, none is above `max_order_quote` and all together not above
     what their key may spend. Where only the stop is amiss it is the next check that says so."""
@@ -330,6 +335,7 @@ def _order_rate(candidate: Candidate) -> Answer:
 
 
 CHECKS: tuple[tuple[str, Callable[[Candidate], Answer]], ...] = (
+    ("market_closed", _market_open),
     ("below_minimum", _minimums),
     ("stop_sanity", _stop_sanity),
     ("slippage", _slippage),

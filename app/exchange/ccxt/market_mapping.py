@@ -14,6 +14,9 @@ from app.domain.values import ONE, ZERO, MarketType
 from app.exchange.ccxt.mapping import IN_STEP, NOTHING, Raw, first, info_of, moment, needed, number, positive
 from app.messages.reports import Candle, PriceReport
 
+MARKETS_KEPT_SEC = 3600.0
+CLOSED_KEPT_SEC = 300.0
+
 
 def market_rules(market: Raw, tiers: Sequence[Raw] = (), most_conditional: int | None = None) -> MarketRules | None:
     """The rules of a spot or linear perpetual market, None for any other kind.
@@ -40,7 +43,24 @@ def market_rules(market: Raw, tiers: Sequence[Raw] = (), most_conditional: int |
         maintenance=maintenance(tiers),
         max_conditional_orders=_most_conditional(market) or most_conditional,
         band=_band(market) if kind is MarketType.SPOT else None,
+        is_trading=market.get("active") is not False,
+        delisted_at=_delisted_at(market),
     )
+
+
+def kept_sec(market: Raw | None) -> float:
+    """How long what the venue lists is good for, where this market is wanted."""
+    is_closed = market is not None and market.get("active") is False
+    return CLOSED_KEPT_SEC if is_closed else MARKETS_KEPT_SEC
+
+
+def _delisted_at(market: Raw) -> datetime | None:
+    """By Binance's and Aster's `deliveryDate`, Bybit's `deliveryTime`, OKX's `expTime`.
+
+    Those of markets that stay are empty, zero or beyond all times.
+    """
+    at = moment(first(info_of(market), "deliveryDate", "deliveryTime", "expTime"), EPOCH)
+    return None if at == EPOCH else at
 
 
 def _filter(market: Raw, kind: str) -> Raw:

@@ -44,7 +44,6 @@ from app.ports.venue import OVERLAP, OrderRef
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 FUNDING_PAGE = 1000
-MARKETS_KEPT_SEC = 3600.0
 MOST_SYMBOLS_ASKED_SINGLY = 8
 """Up to so many markets it is cheaper to ask for each one's orders than for all the account's."""
 READ_AT_ONCE = 50
@@ -129,7 +128,7 @@ class Reader:
     # ------------------------------------------------------------------ markets and prices
 
     async def load_market(self, symbol: str, *, fresh: bool = False) -> MarketReport | None:
-        await self._refresh_markets(fresh=fresh)
+        await self._refresh_markets(symbol, fresh=fresh)
         market = self.market(symbol)
         tiers = await self._tiers(symbol) if market is not None and self._dialect.is_linear else []
         most = self._dialect.conditional_orders
@@ -149,14 +148,14 @@ class Reader:
             return None
         return market
 
-    async def _refresh_markets(self, *, fresh: bool) -> None:
+    async def _refresh_markets(self, symbol: str, *, fresh: bool) -> None:
         """Load what the venue lists where that was long ago, or with `fresh` in any case.
 
         Unless it must be fresh the old list goes on where it cannot be had.
         """
-        now = self._clock.monotonic()
-        is_old = self._listed_at is None or now - self._listed_at > MARKETS_KEPT_SEC
-        has_any = bool(self._session.exchange.markets)
+        now, markets = self._clock.monotonic(), self._session.exchange.markets or {}
+        is_old = self._listed_at is None or now - self._listed_at > market_mapping.kept_sec(markets.get(symbol))
+        has_any = bool(markets)
         if has_any and not is_old and not fresh:
             return
         try:

@@ -27,6 +27,7 @@ CHECK_WORDS = {
     "low_profit": "Recent profit",
     "leverage": "Leverage",
     "leverage_in_use": "Leverage of the open position",
+    "market_closed": "Market open",
     "below_minimum": "The venue's minimums",
     "stop_sanity": "Stop and take-profit sanity",
     "slippage": "Slippage",
@@ -43,6 +44,7 @@ CHECK_WORDS = {
 REASON_WORDS = {
     "max_pyramids_reached": "max pyramids reached",
     "no_position": "nothing to exit",
+    "market_closed": "market closes",
     "below_minimum": "below the venue's minimum",
     "stop_sanity": "stop on the wrong side",
 }

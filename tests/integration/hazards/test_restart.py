@@ -9,11 +9,12 @@ import pytest
 
 from app.domain.values import OrderRole
 from app.engine import recovery as recovery_module
+from app.messages.effects import LoadMarket
 from app.messages.records import Changes, SignalOutcome, StoredGroup, StoredState
 from app.persistence.database import open_database
 from app.ports.engine import EngineUnavailable
 from app.ports.store import Store, StoreFailed
-from tests.support.trading import ALGO_ORDER, LINK, ORDER, SOL, Trading, grid
+from tests.support.trading import ACCOUNT, ALGO_ORDER, LINK, ORDER, SOL, Trading, grid
 from tests.support.venues.faults import FaultKind
 
 D = Decimal
@@ -131,6 +132,22 @@ async def test_h40_an_order_sent_before_the_disk_was_full_is_found_again(monkeyp
         assert len(trading.placed(OrderRole.ENTRY)) == 1
         record = await trading.signal(symbol="LINKUSDT.P", price="20")
         assert (record.outcome, record.reason) == (SignalOutcome.REJECTED, "emergency_stop")
+
+
+async def test_h41_before_a_market_is_delisted_only_exits_are_sent_and_who_holds_it_is_told() -> None:
+    async with Trading() as trading:
+        await trading.enter()
+        trading.fake.book.delisted_ms[SOL] = 4_070_908_800_000
+        for _ in range(2):
+            trading.engine.load_market(LoadMarket(ACCOUNT, SOL, None, fresh=True))
+            await trading.until(lambda: trading.engine.state.markets[ACCOUNT, SOL].rules.closed is not None)
+        record = await trading.signal(timeframe="15")
+        assert (record.outcome, record.reason) == (SignalOutcome.REJECTED, "market_closed")
+        [told] = [alert for alert in trading.alerts("warning") if "off its list" in alert]
+        assert told.startswith(f"the exchange takes {SOL} off its list at 2099-01-01 00:00 UTC; groups are open there")
+        trading.price("204")
+        await trading.flat()
+        assert trading.last.close_reason == "take_profit"
 
 
 async def test_h41_a_market_that_is_gone_holds_up_no_other() -> None:

@@ -88,6 +88,8 @@ class Book(PaperAccount):
         self._tell = tell
         self._show = show
         self._known: dict[int, PaperOrder] = {}
+        self.delisted_ms: dict[str, int] = {}
+        """When a market is taken off the list, by symbol."""
         self.wallet = dict(self.ledger.balances)
         """Totals as they were told last."""
         self.open()

@@ -87,7 +87,7 @@ def _symbol(book: Book, rules: MarketRules) -> Json:
         "symbol": market_id(rules),
         "pair": market_id(rules),
         "contractType": "PERPETUAL",
-        "deliveryDate": 4133404800000,
+        "deliveryDate": book.delisted_ms.get(rules.symbol, 4133404800000),
         "onboardDate": 1569398400000,
         "status": "SETTLING" if halted else "TRADING",
         "maintMarginPercent": "2.5000",

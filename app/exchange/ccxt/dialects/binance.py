@@ -21,7 +21,7 @@ from app.exchange.ccxt.dialects.base import (
     Pool,
     facts,
 )
-from app.exchange.ccxt.dialects.binance_wire import answered, listening, row_of, signing
+from app.exchange.ccxt.dialects.binance_wire import answered, listening, naming, row_of, signing
 from app.exchange.ccxt.dialects.listen_key import outliving
 from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, MODE, NO_CHANGE, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
@@ -156,7 +156,7 @@ class BinanceUsdm(Dialect):
         return [answered(each) for each in told]
 
     def refined(self, exchange: Any) -> Any:
-        return listening(signing(outliving(exchange)))
+        return listening(signing(naming(outliving(exchange))))
 
 
 BINANCE_USDM = BinanceUsdm(

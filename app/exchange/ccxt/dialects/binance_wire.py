@@ -48,6 +48,21 @@ def signing(base: Any) -> Any:
     return Signing
 
 
+def naming(base: Any) -> Any:
+    """`base`, knowing every kind of perpetual for one.
+
+    Once another kind than PERPETUAL, such as TRADIFI_PERPETUAL, is to be delisted, ccxt takes it for a future that
+    expires then, under a name that nobody knows.
+    """
+
+    class Naming(base):  # type: ignore[misc]  # ccxt is untyped
+        def parse_market(self, market: Any) -> Any:
+            is_other = str(market.get("contractType")).endswith("_PERPETUAL")
+            return super().parse_market({**market, "contractType": "PERPETUAL"} if is_other else market)
+
+    return Naming
+
+
 def listening(base: Any) -> Any:
     """`base`, telling the hooks of orders and prices as they come.
 

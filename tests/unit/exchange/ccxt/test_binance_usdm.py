@@ -119,6 +119,13 @@ def test_an_order_without_a_trade_tells_of_none(exchange: Any, told: Told) -> No
     assert (len(told.orders), told.trades) == (1, [])
 
 
+@pytest.mark.parametrize("kind", ["PERPETUAL", "TRADIFI_PERPETUAL"])
+def test_h41_a_perpetual_that_is_to_be_delisted_keeps_its_name(exchange: Any, kind: str) -> None:
+    names = {"symbol": "XAUUSDT", "baseAsset": "XAU", "quoteAsset": "USDT", "marginAsset": "USDT"}
+    market = exchange.parse_market({**names, "contractType": kind, "deliveryDate": 1767225600000, "status": "TRADING"})
+    assert (market["symbol"], market["swap"]) == ("XAU/USDT:USDT", True)
+
+
 @pytest.mark.parametrize("lacking", sorted(PUSHED.keys() - {"s"}))
 def test_a_row_that_lacks_something_reaches_who_reads_it(exchange: Any, told: Told, lacking: str) -> None:
     row = {name: value for name, value in PUSHED.items() if name != lacking}

@@ -124,6 +124,23 @@ def test_a_perpetual_market_has_its_rules() -> None:
     assert rules.maintenance == USUAL_TIERS
 
 
+@pytest.mark.parametrize("name", ["deliveryDate", "deliveryTime", "expTime"])
+def test_h41_a_market_tells_when_it_is_delisted(name: str) -> None:
+    for told, is_closed in ((AT_MS, True), (str(AT_MS), True), ("0", False), ("", False), (4133404800000, False)):
+        rules = market_mapping.market_rules(market(info={name: told}))
+        assert rules is not None
+        assert rules.delisted_at == (AT if is_closed else None)
+        assert (rules.closed is not None) is is_closed
+
+
+def test_h41_a_market_that_is_not_active_is_not_traded_and_asked_for_again_soon() -> None:
+    for active, is_trading in ((True, True), (None, True), (False, False)):
+        rules = market_mapping.market_rules(market(active=active))
+        assert rules is not None
+        assert rules.is_trading is is_trading
+        assert (market_mapping.kept_sec(market(active=active)) == market_mapping.MARKETS_KEPT_SEC) is is_trading
+
+
 def test_the_largest_quantity_is_what_a_market_order_may_have_too() -> None:
     rules = market_mapping.market_rules(market())
     assert rules is not None
