@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -22,6 +23,7 @@ from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 from app.messages.reports import MarketReport
 
 TakeQuote = Callable[[str, Quote], None]
+LISTED_AGAIN_SEC = 300.0
 
 
 class PublicPrices:
@@ -55,29 +57,34 @@ class PublicPrices:
         self._reader = Reader(dialect.name, self._session, clock, self._known)
         takers = Takers(_nothing, _nothing, self._take_ticker, self._ask)
         self._streams = Streams(lambda: self._session.exchange, clock, takers, has_marks=dialect.is_linear)
-        self._is_loaded = False
+        self._clock = clock
+        self._loaded_at: float | None = None
 
     def _ticker_was_pushed(self, ticker: Raw) -> None:
         self._streams.push_ticker(ticker)
 
     async def market(self, symbol: str) -> MarketReport | None:
         """Rules and present price, None where the venue does not have the market. Retryable, OperatorActionNeeded."""
-        await self._load()
+        await self._load(symbol)
         told = self._reader.market(symbol)
         rules = None if told is None else market_mapping.market_rules(told)
         if rules is None or rules.market_type is not self._dialect.market_type:
             return None
         ticker = await self._session.read(Operation.TICKER, lambda api: api.fetch_ticker(symbol))
         price = self._reader.price(symbol, ticker)
-        return MarketReport(rules, None if price is None else price.quote)
+        lasting = replace(rules, is_trading=True, delisted_at=None)  # who asks does so once, and a halt passes
+        return MarketReport(lasting, None if price is None else price.quote)
 
-    async def _load(self) -> None:
-        if self._is_loaded:
+    async def _load(self, symbol: str) -> None:
+        """Again where a market is asked for that was not listed a while ago: it may be new."""
+        now, before = self._clock.monotonic(), self._loaded_at
+        if before is not None and (symbol in self._session.exchange.markets or now - before < LISTED_AGAIN_SEC):
             return
         await asyncio.to_thread(import_module, "ccxt.pro")  # half a second, which must not stop the loop
-        await self._session.read(Operation.MARKETS, lambda api: api.load_markets())
-        self._streams.start(follow_own=False)
-        self._is_loaded = True
+        await self._session.read(Operation.MARKETS, lambda api: api.load_markets(before is not None))
+        if before is None:
+            self._streams.start(follow_own=False)
+        self._loaded_at = now
 
     def watch(self, symbols: frozenset[str]) -> None:
         """From now on follow exactly these markets."""

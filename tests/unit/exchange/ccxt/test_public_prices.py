@@ -36,15 +36,19 @@ class Scripted:
         self.has = {"watchBidsAsks": True, "fetchBidsAsks": True}
         self.clients: dict[str, Any] = {}
         self.markets: dict[str, Any] = {}
+        self.loaded: list[bool] = []
+        self.listed: dict[str, Any] = {}
+        """What has been listed since."""
         self.is_up = True
         self.followed = 0
         self.is_closed = False
 
-    async def load_markets(self) -> None:
+    async def load_markets(self, reload: bool = False) -> None:
         self._answer()
+        self.loaded.append(reload)
         spot = market_row("SOL/USDT", swap=False, linear=False, spot=True)
         renamed = market_row(RENAMED, base="FLUX", baseId="FLUX1")
-        self.markets = {SOL: market_row(SOL), "SOL/USDT": spot, RENAMED: renamed}
+        self.markets = {SOL: market_row(SOL), "SOL/USDT": spot, RENAMED: renamed} | self.listed
 
     async def fetch_ticker(self, symbol: str) -> dict[str, Any]:
         self._answer()
@@ -92,6 +96,26 @@ async def test_a_market_is_told_with_its_rules_and_price() -> None:
 @pytest.mark.parametrize("symbol", ["ODD/USDT:USDT", "SOL/USDT", RENAMED])
 async def test_a_market_that_the_venue_lacks_by_this_name_or_that_is_of_another_type_is_none(symbol: str) -> None:
     assert await Bench().prices.market(symbol) is None
+
+
+async def test_a_market_that_was_listed_later_is_found_and_the_list_is_not_asked_for_at_every_turn() -> None:
+    bench, new = Bench(), "NEW/USDT:USDT"
+    assert await bench.prices.market(new) is None
+    bench.api.listed[new] = market_row(new)
+    assert await bench.prices.market(new) is None
+    await bench.clock.advance(300)
+    assert await bench.prices.market(new) is not None
+    await bench.clock.advance(300)
+    assert await bench.prices.market(new) is not None
+    assert bench.api.loaded == [False, True]
+
+
+async def test_a_market_that_is_halted_when_it_is_asked_for_is_not_closed_for_good() -> None:
+    bench = Bench()
+    bench.api.listed[SOL] = market_row(SOL, active=False)
+    report = await bench.prices.market(SOL)
+    assert report is not None
+    assert report.rules.closed is None
 
 
 async def test_a_venue_that_is_not_reached_is_no_venue_without_the_market() -> None:
