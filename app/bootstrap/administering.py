@@ -39,7 +39,8 @@ async def administer(settings: Settings) -> AsyncIterator[Administration]:
             board = PriceBoard(clock, RuleBook())
             maker = VenueMaker(clock, board, database.paper, exchange_urls(settings.environ), settings.data_dir)
             office = AccountOffice(engine, AccountVault(vault), maker, settings.file)
-            yield Administration(tokens, await open_keys(vault, clock), office, None)
+            keys = await open_keys(vault, clock, settings.data_dir)
+            yield Administration(tokens, keys, office, None)
             await tokens.flush()
         finally:
             await database.close()

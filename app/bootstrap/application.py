@@ -216,7 +216,7 @@ class Application:
             database = open_database(settings.data_dir)
             undone.push_async_callback(database.close)
             vault = await unlock(settings)
-            keys = await open_keys(vault, system_clock())
+            keys = await open_keys(vault, system_clock(), settings.data_dir)
             account_keys = await read_account_keys(vault, settings.config)
             opened = cls(settings, lock, database, vault, keys, account_keys, stay_awake)
             undone.pop_all()

@@ -7,13 +7,14 @@ import getpass
 import secrets
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from app.accounts.keys import AccountVault, Keys, fingerprint
 from app.base.clock import LoopClock
 from app.base.config import Config
 from app.bootstrap.settings import Settings
 from app.ports.secrets import SecretStore
-from app.vault.open import open_vault
+from app.vault.open import open_vault, remember
 from app.vault.webhook_keys import WebhookKeyring
 
 
@@ -23,9 +24,11 @@ async def unlock(settings: Settings) -> SecretStore:
     return await asyncio.to_thread(open_vault, settings.data_dir, settings.environ, asks)
 
 
-async def open_keys(vault: SecretStore, clock: LoopClock) -> WebhookKeyring:
+async def open_keys(vault: SecretStore, clock: LoopClock, data_dir: Path) -> WebhookKeyring:
+    """The webhook keys, at least one; from the first on the data directory remembers its vault."""
     keys = await asyncio.to_thread(WebhookKeyring, vault, clock.now, secrets.token_urlsafe)
     await asyncio.to_thread(keys.ensure_first)
+    await asyncio.to_thread(remember, data_dir, vault)
     return keys
 
 

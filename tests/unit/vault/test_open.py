@@ -8,7 +8,7 @@ from app.base.secret import Secret
 from app.ports.secrets import VaultLocked, VaultUnavailable, WrongPassphrase
 from app.vault import file_vault
 from app.vault.file_vault import Cost, FileVault
-from app.vault.open import LARGE_VALUES_FILE, VAULT_FILE, open_vault
+from app.vault.open import KIND_FILE, LARGE_VALUES_FILE, VAULT_FILE, open_vault, remember
 from tests.unit.vault.fake_keyring import FakeKeyring, FakeWindowsKeyring, NullKeyring
 
 GIVEN = {"ZIGGURAT_VAULT_PASSPHRASE": "correct horse"}
@@ -38,6 +38,14 @@ def no_keyring() -> None:
 def locked() -> FakeKeyring:
     backend = FakeKeyring()
     backend.failure = KeyringLocked("locked")
+    return backend
+
+
+def begun_in_keyring(data_dir: Path) -> FakeKeyring:
+    backend = FakeKeyring()
+    store = open_vault(data_dir, {}, None, find_keyring=lambda: backend)
+    store.put("a", Secret("1"))
+    remember(data_dir, store)
     return backend
 
 
@@ -145,3 +153,55 @@ def test_a_locked_keyring_is_to_be_unlocked_before_a_new_file_is_begun(tmp_path:
 def test_a_mistyped_choice_is_told(tmp_path: Path) -> None:
     with pytest.raises(VaultUnavailable, match="file or keyring"):
         open_vault(tmp_path, {**GIVEN, "ZIGGURAT_VAULT": "keychain"}, None, find_keyring=FakeKeyring)
+
+
+@pytest.mark.parametrize("trader", [None, Trader()])
+@pytest.mark.parametrize("find", [no_keyring, NullKeyring, FakeKeyring, locked])
+def test_a_keyring_that_is_away_or_another_begins_no_second_vault(
+    tmp_path: Path, find: Callable[[], FakeKeyring | None], trader: Trader | None
+) -> None:
+    backend = begun_in_keyring(tmp_path)
+    with pytest.raises((VaultUnavailable, VaultLocked), match=r"keeps the webhook keys .* delete .*vault\.kind"):
+        open_vault(tmp_path, GIVEN, trader, find_keyring=find)
+    assert not (tmp_path / VAULT_FILE).exists()
+    assert open_vault(tmp_path, GIVEN, None, find_keyring=lambda: backend).names() == ["a"]
+
+
+def test_a_vault_left_in_a_file_does_not_hide_the_keyring_in_use(tmp_path: Path) -> None:
+    backend = begun_in_keyring(tmp_path)
+    existing_vault(tmp_path)
+    assert open_vault(tmp_path, GIVEN, None, find_keyring=lambda: backend).kind == "keyring"
+
+
+@pytest.mark.parametrize("choice", ["", "file"])
+def test_a_file_in_use_that_is_gone_is_not_begun_anew(tmp_path: Path, choice: str) -> None:
+    existing_vault(tmp_path)
+    remember(tmp_path, open_vault(tmp_path, GIVEN, None, find_keyring=no_keyring))
+    (tmp_path / VAULT_FILE).unlink()
+    with pytest.raises(VaultUnavailable, match=r"vault\.json is not there"):
+        open_vault(tmp_path, {**GIVEN, "ZIGGURAT_VAULT": choice}, None, find_keyring=FakeKeyring)
+
+
+def test_changing_over_is_remembered(tmp_path: Path) -> None:
+    backend = begun_in_keyring(tmp_path)
+    remember(tmp_path, open_vault(tmp_path, {**GIVEN, "ZIGGURAT_VAULT": "file"}, None, find_keyring=lambda: backend))
+    assert open_vault(tmp_path, GIVEN, None, find_keyring=lambda: backend).kind == "file vault"
+    remember(tmp_path, open_vault(tmp_path, {"ZIGGURAT_VAULT": "keyring"}, None, find_keyring=lambda: backend))
+    assert open_vault(tmp_path, GIVEN, None, find_keyring=lambda: backend).names() == ["a"]
+
+
+def test_without_what_is_remembered_a_new_vault_may_be_begun(tmp_path: Path) -> None:
+    begun_in_keyring(tmp_path)
+    (tmp_path / KIND_FILE).unlink()
+    assert open_vault(tmp_path, GIVEN, None, find_keyring=no_keyring).names() == []
+
+
+def test_a_first_start_that_kept_nothing_binds_no_one(tmp_path: Path) -> None:
+    open_vault(tmp_path, {}, None, find_keyring=FakeKeyring)
+    assert open_vault(tmp_path, GIVEN, None, find_keyring=no_keyring).kind == "file vault"
+
+
+def test_what_is_remembered_is_one_of_two_words(tmp_path: Path) -> None:
+    (tmp_path / KIND_FILE).write_text("keychain")
+    with pytest.raises(VaultUnavailable, match="file or keyring"):
+        open_vault(tmp_path, GIVEN, None, find_keyring=FakeKeyring)
