@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 from app.base.config import Config
@@ -13,6 +13,7 @@ from app.bootstrap.application import Application
 from app.bootstrap.settings import Settings, read_settings
 from app.cli.asking import default_data_dir
 from app.cli.control import ControlServer
+from app.cli.ending import stop_signals
 from app.power.open import system_stay_awake
 
 STOP_GRACE_SEC = 10.0
@@ -59,11 +60,11 @@ def _loop_factory() -> Any:
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or Ctrl-C, then stop cleanly."""
+    """Serve until SIGTERM, Ctrl-C or the end of the terminal, then stop cleanly."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     if sys.platform != "win32":
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in stop_signals():
             loop.add_signal_handler(number, stopping.set)
     application = await Application.open(settings, system_stay_awake())
     control = ControlServer(application)
@@ -72,7 +73,8 @@ async def serve(settings: Settings) -> None:
         await control.start()
         print(_welcome(application, api_port, webhook_port), flush=True)
         await stopping.wait()
-        print("stopping", flush=True)
+        with suppress(OSError):  # the terminal is gone
+            print("stopping", flush=True)
     finally:
         await control.stop()
         await application.stop(STOP_GRACE_SEC)

@@ -18,6 +18,7 @@ from app.bootstrap.application import Application
 from app.bootstrap.settings import Settings, read_settings
 from app.cli.control import ControlServer
 from app.cli.demo import DEMO_CONFIG, DEMO_ENVIRONMENT, DemoSignals
+from app.cli.ending import stop_signals
 from app.cli.send import CannotSend, post
 from app.cli.serve import port, settings_of
 from app.power.open import system_stay_awake
@@ -103,7 +104,7 @@ async def _main(app: Any, settings: Settings, busy: Busy | None) -> int:
 
 def _stop_on_signals(stop: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop))
 
 

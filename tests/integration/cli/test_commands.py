@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 from app.base.clock import iso, system_clock
 from app.cli import asking
 from app.cli.asking import ControlFailed, ask_running
+from app.cli.ending import stop_signals
 from tests.crash.kill_serve import ROOT, Server
 from tests.support.typed import run_typed
 
@@ -34,6 +36,11 @@ def server(tmp_path: Path) -> Iterator[Server]:
     made.ask("ports")
     yield made
     made.kill()
+
+
+def last_event(data_dir: Path) -> str:
+    with sqlite3.connect(data_dir / "ziggurat.db") as connection:
+        return str(connection.execute("SELECT type FROM events ORDER BY sequence DESC").fetchone()[0])
 
 
 def message() -> str:
@@ -102,10 +109,28 @@ def test_a_second_instance_on_one_data_directory_is_refused(server: Server) -> N
     assert str(server.process.pid) in second.stderr
 
 
-def test_sigterm_stops_cleanly(server: Server) -> None:
-    server.process.send_signal(signal.SIGTERM)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_stops_cleanly(server: Server, number: signal.Signals) -> None:
+    server.process.send_signal(number)
 
     assert server.process.wait(20) == 0
+
+
+def test_a_terminal_that_was_closed_stops_cleanly(server: Server) -> None:
+    assert server.process.stdout is not None
+    server.process.stdout.close()
+    server.process.send_signal(signal.SIGHUP)
+    server.process.wait(20)
+
+    assert last_event(server.data_dir) == "engine.stopping"
+
+
+def test_a_hang_up_that_is_ignored_stops_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert stop_signals() == [signal.SIGTERM, signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_without_keyring_passphrase_or_terminal_serve_names_the_variable(tmp_path: Path) -> None:
