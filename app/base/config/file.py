@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from app.base.config.groups import AccountConfig
 from app.base.config.tree import Config, ConfigError, deep_merged, difference, parse_config
 from app.base.private_file import write_private
+
+DEFAULT_ACCOUNTS = [account.model_dump(mode="json", exclude_unset=True) for account in Config().accounts]
 
 
 class NotKept(ConfigError):
@@ -27,7 +30,7 @@ class ConfigFile:
         self._path = path
         self._must_exist = must_exist
         self._turn = asyncio.Lock()
-        self._unkept: dict[str, Any] = {}
+        self._unkept: tuple[Mapping[str, Any], ...] = ()
 
     def read(self) -> dict[str, Any]:
         """Its document, empty where there is none. ConfigError says what is wrong with it."""
@@ -51,49 +54,93 @@ class ConfigFile:
     async def change(self, running: Callable[[], Config], make: Callable[[Config], Config]) -> AsyncIterator[Config]:
         """Changes wait for each other: `make` gets what runs when its turn has come, the body applies what it made.
 
-        Kept when the body is through. NotKept before the body where the file would not take it, after it where it
-        could not be written; that is written with the next change then.
+        Kept as soon as it runs, also where the body fails after that. NotKept before the body where the file would not
+        take it, after it where it could not be written; that is written with the next change then.
         """
         async with self._turn:
             before = running()
             wanted = make(before)
-            changes = deep_merged(self._unkept, _changes(before, wanted))
+            changes = (*self._unkept, _changes(before, wanted))
             try:
-                await self.check(changes)
+                await self.check(*changes)
             except ConfigError as error:
                 raise NotKept(f"nothing was changed: {error}") from error
-            yield wanted
-            self._unkept = changes
+            is_through = False
             try:
-                await self.keep(changes)
-            except ConfigError as error:
-                raise NotKept(f"it runs, but would be lost at a restart: {error}") from error
-            self._unkept = {}
+                yield wanted
+                is_through = True
+            finally:
+                if is_through or running() == wanted:
+                    await self._keep_running(changes)
 
-    async def check(self, changes: Mapping[str, Any]) -> None:
+    async def _keep_running(self, changes: tuple[Mapping[str, Any], ...]) -> None:
+        self._unkept = changes
+        try:
+            await self.keep(*changes)
+        except ConfigError as error:
+            raise NotKept(f"it runs, but would be lost at a restart: {error}") from error
+        self._unkept = ()
+
+    async def check(self, *changes: Mapping[str, Any]) -> None:
         """ConfigError where the file, with `changes` laid over it, could not be started with."""
         await asyncio.to_thread(self._merged, changes)
 
-    async def keep(self, changes: Mapping[str, Any]) -> None:
+    async def keep(self, *changes: Mapping[str, Any]) -> None:
         """Lay `changes` over the file's document. ConfigError where it cannot be written; the old one stays then."""
         await asyncio.to_thread(self._keep, changes)
 
-    def _keep(self, changes: Mapping[str, Any]) -> None:
+    def _keep(self, changes: Iterable[Mapping[str, Any]]) -> None:
         document = self._merged(changes)
         try:
             write_private(self._path, json.dumps(document, indent=2))
         except OSError as error:
             raise ConfigError(f"{self._path} cannot be written: {error.strerror}") from error
 
-    def _merged(self, changes: Mapping[str, Any]) -> dict[str, Any]:
-        document = deep_merged(self.read(), changes)
+    def _merged(self, changes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+        document = self.read()
+        for change in changes:
+            document = _laid_over(document, change)
         parse_config(document)
         return document
 
 
 def _changes(before: Config, wanted: Config) -> dict[str, Any]:
-    """What is to be written; of the accounts, which are written whole, only what was set."""
+    """What is to be written. Of the accounts, by id: what changed of one, all that was set of a new one, None for one
+    that is gone."""
     changes = difference(before.model_dump(mode="json"), wanted.model_dump(mode="json"))
-    if "accounts" in changes:
-        changes["accounts"] = wanted.model_dump(mode="json", exclude_unset=True)["accounts"]
+    if changes.pop("accounts", None) is not None:
+        told = {account.id: _change_of(before.account(account.id), account) for account in wanted.accounts}
+        gone = {account.id: None for account in before.accounts if wanted.account(account.id) is None}
+        changes["accounts"] = gone | {name: change for name, change in told.items() if change}
     return changes
+
+
+def _change_of(before: AccountConfig | None, wanted: AccountConfig) -> dict[str, Any]:
+    if before is None:
+        return wanted.model_dump(mode="json", exclude_unset=True)
+    old, new = before.model_dump(mode="json"), wanted.model_dump(mode="json")
+    return {name: value for name, value in new.items() if value != old[name]}
+
+
+def _laid_over(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`document` with `changes` over it; the accounts that they do not name stay as they were written."""
+    merged = deep_merged(document, {name: value for name, value in changes.items() if name != "accounts"})
+    if "accounts" in changes:
+        merged["accounts"] = _accounts(document, changes["accounts"])
+    return merged
+
+
+def _accounts(document: Mapping[str, Any], changes: Mapping[str, Mapping[str, Any] | None]) -> list[Any]:
+    written = document.get("accounts", DEFAULT_ACCOUNTS)
+    parse_config({"accounts": written})
+    accounts: dict[str, Any] = {account["id"]: account for account in written}
+    for account_id, change in changes.items():
+        if change is None:
+            accounts.pop(account_id, None)
+        elif "id" in change:
+            accounts[account_id] = change
+        elif account_id in accounts:
+            accounts[account_id] = {**accounts[account_id], **change}
+        else:
+            raise ConfigError(f"accounts: {account_id} was taken out of the file by hand")
+    return list(accounts.values())

@@ -11,6 +11,7 @@ import pytest
 
 from app.base.config.file import NotKept
 from app.ports.engine import CommandRefused
+from app.ports.secrets import VaultLocked
 from tests.integration.accounts.conftest import KEYS, PERP, Instance
 from tests.support.fakes import until
 
@@ -120,6 +121,24 @@ async def test_what_could_not_be_written_is_done_whole_and_written_with_the_next
     await instance.client.put(instance.api + "/api/config", headers=headers, json={"queue": {"max_size": 61}})
     assert [account["id"] for account in kept(instance)["accounts"]] == ["paper"]
     assert kept(instance)["queue"] == {"max_size": 61}
+
+
+async def test_a_removal_that_the_keyring_broke_off_is_finished_by_the_next(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = instance.application
+    await instance.joined(PERP)
+
+    def locked(_: str) -> None:
+        raise VaultLocked("The system's keyring is locked.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app.accounts._vault, "forget", locked)
+        with pytest.raises(VaultLocked):
+            await app.accounts.remove("perp")
+    assert [account["id"] for account in kept(instance)["accounts"]] == ["paper"]
+    assert "its keys were deleted" in await app.accounts.remove("perp")
+    assert instance.vault().read("perp") is None
 
 
 async def test_keys_left_without_an_account_can_be_forgotten(instance: Instance) -> None:

@@ -56,13 +56,13 @@ class HeldFile(ConfigFile):
         self.kept: list[dict[str, Any]] = []
         self.unwritable: str | None = None
 
-    async def check(self, changes: Mapping[str, Any]) -> None:
+    async def check(self, *changes: Mapping[str, Any]) -> None:
         """It would take anything."""
 
-    async def keep(self, changes: Mapping[str, Any]) -> None:
+    async def keep(self, *changes: Mapping[str, Any]) -> None:
         if self.unwritable is not None:
             raise ConfigError(self.unwritable)
-        self.kept.append(dict(changes))
+        self.kept.extend(map(dict, changes))
 
 
 class Front:
