@@ -39,7 +39,7 @@ from app.exchange.paper.feeds import make_feed
 from app.exchange.paper.kept import KeptMarkets
 from app.exchange.paper.live import PublicVenue, RealMarket, TakeQuote
 from app.exchange.paper.rules import RuleBook
-from app.messages.commands import SampleEquity
+from app.messages.commands import RaiseAlert, SampleEquity
 from app.messages.records import EventRecord, SignalRecord
 from app.metrics.metrics import Metrics
 from app.persistence.database import Database, open_database
@@ -236,8 +236,19 @@ class Application:
             self._keeper.start()
         self._sample_equity()
         self._collector.start()
+        await self._tell_configuration()
         log.info("started", api_port=ports[0], webhook_port=ports[1], vault=self._vault.kind)
         return ports
+
+    async def _tell_configuration(self) -> None:
+        """What runs is good; that the file is not is told."""
+        fault = self.settings.fault
+        if not fault:
+            return await self.settings.file.remember(self.settings.document)
+        log.error("the last good configuration runs", detail=fault)
+        with suppress(EngineUnavailable):
+            await self.engine.ask(RaiseAlert("critical", fault))
+        return None
 
     async def stop(self, grace: float) -> None:
         """Listeners first, then the engine, the disk last; one that does not end keeps no other open."""

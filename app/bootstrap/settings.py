@@ -18,7 +18,10 @@ FEED_VARIABLE = "ZIGGURAT_PAPER_FEED"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one process runs with. `config` is that of `file`, with the command line's changes."""
+    """What one process runs with. `config` is `document`, with the command line's changes.
+
+    `fault` says why the document is not that of `file`, but its last good version.
+    """
 
     data_dir: Path
     config: Config
@@ -26,6 +29,8 @@ class Settings:
     log_level: str
     paper_feed: str
     environ: Mapping[str, str]
+    document: Mapping[str, Any]
+    fault: str = ""
 
 
 def read_settings(
@@ -36,11 +41,15 @@ def read_settings(
     api_port: int | None = None,
     webhook_port: int | None = None,
     environ: Mapping[str, str] | None = None,
+    or_last_good: bool = False,
 ) -> Settings:
-    """The configuration file, what the command line changes, and the environment. ConfigError names what is wrong."""
+    """The configuration file, what the command line changes, and the environment. ConfigError names what is wrong.
+
+    With `or_last_good` a file that is wrong is told in `fault`, where there is a version of it that was not.
+    """
     given = os.environ if environ is None else environ
     file = ConfigFile(config_file or data_dir / CONFIG_FILE, must_exist=config_file is not None)
-    document = file.read()
+    document, fault = file.usable() if or_last_good else (file.read(), "")
     changes: dict[str, Any] = {}
     if api_port is not None:
         changes["api"] = {"port": api_port}
@@ -48,4 +57,4 @@ def read_settings(
         changes["webhook"] = {"port": webhook_port}
     config = parse_config(deep_merged(document, changes))
     feed = given.get(FEED_VARIABLE) or config.paper.feed
-    return Settings(data_dir, config, file, log_level or config.logging.level, feed, given)
+    return Settings(data_dir, config, file, log_level or config.logging.level, feed, given, document, fault)

@@ -41,6 +41,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         log_level=options.log_level,
         api_port=options.api_port,
         webhook_port=options.webhook_port,
+        or_last_good=True,
     )
 
 

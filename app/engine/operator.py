@@ -23,6 +23,7 @@ from app.messages.commands import (
     Pause,
     PreviewLeg,
     PreviewSignal,
+    RaiseAlert,
     Resume,
     SampleEquity,
     SignalPreview,
@@ -139,6 +140,11 @@ def note_proposal(turn: Turn, command: NoteProposal) -> CommandResult:
     """Shown to the trader, never applied by itself."""
     turn.alert("warning", f"{command.source} proposes a change of the settings: {command.changes}")
     return CommandResult("the proposal was noted; a person decides")
+
+
+def raise_alert(turn: Turn, command: RaiseAlert) -> CommandResult:
+    turn.alert(command.severity, command.detail)
+    return CommandResult("the trader was told")
 
 
 def read_again(turn: Turn, account: str) -> None:

@@ -254,6 +254,14 @@ class NoteProposal:
 
 
 @dataclass(frozen=True, slots=True)
+class RaiseAlert:
+    """Tell the trader what the engine itself does not see."""
+
+    severity: Literal["info", "warning", "error", "critical"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyConfig:
     """From now on; `who` is told with the change."""
 
@@ -339,6 +347,7 @@ Deed = (
     | SetTakeProfitMode
     | AcknowledgeAlert
     | NoteProposal
+    | RaiseAlert
     | ApplyConfig
     | ArmAccount
     | DisarmAccount

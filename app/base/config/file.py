@@ -9,10 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from app.base.config.groups import AccountConfig
 from app.base.config.tree import Config, ConfigError, deep_merged, difference, parse_config
 from app.base.private_file import write_private
 
+log = structlog.get_logger("system")
 DEFAULT_ACCOUNTS = [account.model_dump(mode="json", exclude_unset=True) for account in Config().accounts]
 
 
@@ -21,13 +24,14 @@ class NotKept(ConfigError):
 
 
 class ConfigFile:
-    """One JSON object. `must_exist` where a person named the file.
+    """One JSON object. `must_exist` where a person named the file. The last that could be used is kept beside it.
 
     Whoever changes the running configuration does it within `change`: the file owns the turn.
     """
 
     def __init__(self, path: Path, *, must_exist: bool = False) -> None:
         self._path = path
+        self._good_path = path.with_suffix(f".last-good{path.suffix}")
         self._must_exist = must_exist
         self._turn = asyncio.Lock()
         self._unkept: tuple[Mapping[str, Any], ...] = ()
@@ -35,20 +39,41 @@ class ConfigFile:
     def read(self) -> dict[str, Any]:
         """Its document, empty where there is none. ConfigError says what is wrong with it."""
         try:
-            document = json.loads(self._path.read_text(encoding="utf-8"), parse_float=str)
+            return _document_of(self._path)
         except FileNotFoundError:
             if self._must_exist:
                 raise ConfigError(f"there is no configuration file {self._path}") from None
             return {}
-        except OSError as error:
-            raise ConfigError(f"{self._path} cannot be read: {error.strerror}") from error
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{self._path}, line {error.lineno}: {error.msg}") from error
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(f"{self._path} is not JSON in UTF-8") from error
-        if not isinstance(document, dict):
-            raise ConfigError(f"{self._path}: a configuration is a JSON object")
+
+    def usable(self) -> tuple[dict[str, Any], str]:
+        """What to start with: its document, or the last good one and what is wrong. ConfigError where there is none."""
+        try:
+            document = self.read()
+            parse_config(document)
+        except ConfigError as error:
+            good = self._last_good()
+            if good is None or not self._path.exists():
+                raise
+            return good, f"the configuration file is wrong, and its last good version runs: {error}"
+        return document, ""
+
+    def _last_good(self) -> dict[str, Any] | None:
+        try:
+            document = _document_of(self._good_path)
+            parse_config(document)
+        except (FileNotFoundError, ConfigError):
+            return None
         return document
+
+    async def remember(self, document: Mapping[str, Any]) -> None:
+        """`document` is good: it runs."""
+        await asyncio.to_thread(self._remember, document)
+
+    def _remember(self, document: Mapping[str, Any]) -> None:
+        try:
+            write_private(self._good_path, json.dumps(document, indent=2))
+        except OSError as error:
+            log.warning("the last good configuration was not kept", path=str(self._good_path), error=str(error))
 
     @asynccontextmanager
     async def change(self, running: Callable[[], Config], make: Callable[[Config], Config]) -> AsyncIterator[Config]:
@@ -95,6 +120,7 @@ class ConfigFile:
             write_private(self._path, json.dumps(document, indent=2))
         except OSError as error:
             raise ConfigError(f"{self._path} cannot be written: {error.strerror}") from error
+        self._remember(document)
 
     def _merged(self, changes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         document = self.read()
@@ -102,6 +128,23 @@ class ConfigFile:
             document = _laid_over(document, change)
         parse_config(document)
         return document
+
+
+def _document_of(path: Path) -> dict[str, Any]:
+    """FileNotFoundError, or ConfigError that says what is wrong with it."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"), parse_float=str)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"{path}, line {error.lineno}: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not JSON in UTF-8") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: a configuration is a JSON object")
+    return document
 
 
 def _changes(before: Config, wanted: Config) -> dict[str, Any]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
+
+from app.base.config import ConfigError
 from app.bootstrap.application import Application
-from app.bootstrap.settings import read_settings
+from app.bootstrap.settings import Settings, read_settings
+from app.ports.queries import PageRequest
 from app.vault.open import KIND_FILE
 from tests.integration.serving.conftest import ENVIRONMENT
 
@@ -15,3 +20,65 @@ async def test_the_first_start_remembers_what_keeps_its_secrets(tmp_path: Path) 
     await application.stop(0.5)
     kept = tmp_path / KIND_FILE
     assert (kept.read_text(), oct(kept.stat().st_mode)[-3:]) == ("file", "600")
+
+
+def settings_of(data_dir: Path) -> Settings:
+    return read_settings(data_dir=data_dir, api_port=0, webhook_port=0, environ=ENVIRONMENT, or_last_good=True)
+
+
+async def alerts_of_a_run(settings: Settings) -> list[str]:
+    application = await Application.open(settings)
+    try:
+        await application.start()
+        page = await application.queries.alerts(PageRequest(10))
+    finally:
+        await application.stop(0.5)
+    return [str(row.event.data["detail"]) for row in page.rows if row.event.data["severity"] == "critical"]
+
+
+@pytest.mark.expects_log_warnings
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [('{"pool": {"max_open_group": 3}}', "did you mean max_open_groups"), ('{"pool": ', "line 1"), ("[]", "object")],
+)
+async def test_a_file_broken_by_hand_lets_its_last_good_version_run_and_says_so(
+    tmp_path: Path, broken: str, told: str
+) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"pool": {"max_open_groups": 5}, "risk": {"max_slippage_percent": 0.35}}')
+    assert await alerts_of_a_run(settings_of(tmp_path)) == []
+    file.write_text(broken)
+    settings = settings_of(tmp_path)
+    assert (settings.config.pool.max_open_groups, str(settings.config.risk.max_slippage_percent)) == (5, "0.35")
+    alerts = await alerts_of_a_run(settings)
+    assert len(alerts) == 1
+    assert told in alerts[0]
+    assert file.read_text() == broken
+    file.write_text('{"pool": {"max_open_groups": 6}}')
+    assert len(await alerts_of_a_run(settings_of(tmp_path))) == 1
+    assert settings_of(tmp_path).config.pool.max_open_groups == 6
+
+
+async def test_the_last_good_version_has_what_was_changed_since_the_start(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    await settings.file.keep({"accounts": {"perp": {"id": "perp", "venue": "bybit", "environment": "testnet"}}})
+    (tmp_path / "config.json").write_text("{")
+    later = settings_of(tmp_path)
+    assert [account.id for account in later.config.accounts] == ["paper", "paper-spot", "perp"]
+    good = tmp_path / "config.last-good.json"
+    assert (len(json.loads(good.read_text())["accounts"]), oct(good.stat().st_mode)[-3:]) == (3, "600")
+
+
+@pytest.mark.parametrize("good", [None, "{", '{"pool": {"max_open_groups": 0}}'])
+def test_a_broken_file_without_a_good_one_is_refused(tmp_path: Path, good: str | None) -> None:
+    (tmp_path / "config.json").write_text('{"pool": {"max_open_group": 3}}')
+    if good is not None:
+        (tmp_path / "config.last-good.json").write_text(good)
+    with pytest.raises(ConfigError, match="max_open_group: no such setting"):
+        settings_of(tmp_path)
+
+
+def test_a_file_that_a_person_names_must_be_there(tmp_path: Path) -> None:
+    (tmp_path / "mine.last-good.json").write_text("{}")
+    with pytest.raises(ConfigError, match="there is no configuration file"):
+        read_settings(data_dir=tmp_path, config_file=tmp_path / "mine.json", environ=ENVIRONMENT, or_last_good=True)
