@@ -44,6 +44,7 @@ from app.messages.records import EventRecord, SignalRecord
 from app.metrics.metrics import Metrics
 from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
+from app.persistence.pruning import Pruner
 from app.persistence.tag_file import TagFile
 from app.persistence.tokens import SqliteTokens
 from app.ports.engine import CommandRefused, EngineUnavailable
@@ -120,6 +121,7 @@ class Application:
         market = _real_market(settings, self._maker, database.queries)
         self._feed = make_feed(config.paper, self.board, self._clock, settings.paper_feed, market)
         self._watch = LoopWatch(self._clock)
+        self._pruner = Pruner(database.writer, self._clock, self._is_calm)
         self._collector = Collector(self._clock, self._is_calm)
         metrics = Metrics()
         self._sampler: Timer | None = None
@@ -236,6 +238,7 @@ class Application:
             self._keeper.start()
         self._sample_equity()
         self._collector.start()
+        self._pruner.start()
         await self._tell_configuration()
         log.info("started", api_port=ports[0], webhook_port=ports[1], vault=self._vault.kind)
         return ports
@@ -264,6 +267,7 @@ class Application:
             ends.callback(self._lock.release)
             then(self._database.close)
             then(self._tokens.flush)
+            then(self._pruner.stop)
             if self._keeper is not None:
                 then(self._keeper.stop)
             then(self.engine.stop, grace)

@@ -15,7 +15,7 @@ from app.base.clock import Clock
 from app.base.errors import AppError
 from app.gui.desk import Desk
 from app.gui.models.positions import is_stale
-from app.gui.view_store import TOLD, Change, ViewStore
+from app.gui.view_store import ALERTS_KEPT, TOLD, Change, ViewStore
 from app.messages.records import EventRecord
 from app.messages.snapshots import EngineSnapshot, GroupSnapshot
 from app.ports.queries import Filter, PageRequest
@@ -29,6 +29,9 @@ AGES_EVERY_MS = 1000
 SIGNALS_AT_ONCE = 50
 EQUITY_EVERY_SEC = 60
 EQUITY_SHOWN = timedelta(days=400)
+EQUITY_WHOLE_SEC = 6 * 3600
+"""So seldom the whole curve is read, the sparser the older; between, what is new is put behind it."""
+JUST_AFTER = timedelta(microseconds=1)
 RELOAD_EVERY_MS = 2000
 ENGINE_EVERY_SEC = 0.25
 """The engine's own snapshot sums up all groups; it is taken at most so often, or at once after what turns it."""
@@ -97,6 +100,7 @@ class EngineBridge(QObject):
         self._second_passed = False
         self._stale: set[str] = set()
         self._equity_at = 0.0
+        self._equity_whole_at: float | None = None
         self._turned = True
         """Whether an event touched the queue or the risk since they were read."""
         self._queue_at: float | None = None
@@ -325,16 +329,20 @@ class EngineBridge(QObject):
         self._store.changed.emit(Change(signals=True))
 
     async def _read_alerts(self) -> None:
-        events = await self._desk.queries.events(max(self._sequence - 5_000, 0), TOLD, 500)
-        self._store.put_alerts(events)
+        newest = await self._desk.queries.newest_events(TOLD, PageRequest(ALERTS_KEPT))
+        self._store.put_alerts(reversed(newest.rows))
         self._store.changed.emit(Change(alerts=True))
 
     async def _read_equity(self) -> None:
-        self._equity_at = self._desk.clock.monotonic()
+        self._equity_at = now = self._desk.clock.monotonic()
+        is_whole = self._equity_whole_at is None or now - self._equity_whole_at >= EQUITY_WHOLE_SEC
+        known = () if is_whole else self._store.equity
+        since = known[-1].at + JUST_AFTER if known else self._desk.clock.now() - EQUITY_SHOWN
         try:
-            samples = await self._desk.queries.equity(self._desk.clock.now() - EQUITY_SHOWN)
+            samples = await self._desk.queries.equity(since)
         except AppError as error:
             log.warning("the equity curve could not be read", error=str(error))
             return
-        self._store.equity = tuple(samples)
+        self._equity_whole_at = now if is_whole else self._equity_whole_at
+        self._store.equity = (*known, *samples)
         self._store.changed.emit(Change(equity=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,7 @@ from sqlalchemy import (
     literal,
     select,
     tuple_,
+    type_coerce,
 )
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
@@ -36,6 +37,7 @@ from app.messages.snapshots import OrderSnapshot, order_snapshot
 from app.persistence import rows
 from app.persistence.cursor import Key, decode_cursor, encode_cursor
 from app.persistence.failures import plain
+from app.persistence.pruning import BANDS, MICROSECOND, starts
 from app.persistence.tables import keeping, trading
 from app.persistence.tables.types import Moment
 from app.persistence.views import trade_row
@@ -44,7 +46,7 @@ from app.ports.queries import AlertRow, Filter, Page, PageRequest, TradeRow
 _POOL_SIZE: Final = 3
 _MOST_ROWS: Final = 500
 _MOST_EVENTS: Final = 10_000
-_MOST_SAMPLES: Final = 20_000
+_SAMPLES_AT_ONCE: Final = 100
 
 Found = TypeVar("Found")
 Row = Sequence[Any]
@@ -169,13 +171,15 @@ class SqliteQueries:
         ]
 
     async def equity(self, since: datetime) -> Sequence[EquitySample]:
-        """At most some thousand moments: older samples are thinned to one an hour."""
-        samples = keeping.equity_samples
-        recent = [rows.EQUITY.build(row) for row in await self._all(_samples(samples, since))]
-        if len(recent) <= _MOST_SAMPLES:
-            return recent
-        hourly = {(item.account, item.at.replace(minute=0, second=0, microsecond=0)): item for item in recent}
-        return sorted(hourly.values(), key=lambda item: (item.at, item.account))
+        """As thin as pruning leaves them, seen from the newest; read in pieces, so that the loop goes on meanwhile."""
+        found: list[EquitySample] = []
+        newest = select(func.max(keeping.equity_samples.c.at, type_=keeping.equity_samples.c.at.type))
+        async with self._reading() as connection:
+            until = await connection.scalar(newest)
+            for wanted in _samples(since, until) if until is not None else ():
+                async for piece in (await connection.stream(wanted)).partitions(_SAMPLES_AT_ONCE):
+                    found += map(rows.EQUITY.build, piece)
+        return found
 
     async def check(self) -> None:
         await self._all(select(keeping.facts.c.name).limit(1))
@@ -224,8 +228,22 @@ async def _acknowledgements(connection: AsyncConnection, alerts: Sequence[int]) 
     return {row.alert: row.at for row in (await connection.execute(wanted)).all()} if alerts else {}
 
 
-def _samples(samples: Table, since: datetime) -> Select[Any]:
-    return select(samples).where(samples.c.at >= since).order_by(samples.c.at, samples.c.account)
+def _samples(since: datetime, newest: datetime) -> Iterator[Select[Any]]:
+    """Of each band, the oldest first, the last sample of every step and account."""
+    samples = keeping.equity_samples
+    columns = samples.c
+    last = func.max(columns.at, type_=columns.at.type).label("at")
+    begins = [max(start, since) for start in starts(newest)]
+    ends = [newest + MICROSECOND, *begins]
+    for band, begin, end in reversed(list(zip(BANDS, begins, ends, strict=False))):
+        step = type_coerce(columns.at, Integer).op("/")(band.step // MICROSECOND)
+        if begin < end:
+            yield (
+                select(last, columns.account, columns.equity, columns.realized)
+                .where(columns.at >= begin, columns.at < end)
+                .group_by(columns.account, step)
+                .order_by(last, columns.account)
+            )
 
 
 async def _page(

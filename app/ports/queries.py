@@ -121,7 +121,7 @@ class Queries(Protocol):
         ...
 
     async def equity(self, since: datetime) -> Sequence[EquitySample]:
-        """Samples from `since` on, oldest first, at most one an hour and account where there are very many."""
+        """Samples from `since` on, oldest first; the older, the sparser: a few thousand of an account at most."""
         ...
 
     async def check(self) -> None:

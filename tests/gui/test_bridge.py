@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,6 +15,8 @@ from app.gui.bridge import (
     AGAIN_MS,
     AGES_EVERY_MS,
     ENGINE_EVERY_SEC,
+    EQUITY_EVERY_SEC,
+    EQUITY_WHOLE_SEC,
     GATHER_MS,
     GROUPS_AT_ONCE,
     JUST_SEC,
@@ -24,9 +27,9 @@ from app.gui.bridge import (
     EngineBridge,
 )
 from app.gui.view_store import Change
-from app.messages.records import EventRecord
+from app.messages.records import EquitySample, EventRecord
 from tests.gui.conftest import Scene, group, many_groups, signal
-from tests.support.examples import emergency_snapshot, event_of, queue_snapshot, risk_snapshot
+from tests.support.examples import NOON, emergency_snapshot, event_of, queue_snapshot, risk_snapshot
 from tests.support.fakes import until
 
 D = Decimal
@@ -271,6 +274,36 @@ async def test_alerts_reach_the_store_with_their_severity(bridged: Bridged) -> N
     bridged.fire()
     assert told.count() == 1
     assert bridged.scene.store.alerts[0].sentence == "The stop was placed again"
+
+
+async def test_alerts_of_before_the_start_are_shown_however_many_events_came_since(scene: Scene) -> None:
+    told = event(1, "alert.raised", severity="critical", detail="a stop is missing")
+    scene.queries.event_rows = [told, event(9_000, "reconcile.finished"), event(9_001, "alert.raised", detail="later")]
+    scene.engine.state = replace(scene.engine.state, last_sequence=9_001)
+    made = Bridged(scene)
+    await made.bridge.start()
+    assert [alert.sentence for alert in scene.store.alerts] == ["Later", "A stop is missing"]
+    made.bridge.stop()
+
+
+async def test_of_the_equity_only_what_is_new_is_read_each_minute_and_all_of_it_now_and_then(bridged: Bridged) -> None:
+    queries, store, clock = bridged.scene.queries, bridged.scene.store, bridged.scene.clock
+
+    def sample(minute: int) -> EquitySample:
+        return EquitySample(NOON + timedelta(minutes=minute), "paper", D(10_000 + minute), D(0))
+
+    queries.equity_rows = [sample(0), sample(1)]
+    clock.advance(EQUITY_EVERY_SEC)
+    bridged.second()
+    await until(lambda: len(store.equity) == 2)
+    queries.equity_rows = [sample(1), sample(2)]
+    clock.advance(EQUITY_EVERY_SEC)
+    bridged.second()
+    await until(lambda: len(store.equity) == 3)
+    assert store.equity == (sample(0), sample(1), sample(2))
+    clock.advance(EQUITY_WHOLE_SEC)
+    bridged.second()
+    await until(lambda: store.equity == (sample(1), sample(2)))
 
 
 async def test_after_the_stop_nothing_is_heard(bridged: Bridged) -> None:

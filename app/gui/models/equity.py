@@ -21,13 +21,13 @@ def equity_points(samples: Iterable[EquitySample]) -> tuple[EquityPoint, ...]:
     """Oldest first. Realised is what the accounts would be worth without what is open; an account that has no sample
     at a moment counts with its last one."""
     last: dict[str, EquitySample] = {}
-    start: dict[str, Decimal] = {}
     points: dict[datetime, EquityPoint] = {}
+    realised = total = Decimal(0)
     for sample in samples:
+        before = last.get(sample.account)
+        total += sample.equity - (before.equity if before else 0)
+        realised += sample.realized - before.realized if before else sample.equity
         last[sample.account] = sample
-        start.setdefault(sample.account, sample.equity - sample.realized)
-        total = sum((item.equity for item in last.values()), Decimal(0))
-        realised = sum((start[item.account] + item.realized for item in last.values()), Decimal(0))
         points[sample.at] = EquityPoint(sample.at, realised, total)
     return tuple(points.values())
 
