@@ -11,11 +11,14 @@ from threading import Thread
 from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
+from app.persistence.connections import BUSY_TIMEOUT_MS
 from app.persistence.failures import plain
 from app.ports.store import StoreFailed
 
 QUICK_SEC = 0.004
 """What the loop may be stopped for."""
+QUICK_WAIT_MS = 2
+"""How long a lock is waited for in the caller's turn."""
 WEIGHT_OF_LAST = 0.1
 FIRST_PAUSE = 8
 """For how many jobs the caller's turn is spared once the disk was slow."""
@@ -41,9 +44,10 @@ class Writer(Protocol):
 
 
 def transact(connection: sqlite3.Connection, job: Job[Result]) -> Result:
-    """What `job` answers, committed; on any exception everything is rolled back."""
+    """What `job` answers, committed; on any exception everything is rolled back. It may have been begun already."""
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        if not connection.in_transaction:
+            connection.execute("BEGIN IMMEDIATE")
         result = job(connection)
         connection.execute("COMMIT")
     except sqlite3.Error as error:
@@ -163,12 +167,23 @@ class QuickWriter:
     async def run(self, job: Job[Result]) -> Result:
         if self._thread.is_closed:
             raise _closed()
-        if self._beside == 0 and self._thread.is_idle:
+        if self._beside == 0 and self._thread.is_idle and not self._is_locked():
             return self._run_here(job)
         self._beside = max(self._beside - 1, 0)
         if self._beside == 0:
             self._usual_sec = 0.0
         return await self._thread.run(job)
+
+    def _is_locked(self) -> bool:
+        """Begin the transaction, unless another program holds the database: for that only the thread may wait."""
+        self._connection.execute(f"PRAGMA busy_timeout = {QUICK_WAIT_MS}")
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        return False
 
     def _run_here(self, job: Job[Result]) -> Result:
         started = self._now()

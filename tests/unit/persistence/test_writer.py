@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from threading import Event, current_thread
 
 import pytest
@@ -200,3 +201,19 @@ async def test_a_job_waits_for_one_whose_caller_gave_up() -> None:
     go.set()
     assert await after == [1]
     await writer.close()
+
+
+async def test_the_lock_of_another_program_is_waited_for_beside_the_loop(tmp_path: Path) -> None:
+    file = tmp_path / "numbers.db"
+    ours, theirs = (sqlite3.connect(file, isolation_level=None, check_same_thread=False) for _ in range(2))
+    ours.execute("CREATE TABLE numbers (value INTEGER PRIMARY KEY)")
+    writer = QuickWriter(ours)
+    theirs.execute("BEGIN IMMEDIATE")
+    waiting = await handed_over(writer, lambda connection: (add(1)(connection), current_thread().name)[1])
+    assert not waiting.done()
+    theirs.execute("ROLLBACK")
+    assert await waiting == "database-writer"
+    assert await writer.run(lambda _: current_thread().name) == current_thread().name
+    assert await writer.run(read) == [1]
+    await writer.close()
+    theirs.close()
