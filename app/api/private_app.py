@@ -53,6 +53,7 @@ class PrivateApp:
         config: Callable[[], Config],
         config_file: ConfigFile,
         sleep_held: Callable[[], bool],
+        disk: Callable[[], str],
     ) -> None:
         self.api = FastAPI(title="Ziggurat", version=version, docs_url=None, redoc_url=None, openapi_url=None)
         state = self.api.state
@@ -61,6 +62,7 @@ class PrivateApp:
         state.metrics, state.config, state.model_label = metrics, config, ""
         state.config_file, state.accounts = config_file, accounts
         state.sleep_held = sleep_held
+        state.disk = disk
         for router in ROUTERS:
             self.api.include_router(router)
         self.api.include_router(events.router)

@@ -178,6 +178,7 @@ def build_listeners(
     metrics: MetricsExport,
     config_file: ConfigFile,
     sleep_held: Callable[[], bool],
+    disk: Callable[[], str],
 ) -> Listeners:
     """Both applications around one webhook."""
     webhook = Webhook(engine, keys, clock, config, trusted_peers=LOOPBACK)  # a tunnel runs on this machine
@@ -195,6 +196,7 @@ def build_listeners(
         config=config,
         config_file=config_file,
         sleep_held=sleep_held,
+        disk=disk,
     )
     host = config().api.host
     extra = None if _is_loopback(host) else host

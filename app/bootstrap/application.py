@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+import shutil
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
@@ -45,6 +46,7 @@ from app.metrics.metrics import Metrics
 from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
 from app.persistence.pruning import Pruner
+from app.persistence.space import SpaceGuard
 from app.persistence.tag_file import TagFile
 from app.persistence.tokens import SqliteTokens
 from app.ports.engine import CommandRefused, EngineUnavailable
@@ -138,6 +140,12 @@ class Application:
             key_prints=key_prints(account_keys),
             tag_keeper=TagFile(settings.data_dir),
         )
+        self._space = SpaceGuard(
+            self._clock,
+            lambda: shutil.disk_usage(settings.data_dir).free,
+            lambda: self.engine.state.paused is not None,
+            self.engine.ask,
+        )
         self._keeper = None if stay_awake is None else SleepKeeper(stay_awake, self._must_stay_awake, self._clock)
         self.accounts = AccountOffice(RunningEngine(self.engine), AccountVault(vault), self._maker, settings.file)
         self._listeners = build_listeners(
@@ -154,6 +162,7 @@ class Application:
             metrics=metrics,
             config_file=settings.file,
             sleep_held=lambda: self._keeper is not None and self._keeper.held,
+            disk=lambda: self._space.said,
         )
         self.engine.subscribe(metrics.on_event)
         self.engine.subscribe(self._follow_level)
@@ -239,6 +248,7 @@ class Application:
         self._sample_equity()
         self._collector.start()
         self._pruner.start()
+        self._space.start()
         await self._tell_configuration()
         log.info("started", api_port=ports[0], webhook_port=ports[1], vault=self._vault.kind)
         return ports
@@ -271,6 +281,7 @@ class Application:
             if self._keeper is not None:
                 then(self._keeper.stop)
             then(self.engine.stop, grace)
+            then(self._space.stop)
             then(self._listeners.stop, grace)
             if self._feed is not None:
                 then(self._feed.stop)

@@ -42,6 +42,7 @@ async def _components(request: Request) -> tuple[dict[str, str], str]:
     for account in snapshot.accounts:
         components[f"account {account.id}"] = "stale" if account.stale else "ok"
     components["sleep"] = "held off" if state.sleep_held() else "not held off"
+    components["disk"] = state.disk()
     components["loop_lag_ms"] = f"{state.loop_lag_ms():.1f}"
     if snapshot.state == "halted" or components["database"] != "ok":
         return components, "error"

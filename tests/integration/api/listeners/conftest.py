@@ -99,6 +99,7 @@ class Front:
             metrics=self.metrics,
             config_file=self.file,
             sleep_held=lambda: True,
+            disk=lambda: "812 MB free",
         )
 
     @property

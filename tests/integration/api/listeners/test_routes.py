@@ -530,7 +530,7 @@ async def test_a_stranger_learns_the_status_and_nothing_else(front: Front) -> No
 async def test_with_a_token_health_names_its_components(front: Front) -> None:
     answer = (await front.ask("GET", "/health", Role.VIEWER)).json()
     assert answer["version"] == "1.2.3"
-    assert {"database", "webhook", "queue", "loop_lag_ms"} <= set(answer["components"])
+    assert {"database", "webhook", "queue", "loop_lag_ms", "disk"} <= set(answer["components"])
     assert answer["components"]["sleep"] == "held off"
 
 
