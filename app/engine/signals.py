@@ -70,8 +70,8 @@ def act_on_recorded(turn: Turn, record: SignalRecord, signal: Signal) -> None:
 
 def _is_too_old_to_enter(turn: Turn, record: SignalRecord, reading: Reading) -> bool:
     """One that is replayed on purpose is as old as the wish for it."""
-    since = reading.signal.timestamp if record.replay_of is None else record.received_at
-    return turn.now - since > timedelta(seconds=turn.config.webhook.max_age_sec)
+    age = _age(turn, reading) if record.replay_of is None else turn.now - record.received_at
+    return age > timedelta(seconds=turn.config.webhook.max_age_sec)
 
 
 def _act_by_age(turn: Turn, record: SignalRecord, reading: Reading) -> None:
@@ -148,7 +148,7 @@ def _record(turn: Turn, command: AcceptSignal, reading: Reading | list[FieldErro
 
 
 def _stale(turn: Turn, reading: Reading) -> Refusal | None:
-    age = _venue_time(turn, reading.identity.account) - reading.signal.timestamp
+    age = _age(turn, reading)
     if age < -AHEAD:
         return Refusal("stale", f"the time stamp lies {-age.total_seconds():.0f} s in the future")
     webhook = turn.config.webhook
@@ -157,6 +157,10 @@ def _stale(turn: Turn, reading: Reading) -> Refusal | None:
     if age > timedelta(seconds=bound):
         return Refusal("stale", f"the signal is {age.total_seconds():.0f} s old, at most {bound:.0f} s are taken")
     return None
+
+
+def _age(turn: Turn, reading: Reading) -> timedelta:
+    return _venue_time(turn, reading.identity.account) - reading.signal.timestamp
 
 
 def _venue_time(turn: Turn, account_id: str) -> datetime:

@@ -42,3 +42,15 @@ def test_an_exit_is_not_stale_by_as_much_as_this_machines_clock_is_off(ahead_ms:
         assert stage.run(stage.world.send({**body, "timestamp": there.isoformat()})) == 202
         stage.wait(2)
         assert stage.groups() == []
+
+
+def test_a_reverse_is_not_too_old_by_as_much_as_this_machines_clock_is_ahead() -> None:
+    with Stage(scenario("SOL", risk={"cooldown_sec": 0})) as stage:
+        order = {"account": "paper", "symbol": "SOLUSDT.P", "price": Decimal(100), "timeframe": "60"}
+        stage.signal(action="buy", size=Decimal(4), **order)
+        stage.world.engine.state.accounts["paper"].clock_skew_ms = 90_000
+        body = stage.world.body_of({"action": "sell", "intent": "reverse", "size": Decimal(4), **order})
+        there = stage.world.clock.now() - timedelta(seconds=90)
+        assert stage.run(stage.world.send({**body, "timestamp": there.isoformat()})) == 202
+        stage.wait(2)
+        assert [group.side for group in stage.groups()] == ["short"]
