@@ -74,9 +74,14 @@ def test_money_on_paper_is_not_added_to_real_money() -> None:
         started_fact("paper"): "9000",
     }
     real, paper = (money_view(state, NOON, name, [account]) for name, account in (("live", "main"), ("paper", "paper")))
-    assert (real.environment, real.currency, real.equity, real.free) == ("live", "USDC", 700, 650)
-    assert (real.realized_today, real.realized_total, real.started_with, real.unrealized) == (-4, -4, None, 0)
-    assert (paper.equity, paper.realized_today, paper.started_with, paper.unrealized) == (10020, 30, 9000, 20)
+    assert (real.environment, real.currency, real.equity, real.free) == ("live", "USDC", D(700), D(650))
+    assert (real.realized_today, real.realized_total, real.started_with, real.unrealized) == (D(-4), D(-4), None, D(0))
+    assert (paper.equity, paper.realized_today, paper.started_with, paper.unrealized) == (
+        D(10020),
+        D(30),
+        D(9000),
+        D(20),
+    )
 
 
 def test_other_currencies_count_alone() -> None:

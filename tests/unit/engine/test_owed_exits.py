@@ -21,11 +21,15 @@ TAKE_PROFIT, CLOSE = OrderRole.TAKE_PROFIT, OrderRole.CLOSE
 
 
 def bench_of(group: Group, *, spot: bool) -> Bench:
-    bench = Bench(group)
+    return begun(Bench(group), spot=spot)
+
+
+def begun(bench: Bench, *, spot: bool) -> Bench:
     if spot:
-        account = bench.state.accounts[group.account]
-        facts = {"market_type": MarketType.SPOT, "reduce_only": False, "stop_market": False}
-        account.capabilities = replace(account.capabilities, **facts)
+        account = bench.state.accounts[bench.group.account]
+        account.capabilities = replace(
+            account.capabilities, market_type=MarketType.SPOT, reduce_only=False, stop_market=False
+        )
     bench.care()
     return bench
 
@@ -51,12 +55,7 @@ def test_a_close_is_not_over_what_a_cancelled_take_profit_has_sold_without_its_t
 @pytest.mark.parametrize("spot", [False, True])
 def test_the_next_try_at_once_is_not_over_what_the_last_has_sold_without_its_trade(spot: bool) -> None:
     grid = grid_of(tp_mode="hybrid", tp_aggregate_percent=1)
-    bench = _PartOfTheFirst(filled_group(Side.LONG, ("100", "1"), grid=grid))
-    if spot:
-        account = bench.state.accounts[bench.group.account]
-        facts = {"market_type": MarketType.SPOT, "reduce_only": False, "stop_market": False}
-        account.capabilities = replace(account.capabilities, **facts)
-    bench.care()
+    bench = begun(_PartOfTheFirst(filled_group(Side.LONG, ("100", "1"), grid=grid)), spot=spot)
     bench.quote("101.5")
     bench.care()
     tries = [order for order in bench.orders(TAKE_PROFIT) if order.time_in_force is TimeInForce.IOC]
