@@ -158,7 +158,7 @@ def test_a_venue_that_refuses_what_is_there_is_read_at_once_no_more_than_a_few_t
     bench = refused_close()
     for _ in range(10):
         read(bench, holds="1")
-        tries(bench, 10)
+        tries(bench, 40)
     assert len(bench.orders(CLOSE)) == 11
     at_once = [effect for _, effect in bench.asked if effect == Reconcile(bench.group.account, 0)]
     assert len(at_once) == bench.state.config.protection.max_attempts - 1
