@@ -248,7 +248,7 @@ class Application:
         self._sample_equity()
         self._collector.start()
         self._pruner.start()
-        self._space.start()
+        self._space.rounds.start()
         await self._tell_configuration()
         log.info("started", api_port=ports[0], webhook_port=ports[1], vault=self._vault.kind)
         return ports
@@ -281,7 +281,7 @@ class Application:
             if self._keeper is not None:
                 then(self._keeper.stop)
             then(self.engine.stop, grace)
-            then(self._space.stop)
+            then(self._space.rounds.stop)
             then(self._listeners.stop, grace)
             if self._feed is not None:
                 then(self._feed.stop)

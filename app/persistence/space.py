@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from app.base.clock import Clock, Timer
+from app.base.clock import Clock
+from app.base.rounds import Rounds
 from app.messages.commands import Deed, Pause, RaiseAlert
 from app.ports.engine import CommandRefused, EngineUnavailable
 
@@ -30,29 +31,16 @@ class SpaceGuard:
         ask: Callable[[Deed], Awaitable[Any]],
     ) -> None:
         """`free_bytes` may block, and OSError where it does not know."""
-        self._clock = clock
         self._free_bytes = free_bytes
         self._is_paused = is_paused
         self._ask = ask
         self._free: int | None = None
         self._told = False
-        self._timer: Timer | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self.rounds = Rounds(clock, LOOK_EVERY_SEC, self.look)
 
     @property
     def said(self) -> str:
         return "unknown" if self._free is None else f"{self._free // MEGABYTE} MB free"
-
-    def start(self) -> None:
-        self._timer = self._clock.call_later(LOOK_EVERY_SEC, self.start)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().create_task(self.look())
-
-    async def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._looking is not None:
-            await self._looking
 
     async def look(self) -> None:
         self._free = None

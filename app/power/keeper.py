@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
 
-from app.base.clock import Clock, Timer
+from app.base.clock import Clock
+from app.base.rounds import Rounds
 from app.ports.power import StayAwake
 
 log = structlog.get_logger("system")
@@ -22,9 +22,7 @@ class SleepKeeper:
     def __init__(self, awake: StayAwake, is_wanted: Callable[[], bool], clock: Clock) -> None:
         self._awake = awake
         self._is_wanted = is_wanted
-        self._clock = clock
-        self._timer: Timer | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._rounds = Rounds(clock, LOOK_EVERY_SEC, self._look)
         self._asked = self._told = False
 
     @property
@@ -32,15 +30,10 @@ class SleepKeeper:
         return self._awake.held
 
     def start(self) -> None:
-        self._timer = self._clock.call_later(LOOK_EVERY_SEC, self.start)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().create_task(self._look())
+        self._rounds.start()
 
     async def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._looking is not None:
-            await self._looking
+        await self._rounds.stop()
         await self._awake.release()
 
     async def _look(self) -> None:
