@@ -27,6 +27,8 @@ STAMP = VENV / "installed-lock.sha256"
 UV = "uv==0.13.8"
 LOCK_OPTIONS = "--quiet --universal --generate-hashes --no-header --python-version 3.11 --all-extras".split()
 LONGEST_SECONDS = 600
+IN_PARALLEL = "-n 2 --dist loadfile --no-loadscope-reorder".split()
+"""A file's tests share what they start. Sorted by their number, as xdist would, the few long ones came last, alone."""
 
 OFFSCREEN_LIBRARIES = {
     "libgl1": "libGL.so.1",
@@ -218,7 +220,7 @@ def development_passphrase() -> str:
 def test(args: list[str]) -> int:
     ensure_window_libraries(screen=True)
     ensure_environment()
-    command = ["-m", "pytest", "-n", "2", "--dist", "loadfile", *args]
+    command = ["-m", "pytest", *IN_PARALLEL, *args]
     return become(command, ZIGGURAT_PAPER_FEED="random_walk", QT_QPA_PLATFORM="offscreen")
 
 
