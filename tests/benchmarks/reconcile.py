@@ -33,6 +33,8 @@ OPEN_EVERY_SEC = 0.8
 WANTED_SEC = 5.0
 PATIENCE_SEC = 120.0
 WEIGHT_A_MINUTE = 2400
+AT_REST = 0.2
+"""Of that weight: what watching 125 markets of unmoved prices and looking at the orders now and then keep in use."""
 CONFIG = {
     "accounts": [{"id": "perp", "venue": "binance", "market_type": "linear", "environment": "testnet"}],
     "pool": {"max_open_groups": 1000},
@@ -106,7 +108,11 @@ class Account:
         self.rest()
 
     def rest(self) -> None:
-        self.until(lambda: self.weight() <= WEIGHT_A_MINUTE * 0.01, "the budgets' refilling")
+        before = self._asked()
+        try:
+            self.until(lambda: self.weight() <= WEIGHT_A_MINUTE * AT_REST, "the budgets' refilling")
+        except Wrong as wrong:
+            raise Wrong(f"{wrong}; asked meanwhile: {dict(self._asked() - before)}") from None
 
     def live(self) -> int:
         return sum(bool(order["is_live"]) for order in self.fake.get("/book")["orders"])
