@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 
@@ -12,13 +13,13 @@ FAILURES = 5
 WITHIN_SEC = 60.0
 FIRST_SEC = 10.0
 LONGEST_SEC = 300.0
-WELCOME_SEC = 1.0
 
 
 class Breaker:
     """Opens after five failures in a row within a minute, for ten seconds and then ever longer.
 
-    When that time is over one request may try; its success closes the breaker. Exits may always try.
+    When that time is over one request may try; its success closes the breaker. Exits may always try. Whoever sends a
+    request that was allowed says at its end that it is over.
     """
 
     def __init__(self, account: str, clock: Clock, tell: Callable[[BreakerReport], None]) -> None:
@@ -28,8 +29,8 @@ class Breaker:
         self._failures: deque[float] = deque(maxlen=FAILURES)
         self._period = FIRST_SEC
         self._until: float | None = None
-        self._is_probing = False
-        self._welcome_until = 0.0
+        self._no_probe = asyncio.Event()
+        self._no_probe.set()
 
     @property
     def is_open(self) -> bool:
@@ -40,17 +41,27 @@ class Breaker:
         if self._until is None or is_exit:
             return True
         now = self._clock.monotonic()
-        if now < self._until and now >= self._welcome_until:
+        if now < self._until:
             return False
-        self._is_probing = True
+        self._no_probe.clear()
         self._until = now + self._period
         return True
 
+    async def probed(self) -> None:
+        """Return once no probe is under way: what is read together is all let through, or all held."""
+        while not self._no_probe.is_set():
+            await self._no_probe.wait()
+
+    def over(self) -> None:
+        """A request that was allowed has ended; if it was the probe and told nothing, the next may be one."""
+        if not self._no_probe.is_set():
+            self.may_probe_now()
+
     def may_probe_now(self) -> None:
-        """There is a sign that the venue is back: for a moment all requests may try, for an account is read by many."""
+        """There is a sign that the venue is back."""
         if self._until is not None:
             self._until = self._clock.monotonic()
-            self._welcome_until = self._until + WELCOME_SEC
+            self._no_probe.set()
 
     def retry_after(self) -> float:
         """Seconds until the next request may try."""
@@ -62,16 +73,15 @@ class Breaker:
         if self._until is None:
             return
         self._until = None
-        self._is_probing = False
+        self._no_probe.set()
         self._period = FIRST_SEC
         self._tell(BreakerReport(self._account, False, self._clock.now()))
 
     def failed(self, reason: str) -> None:
         """The venue was not reached, or did not answer."""
         now = self._clock.monotonic()
-        if self._is_probing:
-            self._is_probing = False
-            self._welcome_until = now
+        if not self._no_probe.is_set():
+            self._no_probe.set()
             self._period = min(self._period * 2, LONGEST_SEC)
             self._until = now + self._period
             return

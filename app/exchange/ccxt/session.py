@@ -208,7 +208,14 @@ class Session:
     async def _send(
         self, operation: Operation, priority: Priority, ask: Callable[[Any], Awaitable[T]], orders: int
     ) -> T:
-        await self._admit(operation, priority, orders)
+        await self._admit(operation, priority)
+        try:
+            await self._await_turn(operation, priority, orders)
+            return await self._ask(priority, ask)
+        finally:
+            self._breaker.over()
+
+    async def _ask(self, priority: Priority, ask: Callable[[Any], Awaitable[T]]) -> T:
         self._sent_at = self._clock.monotonic()
         trace = Trace()
         token = TRACE.set(trace)
@@ -229,13 +236,17 @@ class Session:
         self._breaker.succeeded()
         return answer
 
-    async def _admit(self, operation: Operation, priority: Priority, orders: int) -> None:
+    async def _admit(self, operation: Operation, priority: Priority) -> None:
+        if priority is Priority.READ:
+            await self._breaker.probed()
         if self._is_closed:
             raise RequestFailed(self._held(CLOSED, CLOSED_PAUSE_SEC))
         if self.refused is not None and operation not in _PUBLIC:
             raise RequestFailed(self._held(self.refused, REFUSED_PAUSE_SEC))
         if not self._breaker.allows(priority is Priority.EXIT):
             raise RequestFailed(self._held("the exchange does not answer", self._breaker.retry_after()))
+
+    async def _await_turn(self, operation: Operation, priority: Priority, orders: int) -> None:
         patience = READ_PATIENCE_SEC if priority is Priority.READ else self.patience_sec
         paused = self._limiter.host.paused_for()
         if paused > patience:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from app.exchange.breaker import Breaker
 from app.messages.reports import BreakerReport
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, settle
 
 
 @pytest.fixture
@@ -119,32 +121,63 @@ def test_failures_while_open_are_told_once(breaker: Breaker, told: list[BreakerR
     assert len(told) == 1
 
 
-async def test_a_sign_of_the_venue_lets_a_whole_reading_try(breaker: Breaker, clock: ManualClock) -> None:
-    fail(breaker)
-    breaker.may_probe_now()
-    assert all(breaker.allows() for _ in range(6))
-    await clock.advance(1)
-    assert not breaker.allows()
-
-
-async def test_a_sign_that_was_wrong_ends_with_the_first_failure(breaker: Breaker) -> None:
+async def test_a_sign_of_the_venue_lets_a_probe_try_at_once(breaker: Breaker) -> None:
     fail(breaker)
     breaker.may_probe_now()
     assert breaker.allows()
-    breaker.failed("time-out")
     assert not breaker.allows()
+    breaker.failed("time-out")
     assert breaker.retry_after() == 20.0
 
 
-def test_a_sign_of_life_lets_requests_try_until_one_fails(breaker: Breaker) -> None:
+async def test_a_sign_of_the_venue_does_not_wait_for_a_probe_that_hangs(breaker: Breaker, clock: ManualClock) -> None:
     fail(breaker)
-    assert not breaker.allows()
+    await clock.advance(10)
+    breaker.allows()
     breaker.may_probe_now()
+    await breaker.probed()
     assert breaker.allows()
+
+
+async def test_who_waits_for_the_probe_goes_on_with_its_success(breaker: Breaker, clock: ManualClock) -> None:
+    fail(breaker)
+    await clock.advance(10)
+    breaker.allows()
+    waiting = asyncio.ensure_future(breaker.probed())
+    await settle()
+    assert not waiting.done()
+    breaker.succeeded()
+    await waiting
     assert breaker.allows()
+
+
+async def test_who_waits_for_the_probe_is_held_after_its_failure(breaker: Breaker, clock: ManualClock) -> None:
+    fail(breaker)
+    await clock.advance(10)
+    breaker.allows()
+    waiting = asyncio.ensure_future(breaker.probed())
     breaker.failed("time-out")
+    await waiting
     assert not breaker.allows()
-    assert breaker.retry_after() == 20.0
+
+
+async def test_a_probe_that_was_given_up_is_followed_by_the_next(breaker: Breaker, clock: ManualClock) -> None:
+    fail(breaker)
+    await clock.advance(10)
+    breaker.allows()
+    breaker.over()
+    await breaker.probed()
+    assert breaker.allows()
+    assert not breaker.allows()
+
+
+async def test_the_end_of_a_probe_that_failed_lets_nothing_through(breaker: Breaker, clock: ManualClock) -> None:
+    fail(breaker)
+    await clock.advance(10)
+    breaker.allows()
+    breaker.failed("time-out")
+    breaker.over()
+    assert not breaker.allows()
 
 
 def test_a_sign_of_life_does_not_open_a_closed_breaker(breaker: Breaker) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.base.errors import OperatorActionNeeded, Retryable
+from app.base.waiting import together
 from app.exchange.breaker import Breaker
 from app.exchange.ccxt.dialects.aster import ASTER_LINEAR
 from app.exchange.ccxt.dialects.base import Operation
@@ -160,6 +161,64 @@ async def test_five_time_outs_hold_entries_but_not_exits(desk: Desk) -> None:
     assert raised.value.failure.retry_after == 10.0
     assert await desk.call(Priority.EXIT) == "done"
     assert not desk.breaker.is_open
+
+
+async def read(desk: Desk) -> Any:
+    return await desk.session.read(Operation.OPEN_ORDERS, lambda api: api.ask())
+
+
+async def half_open(desk: Desk) -> None:
+    for _ in range(5):
+        desk.breaker.failed("time-out")
+    await desk.clock.advance(10)
+
+
+async def test_of_what_is_read_together_one_tries_an_open_breaker_and_the_others_follow(desk: Desk) -> None:
+    await half_open(desk)
+    desk.exchange.script = ["plain", "algo", "positions"]
+    asked: list[bool] = []
+
+    async def answer(api: Exchange) -> Any:
+        asked.append(desk.breaker.is_open)
+        await settle()
+        return await api.ask()
+
+    assert await together(*(desk.session.read(Operation.OPEN_ORDERS, answer) for _ in range(3))) == [
+        "plain",
+        "algo",
+        "positions",
+    ]
+    assert asked == [True, False, False]
+
+
+async def test_what_is_read_together_is_held_when_its_probe_fails(desk: Desk) -> None:
+    await half_open(desk)
+    desk.exchange.script = [ccxt.RequestTimeout("x")]
+    results = await asyncio.gather(*(read(desk) for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(result, Retryable) for result in results)
+    assert desk.exchange.asked == 1
+    assert desk.breaker.retry_after() == 20.0
+
+
+async def test_a_probe_that_is_given_up_lets_the_next_question_try_at_once(desk: Desk) -> None:
+    await half_open(desk)
+    given_up = asyncio.create_task(desk.session.read(Operation.OPEN_ORDERS, lambda _: asyncio.Event().wait()))
+    await settle()
+    waits = asyncio.create_task(read(desk))
+    desk.exchange.script = ["done"]
+    given_up.cancel()
+    assert await waits == "done"
+    assert not desk.breaker.is_open
+
+
+async def test_a_probe_that_the_limits_keep_back_lets_the_next_question_try(desk: Desk) -> None:
+    await half_open(desk)
+    desk.host.pause(60)
+    with pytest.raises(Retryable):
+        await read(desk)
+    desk.exchange.script = ["done"]
+    await desk.clock.advance(60)
+    assert await read(desk) == "done"
 
 
 async def test_orders_that_were_given_up_unanswered_count_as_not_answered(desk: Desk) -> None:
