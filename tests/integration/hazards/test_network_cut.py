@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import pytest
 
 from app.base.errors import Retryable
 from app.domain.values import OrderRole
+from tests.support.markets import PLACES
 from tests.support.trading import Trading, grid
 from tests.support.tunnel import Tunnel
 from tests.support.venues.faults import FaultKind
@@ -19,6 +21,7 @@ IS_LONG = os.environ.get("ZIGGURAT_LONG") == "1"
 """A cut lasts a minute; otherwise only until the silence is noticed."""
 LONG_SEC = 60.0
 EQUAL_WITHIN_SEC = 5.0
+NOTICED_WITHIN_SEC = 15.0
 GRID = grid(("0", "40", "3"), ("-2", "30", "1"), ("-4", "30", "3"), stop="20")
 
 
@@ -30,7 +33,7 @@ class Tunnelled(Trading):
     async def __aenter__(self) -> Tunnelled:
         await self.fake.start()
         self.tunnel = Tunnel(port_of(self.fake.url))
-        self.fake.url = await self.tunnel.start()
+        self.fake.url = await self.tunnel.start() + urlsplit(self.fake.url).path
         try:
             await self.start()
         except BaseException:
@@ -45,7 +48,7 @@ class Tunnelled(Trading):
 
 
 def port_of(url: str) -> int:
-    return int(url.rpartition(":")[2])
+    return urlsplit(url).port or 0
 
 
 async def moved_while_away(trading: Trading) -> None:
@@ -56,7 +59,7 @@ async def moved_while_away(trading: Trading) -> None:
 
 
 async def while_away(trading: Trading) -> None:
-    await trading.until(lambda: not trading.venue.health().connected)
+    await trading.until(lambda: not trading.venue.health().connected, NOTICED_WITHIN_SEC)
     if IS_LONG:
         await trading.clock.sleep(LONG_SEC)
 
@@ -102,9 +105,16 @@ async def test_fills_while_the_venue_is_down_are_booked_within_five_seconds_of_i
 
 
 @pytest.mark.expects_log_warnings
-@pytest.mark.parametrize("forgets", [False, True], ids=["connections live on", "connections are dead"])
-async def test_fills_while_packets_vanish_are_booked_within_five_seconds_of_their_return(forgets: bool) -> None:
-    async with Tunnelled(GRID) as trading:
+@pytest.mark.parametrize(
+    ("forgets", "name"),
+    [(False, "binance"), (True, "binance"), (True, "bybit"), (True, "aster")],
+    ids=["connections live on", "connections are dead", "at Bybit", "at Aster"],
+)
+async def test_fills_while_packets_vanish_are_booked_within_five_seconds_of_their_return(
+    forgets: bool, name: str
+) -> None:
+    place = next(place for place in PLACES if place.name == name)
+    async with Tunnelled(GRID, place=place) as trading:
         await trading.enter()
         trading.tunnel.cut()
         await moved_while_away(trading)

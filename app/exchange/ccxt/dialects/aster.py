@@ -22,6 +22,7 @@ from app.exchange.ccxt.dialects.base import (
     Operation,
     Params,
     Pool,
+    lively,
 )
 from app.exchange.ccxt.dialects.binance import ALWAYS, BINANCE_CODES
 from app.exchange.ccxt.verdicts import CLOCK, KEYS, OPERATOR, Codes, refused
@@ -97,6 +98,7 @@ def _options(kind: str) -> MappingProxyType[str, Any]:
             "fetchOpenOrders": {"warnIfNoSymbol": False},
             "listenKeyRefreshRate": {"spot": _LISTEN_KEY_MS, "swap": _LISTEN_KEY_MS},
             "listenKeyRefresh": {"listenKeyRefreshRate": _LISTEN_KEY_MS},
+            "ws": lively(2000),
         }
     )
 

@@ -248,3 +248,8 @@ class Dialect:
 
 def facts(**values: Any) -> Mapping[str, Any]:
     return MappingProxyType(values)
+
+
+def lively(ping_ms: int) -> dict[str, Any]:
+    """ccxt's options of streams whose silence is noticed within two pings; its own are up to three minutes apart."""
+    return {"keepAlive": ping_ms, "maxPingPongMisses": 1.5, "connectionTimeout": 3000}

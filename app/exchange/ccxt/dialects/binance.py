@@ -20,6 +20,7 @@ from app.exchange.ccxt.dialects.base import (
     Params,
     Pool,
     facts,
+    lively,
 )
 from app.exchange.ccxt.dialects.binance_wire import answered, listening, naming, row_of, signing
 from app.exchange.ccxt.dialects.listen_key import outliving
@@ -123,8 +124,7 @@ _BINANCE_OPTIONS: Mapping[str, Any] = facts(
     streamLimits={"spot": 2, "linear": 8},
     subscriptionLimitByStream={"spot": 1000, "linear": 300},
     watchPositions={"fetchPositionsSnapshot": False},
-    # ccxt pings every three minutes: a connection whose packets vanish would be taken for a quiet one all that time.
-    ws={"keepAlive": 2000, "maxPingPongMisses": 1.5, "connectionTimeout": 3000},
+    ws=lively(2000),
 )
 
 

@@ -21,6 +21,7 @@ from app.exchange.ccxt.dialects.base import (
     Params,
     Pool,
     facts,
+    lively,
     spelled,
 )
 from app.exchange.ccxt.dialects.bybit_wire import RISES, mended
@@ -129,7 +130,9 @@ class BybitLinear(Dialect):
         return words | {"closeOnTrigger": True} if request.reduce_only else words
 
 
-_BYBIT_OPTIONS: Mapping[str, Any] = facts(adjustForTimeDifference=False, recvWindow=5000, loadAllOptions=False)
+_BYBIT_OPTIONS: Mapping[str, Any] = facts(
+    adjustForTimeDifference=False, recvWindow=5000, loadAllOptions=False, ws=lively(5000)
+)
 _LISTS = ("/realtime", "/history", "/execution/list", "/position/list", "/wallet-balance", "/instruments-info")
 _ALWAYS: Mapping[str, str] = facts(**dict.fromkeys(_LISTS, "result.list"), **{"": "retCode"})
 _ADDRESS = Budget(Pool.WEIGHT, 600, 5.0)
