@@ -27,6 +27,7 @@ from app.base.errors import AppError, InvalidSignal, OperatorActionNeeded
 from app.base.ids import RandomIds
 from app.base.log import set_level, set_up
 from app.base.waiting import within
+from app.bootstrap.event_log import EventLog
 from app.bootstrap.settings import Settings
 from app.bootstrap.unlocking import key_prints, open_keys, read_account_keys, unlock
 from app.domain.placed import read_recorded
@@ -164,6 +165,8 @@ class Application:
             sleep_held=lambda: self._keeper is not None and self._keeper.held,
             disk=lambda: self._space.said,
         )
+        self._event_log = EventLog()
+        self.engine.subscribe(self._event_log.on_event)
         self.engine.subscribe(metrics.on_event)
         self.engine.subscribe(self._follow_level)
         self.administration = Administration(self._tokens, keys, self.accounts, self._listeners)
@@ -235,6 +238,7 @@ class Application:
 
     async def start(self) -> tuple[int, int]:
         """Listen first, so that signals are recorded at once; then connect and act. (API port, webhook port)."""
+        self._event_log.start()
         await self._tokens.load()
         await self.engine.open()
         ports = await self._listeners.start()
@@ -280,6 +284,7 @@ class Application:
             then(self._pruner.stop)
             if self._keeper is not None:
                 then(self._keeper.stop)
+            then(self._event_log.stop)
             then(self.engine.stop, grace)
             then(self._space.rounds.stop)
             then(self._listeners.stop, grace)

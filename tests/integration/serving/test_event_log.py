@@ -1,0 +1,79 @@
+"""The log says what happened and why, with ids to find it by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.base.log import set_level, set_up
+from app.bootstrap.event_log import EventLog
+from app.messages.records import EventRecord
+from tests.integration.serving.conftest import Running
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_again() -> Iterator[None]:
+    yield
+    set_level("warning")
+
+
+def lines(directory: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (directory / "ziggurat.log").read_text().splitlines()]
+
+
+async def written(directory: Path, *types: str) -> list[dict[str, Any]]:
+    set_up("info", directory)
+    event_log = EventLog()
+    event_log.start()
+    for number, name in enumerate(types):
+        event = EventRecord(number, NOON, name, "main", "SOL/USDT", "g1", "s1", "o1", {"reason": "cooldown"})
+        event_log.on_event(event)
+    await event_log.stop()
+    return lines(directory)
+
+
+async def test_an_event_is_a_line_with_its_ids_and_its_reason(tmp_path: Path) -> None:
+    (line,) = await written(tmp_path, "signal.rejected")
+    del line["timestamp"]
+    assert line == {
+        "event": "signal.rejected",
+        "happened_at": NOON.isoformat(),
+        "account": "main",
+        "symbol": "SOL/USDT",
+        "group": "g1",
+        "signal": "s1",
+        "order": "o1",
+        "reason": "cooldown",
+        "level": "info",
+        "logger": "signal",
+    }
+
+
+async def test_events_are_in_order_each_in_its_category_and_what_says_little_is_left_out(tmp_path: Path) -> None:
+    types = ["order.filled", "position.updated", "ess.tripped", "reconcile.finding", "account.stale", "risk.checked"]
+    told = [(line["logger"], line["event"]) for line in await written(tmp_path, *types)]
+    assert told == [
+        ("order", "order.filled"),
+        ("risk", "ess.tripped"),
+        ("order", "reconcile.finding"),
+        ("engine", "account.stale"),
+    ]
+
+
+async def test_a_refused_signal_is_in_the_log_with_its_id_and_why(running: Running) -> None:
+    set_level("info")
+    answer = await running.send(running.message(age_sec=500))
+    await running.application.stop(2)
+
+    (told,) = [
+        line for line in lines(running.application.settings.data_dir / "logs") if line["event"] == "signal.rejected"
+    ]
+    assert told["signal"] == answer.json()["signal_id"]
+    assert (told["reason"], told["detail"]) == ("stale", "the signal is 500 s old, at most 60 s are taken")
