@@ -59,9 +59,10 @@ class Settled:
 
 
 class Actions(QObject):
-    """Every method returns at once; `settled(Settled)` tells the end."""
+    """Every method returns at once; `settled(Settled)` tells the end, `reported(ReconcileReport)` what differed."""
 
     settled = Signal(object)
+    reported = Signal(object)
 
     def __init__(self, desk: Desk, store: ViewStore) -> None:
         super().__init__()
@@ -170,7 +171,9 @@ class Actions(QObject):
         except AppError as error:
             self._end(RECONCILING, Settled(RECONCILING, False, f"Not reconciled: {error}."))
         else:
-            self._end(RECONCILING, Settled(RECONCILING, not report.failed, _findings(report)))
+            self._end(RECONCILING, Settled(RECONCILING, not report.failed, summary(report)))
+            if report.findings:
+                self.reported.emit(report)
 
     def _end(self, subject: str, settled: Settled) -> None:
         log.info("an action ended", subject=subject, ok=settled.ok, sentence=settled.sentence)
@@ -183,12 +186,13 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}." if text else "Done."
 
 
-def _findings(report: ReconcileReport) -> str:
-    if report.failed:
-        account, reason = next(iter(report.failed.items()))
-        return f"{account} could not be read: {reason}."
+def summary(report: ReconcileReport) -> str:
+    """A reconciliation in a sentence or two."""
+    failed = [f"{account} could not be read: {reason}." for account, reason in report.failed.items()]
+    read = len(report.accounts) - len(failed)
+    if read == 0:
+        return " ".join(failed)
+    accounts = "1 account" if read == 1 else f"{read} accounts"
     count = len(report.findings)
-    accounts = "1 account" if len(report.accounts) == 1 else f"{len(report.accounts)} accounts"
-    if count == 0:
-        return f"Books equal the exchange's on {accounts}."
-    return f"{count} difference{'s' if count > 1 else ''} found on {accounts} and settled."
+    found = f"{count} difference{'s' if count > 1 else ''} found" if count else "Books equal the exchange's"
+    return " ".join([f"{found} on {accounts}.", *failed])

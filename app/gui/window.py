@@ -20,6 +20,7 @@ from app.gui.dialogs.emergency import ResetSheet
 from app.gui.dialogs.first_start import FirstStart
 from app.gui.dialogs.leave import leave_sheet
 from app.gui.dialogs.palette import CommandPalette
+from app.gui.dialogs.reconciliation import ReconciliationSheet
 from app.gui.dialogs.shortcuts import show_shortcuts
 from app.gui.finder import entries
 from app.gui.models.accounts import ENVIRONMENTS, mode_of
@@ -39,6 +40,7 @@ from app.gui.widgets.notice import NoticeBar
 from app.gui.widgets.rail import VIEWS, Rail
 from app.gui.widgets.sheet import Sheet, open_sheet
 from app.gui.widgets.strip import ModeEdge, StatusStrip
+from app.messages.snapshots import ReconcileReport
 
 log = structlog.get_logger("window")
 THEME_ICONS = {"system": "monitor", "light": "sun", "dark": "moon"}
@@ -123,6 +125,7 @@ class MainWindow(QMainWindow):
         self.strip.resume_wanted.connect(self._actions.resume)
         self.strip.finder_wanted.connect(self.show_palette)
         self._actions.settled.connect(self._on_settled)
+        self._actions.reported.connect(self.show_reconciliation)
         self.dashboard.signals_wanted.connect(lambda: self.show_view("signals"))
         self.dashboard.group_wanted.connect(self.show_group)
         self.dashboard.signal_wanted.connect(self.show_signal)
@@ -311,6 +314,9 @@ class MainWindow(QMainWindow):
         if self._store.engine.emergency.level == "critical":
             now = self._desk.clock.now()
             self._open(lambda: ResetSheet(self.content, self._store, now, self._actions.emergency_reset), instead=True)
+
+    def show_reconciliation(self, report: ReconcileReport) -> None:
+        self._open(lambda: ReconciliationSheet(self.content, report))
 
     def show_close_all(self) -> None:
         """Ask to close every group; while that is under way, show how far it is."""
