@@ -14,6 +14,7 @@ from app.api.models.values import Page, Result
 from app.api.routes.common import JSON_OBJECT, Cursor, Limit, done, new_router
 from app.base.config import Config, ConfigError, parse_config
 from app.base.config.file import NotKept
+from app.base.config.groups import PAPER_ONLY
 from app.base.config.tree import deep_merged
 from app.domain.arming import LIMITS
 from app.messages.commands import ApplyConfig
@@ -37,7 +38,7 @@ LOCKED: Final = (
 """What no token may change, an admin's included: addresses, what is opened to others, what is told to whom."""
 HARD_CAPS: Final = tuple(("risk", name) for name in LIMITS)
 """What no token may change while there is a live account: arming rests on it."""
-ACCOUNT_FREE: Final = frozenset({"fees", "slippage_bps", "allowed_symbols", "position_mode"})
+ACCOUNT_FREE: Final = frozenset({*PAPER_ONLY, "allowed_symbols"} - {"balances"})
 """What a token may change of an account; of a live one nothing."""
 
 

@@ -21,7 +21,7 @@ class Fees(Settings):
 
 VenueName = Literal["paper", "binance", "bybit", "aster", "okx", "kucoin", "gate", "mexc"]
 WITHOUT_TESTNET = frozenset({"aster", "kucoin", "mexc"})
-PAPER_ONLY = ("balances", "position_mode", "fees", "slippage_bps")
+PAPER_ONLY = ("balances", "position_mode", "fees", "slippage_bps", "fill_size_quote", "funding_rate")
 
 
 class AccountConfig(Settings):
@@ -40,6 +40,10 @@ class AccountConfig(Settings):
     """Paper fees as fractions of the notional."""
     slippage_bps: Annotated[Decimal, Field(ge=0, le=1000)] = Decimal(0)
     """Slippage of paper market orders, in basis points."""
+    fill_size_quote: Annotated[Decimal, Field(gt=0)] | None = None
+    """How much of the quote currency one paper order fills at each price; all of it when not set."""
+    funding_rate: Annotated[Decimal, Field(ge=Decimal("-0.05"), le=Decimal("0.05"))] = Decimal(0)
+    """What a paper long pays a paper short every eight hours, as a fraction of the position's worth."""
     allowed_symbols: tuple[str, ...] | None = None
     """Markets that may be entered, in ccxt's spelling; all when not set."""
 

@@ -351,6 +351,9 @@ class Ledger:
             )
         )
 
+    def markets_held(self) -> list[str]:
+        return list(dict.fromkeys(symbol for symbol, _ in self.positions))
+
     def pay_funding(self, symbol: str, rate: Decimal, at: datetime) -> None:
         """Longs pay shorts at a positive rate, on the mark."""
         for position in [item for item in self.positions.values() if item.symbol == symbol]:

@@ -114,7 +114,7 @@ class Matcher:
         return self._fill(order, price, Liquidity.TAKER, at)
 
     def _fill(self, order: PaperOrder, price: Decimal, liquidity: Liquidity, at: datetime) -> PaperOrder:
-        quantity = min(order.remaining, self._available(order))
+        quantity = min(order.remaining, self._available(order, price))
         only_reduces = self._only_reduces(order)
         if only_reduces:
             quantity = min(quantity, self._reducible(order))
@@ -128,9 +128,14 @@ class Matcher:
             return self._ledger.end(order, OrderStatus.EXPIRED, at, "reduce-only: nothing is left to reduce")
         return order
 
-    def _available(self, order: PaperOrder) -> Decimal:
+    def _available(self, order: PaperOrder, price: Decimal) -> Decimal:
+        rules, usual = self._ledger.rules[order.symbol], self._ledger.config.fill_size_quote
         size = self.fill_sizes.get(order.symbol)
-        return _ANY_PRICE if size is None else self._ledger.rules[order.symbol].quantize_quantity(size)
+        if size is not None:
+            return rules.quantize_quantity(size)
+        if usual is not None:
+            return max(rules.quantize_quantity(usual / (price * rules.contract_size)), rules.step_size)
+        return _ANY_PRICE
 
     def _affordable(self, order: PaperOrder, price: Decimal) -> Decimal:
         """On spot a market buy meets prices that were not foreseen when it was taken."""

@@ -82,7 +82,7 @@ class PaperVenue:
         self._stream = Stream(config.id, clock, self.faults, self._core.ledger.quotes, self._poller)
         self._gate = Gate(config.id, clock, self.faults, lambda report: self._tell([report]))
         self._wire = Wire(clock, self.faults, self._gate, latency_ms / 1000, timeout_sec, self._stream.cut)
-        self._funding = FundingSchedule(clock, self._pay_scheduled)
+        self._funding = FundingSchedule(clock, config.funding_rate, self.ledger.markets_held, self._pay_scheduled)
         self._candles = CandleTape()
         self._opening = asyncio.Lock()
         self._is_open = False
@@ -134,6 +134,7 @@ class PaperVenue:
                 self._meet(symbol, quote)
             await self._keeper.save_new_account()
             self._is_open = True
+            self._funding.start()
             for symbol in list(self._core.ledger.quotes):
                 self._step(symbol, self._core.ledger.quotes[symbol])
         await self._desk.drained()
@@ -367,7 +368,7 @@ class PaperVenue:
             self._core.admission.halted.discard(symbol)
 
     def set_funding_rate(self, symbol: str, rate: Decimal) -> None:
-        """What a market's positions pay every eight hours from now on; 0, which is the default, for nothing."""
+        """What a market's positions pay every eight hours from now on, whatever the account's usual rate."""
         self._funding.set_rate(symbol, rate)
 
     def _pay_scheduled(self, symbol: str, rate: Decimal) -> None:

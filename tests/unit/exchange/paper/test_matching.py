@@ -171,6 +171,20 @@ def test_an_immediate_or_cancel_order_expires_where_it_does_not_fill() -> None:
     assert (partly.status, partly.filled) == (OrderStatus.EXPIRED, Decimal("0.4"))
 
 
+def test_an_accounts_fill_size_bounds_each_order_at_each_price_by_its_worth() -> None:
+    bench = Bench(fill_size_quote="40")
+    order = bench.buy("1")
+    assert (order.status, order.filled) == (OrderStatus.PARTIALLY_FILLED, Decimal("0.4"))
+    bench.price("50")
+    assert bench.now(order).status is OrderStatus.FILLED
+
+
+def test_however_small_the_fill_size_a_step_of_the_market_fills() -> None:
+    bench = Bench(fill_size_quote="0.0001")
+    order = bench.buy("1")
+    assert order.filled == bench.ledger.rules[bench.symbol].step_size
+
+
 def test_the_available_size_bounds_each_order_at_each_price() -> None:
     bench = Bench()
     bench.core.matcher.fill_sizes[bench.symbol] = Decimal("0.4")

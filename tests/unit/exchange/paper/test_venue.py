@@ -107,6 +107,19 @@ async def test_funding_by_the_clock_is_paid_every_eight_hours_until_its_rate_is_
     assert len(shop.venue.ledger.funding) == 3
 
 
+async def test_an_account_with_a_usual_funding_rate_pays_it_wherever_it_holds_something() -> None:
+    shop = await Shop(funding_rate="0.0001").open()
+    await shop.clock.advance(8 * 3_600)
+    assert not shop.venue.ledger.funding
+    await shop.buy("2")
+    await shop.clock.advance(8 * 3_600)
+    assert [payment.amount for payment in shop.venue.ledger.funding] == [Decimal("-0.0200")]
+
+    shop.venue.set_funding_rate(SOL, Decimal(0))
+    await shop.clock.advance(8 * 3_600)
+    assert len(shop.venue.ledger.funding) == 1
+
+
 async def test_only_watched_prices_are_told_and_after_the_fills_that_they_made() -> None:
     shop = await Shop().open()
     await shop.price("99")
