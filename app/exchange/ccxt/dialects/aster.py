@@ -119,7 +119,7 @@ ASTER_LINEAR = AsterDialect(
     batch_types=PLAIN_TYPES | CONDITIONAL_TYPES,
     trade_page=1000,
     trades_by_id=True,
-    always=MappingProxyType({**ALWAYS, "/balance": ""}),
+    always=MappingProxyType({**ALWAYS, "/balance": list}),
     options=_options("swap"),
     budgets=(
         Budget(Pool.WEIGHT, 2400, MINUTE, "x-mbx-used-weight-1m"),
@@ -153,7 +153,7 @@ ASTER_SPOT = AsterDialect(
     taker_fee=Decimal("0.0007"),
     trade_page=1000,
     trades_by_id=True,
-    always=MappingProxyType({**ALWAYS, "/account": "balances"}),
+    always=MappingProxyType({**ALWAYS, "/account": {"balances": list}}),
     options=_options("spot"),
     budgets=(
         Budget(Pool.WEIGHT, 1200, MINUTE, "x-mbx-used-weight-1m"),

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, UnionType
+from typing import Any, TypeAlias
 
 from app.domain.values import MarketType, OrderType, PositionMode, Side
 from app.exchange.ccxt.verdicts import Codes
@@ -18,6 +18,15 @@ MINUTE = 60.0
 PLAIN_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT})
 CONDITIONAL_TYPES = frozenset(OrderType) - PLAIN_TYPES
 Params = dict[str, Any]
+Shape: TypeAlias = "type | UnionType | Mapping[str, Shape]"
+"""What an answer is made of: something of a type, or an object that has at least these entries."""
+
+
+def has_shape(told: Any, shape: Shape) -> bool:
+    """`object` stands for whatever an entry holds, null too; the entry must be there all the same."""
+    if not isinstance(shape, Mapping):
+        return isinstance(told, shape)
+    return isinstance(told, dict) and all(name in told and has_shape(told[name], of) for name, of in shape.items())
 
 
 def spelled(value: Decimal) -> str:
@@ -134,11 +143,8 @@ class Dialect:
     """Whether each market may have a position mode of its own."""
     tries_orders: bool = False
     """Whether the venue tries an order without placing it, by ccxt's `test`."""
-    always: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """What the answer to a question always has, by the end of its address; the first that fits counts.
-
-    It is the name of an entry, with dots where it lies within others; empty where the answer itself is a list.
-    """
+    always: Mapping[str, Shape] = field(default_factory=lambda: MappingProxyType({}))
+    """What the answer to a question always is, by the end of its address; the first that fits counts."""
     orders_need_symbol: bool = False
     """Whether open orders are listed by market only; those of markets that we do not know stay unseen then."""
 
@@ -161,14 +167,7 @@ class Dialect:
 
     def is_whole(self, path: str, answer: Any) -> bool:
         """Whether the answer to a question has what it must: ccxt reads any other as "nothing is there"."""
-        named = next((name for end, name in self.always.items() if path.endswith(end)), None)
-        if named == "":
-            return isinstance(answer, list)
-        for name in () if named is None else named.split("."):
-            if not isinstance(answer, dict) or name not in answer:
-                return False
-            answer = answer[name]
-        return True
+        return has_shape(answer, next((shape for end, shape in self.always.items() if path.endswith(end)), object))
 
     # ------------------------------------------------------------------ words, for venues to differ in
 

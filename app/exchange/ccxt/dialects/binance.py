@@ -19,6 +19,7 @@ from app.exchange.ccxt.dialects.base import (
     Operation,
     Params,
     Pool,
+    Shape,
     facts,
     lively,
 )
@@ -128,10 +129,12 @@ _BINANCE_OPTIONS: Mapping[str, Any] = facts(
 )
 
 
-ALWAYS: Mapping[str, str] = MappingProxyType(
+_LISTS = ("/openOrders", "/openAlgoOrders", "/userTrades", "/myTrades", "/positionRisk", "/income", "/leverageBracket")
+ALWAYS: Mapping[str, Shape] = MappingProxyType(
     {
-        **dict.fromkeys(("/openOrders", "/openAlgoOrders", "/userTrades", "/myTrades", "/positionRisk", "/income"), ""),
-        "/exchangeInfo": "symbols",
+        **dict.fromkeys(_LISTS, list),
+        "/exchangeInfo": {"symbols": list},
+        "/positionSide/dual": {"dualSidePosition": bool},
     }
 )
 
@@ -179,7 +182,7 @@ BINANCE_USDM = BinanceUsdm(
     amend_types=frozenset({OrderType.LIMIT}),
     trade_page=1000,
     trades_by_id=True,
-    always=MappingProxyType({**ALWAYS, "/account": "assets"}),
+    always=MappingProxyType({**ALWAYS, "/account": {"assets": list}}),
     options=MappingProxyType({**_BINANCE_OPTIONS, "fetchMarkets": {"types": ["linear"]}}),
     budgets=(
         Budget(Pool.WEIGHT, 2400, MINUTE, "x-mbx-used-weight-1m"),
@@ -297,7 +300,7 @@ BINANCE_SPOT = BinanceSpot(
     # No amending: ccxt's edit_order cancels and places anew, and it has no order/amend/keepPriority.
     oco=True,
     tries_orders=True,
-    always=MappingProxyType({**ALWAYS, "/account": "balances"}),
+    always=MappingProxyType({**ALWAYS, "/account": {"balances": list}}),
     options=MappingProxyType(
         {**_BINANCE_OPTIONS, "defaultType": "spot", "fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}
     ),

@@ -20,6 +20,7 @@ from app.exchange.ccxt.dialects.base import (
     Operation,
     Params,
     Pool,
+    Shape,
     facts,
     lively,
     spelled,
@@ -134,7 +135,10 @@ _BYBIT_OPTIONS: Mapping[str, Any] = facts(
     adjustForTimeDifference=False, recvWindow=5000, loadAllOptions=False, ws=lively(5000)
 )
 _LISTS = ("/realtime", "/history", "/execution/list", "/position/list", "/wallet-balance", "/instruments-info")
-_ALWAYS: Mapping[str, str] = facts(**dict.fromkeys(_LISTS, "result.list"), **{"": "retCode"})
+_LIST: Shape = MappingProxyType({"result": {"list": list}})
+_ALWAYS: Mapping[str, Shape] = MappingProxyType(
+    {**dict.fromkeys(_LISTS, _LIST), "/query-api": {"result": {"uta": object}}, "": {"retCode": object}}
+)
 _ADDRESS = Budget(Pool.WEIGHT, 600, 5.0)
 """Page `rate-limit`, as the limits of orders: of an address in five seconds, of an account in one."""
 

@@ -199,7 +199,8 @@ GATE_SPOT = GateSpot(
     trades_need_symbol=False,
     has_private_stream=False,
     always=facts(
-        **{"/open_orders": "", "/my_trades": "", "/spot/accounts": "", "/spot/orders": "", "/currency_pairs": ""},
+        **dict.fromkeys(("/open_orders", "/my_trades", "/spot/accounts", "/spot/orders", "/currency_pairs"), list),
+        **{"/unified/accounts": {"balances": dict}},
     ),
     options=facts(defaultType="spot", fetchMarkets={"types": ["spot"]}),
     # "Rate limits": 200 in 10 s for each endpoint, orders 10 in a second for each market.

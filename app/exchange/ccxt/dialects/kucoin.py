@@ -112,7 +112,7 @@ def _by_market(base: Any) -> Any:
             symbols = [symbol]
             if symbol is None:
                 told = await self.privateGetHfOrdersActiveSymbols()
-                symbols = [self.safe_symbol(name) for name in (told["data"] or {}).get("symbols") or ()]
+                symbols = [self.safe_symbol(name) for name in told["data"]["symbols"] or ()]
             rows: list[Any] = []
             for each in symbols:
                 rows += await super().fetch_open_orders(each, since, limit, params or {})
@@ -134,7 +134,17 @@ KUCOIN_SPOT = KucoinSpot(
     taker_fee=Decimal("0.001"),
     trade_page=100,
     has_private_stream=False,
-    always=facts(**{"": "code"}),
+    always=facts(
+        **{
+            # Of a market without open orders null is told where the document has a list.
+            "/orders/active": {"data": list | None},
+            "/active/symbols": {"data": {"symbols": list | None}},
+            "/accounts": {"data": list},
+            "/fills": {"data": {"items": list}},
+            "/symbols": {"data": list},
+            "": {"data": object},
+        }
+    ),
     # "Add Order Sync" answers when the order is in the book: the plain one answers sooner, and then a question about
     # the order may find none yet.
     options=facts(

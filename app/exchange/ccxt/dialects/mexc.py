@@ -129,7 +129,14 @@ MEXC_SPOT = MexcSpot(
     taker_fee=Decimal("0.0005"),
     trade_page=100,
     has_private_stream=False,
-    always=facts(**{"/openOrders": "", "/myTrades": "", "/account": "balances", "/exchangeInfo": "symbols"}),
+    always=facts(
+        **{
+            "/openOrders": list,
+            "/myTrades": list,
+            "/account": {"balances": list},
+            "/exchangeInfo": {"symbols": list},
+        }
+    ),
     orders_need_symbol=True,
     options=facts(adjustForTimeDifference=False, recvWindow=5000, defaultType="spot"),
     # "General Info", LIMITS: 500 of weight in 10 s for each endpoint.

@@ -131,7 +131,7 @@ OKX_SPOT = OkxSpot(
     trade_page=100,
     trades_need_symbol=False,
     has_private_stream=False,
-    always=facts(**{"": "data"}),
+    always=facts(**{"": {"data": list}}),
     # A batch of one, which ccxt sends unless told otherwise, has budgets of its own.
     options=facts(createOrder="privatePostTradeOrder", defaultType="spot", fetchMarkets={"types": ["spot"]}),
     # Every endpoint has a limit of its own ("Rate Limit" of each): 60 in 2 s for orders and most questions about them.
