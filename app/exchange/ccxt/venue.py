@@ -11,6 +11,7 @@ from typing import Any
 
 from app.base.clock import Clock
 from app.base.errors import AppError, OperatorActionNeeded
+from app.base.waiting import together
 from app.domain.values import PositionMode, Side
 from app.exchange.breaker import Breaker
 from app.exchange.ccxt import mapping, market_mapping
@@ -122,7 +123,7 @@ class CcxtVenue:
             await self._session.synchronise()
             await self._session.read(Operation.MARKETS, lambda api: api.load_markets())
             self._reader.markets_were_loaded()
-            self._mode = await self._position_mode()
+            await self._learn_modes()
             self._streams.start(follow_own=self._dialect.has_private_stream)
             self._poller.start()
             await self._until_up()
@@ -156,6 +157,12 @@ class CcxtVenue:
             return PositionMode.ONE_WAY
         told = await self._session.read(Operation.SETTING, lambda api: api.fetch_position_mode(symbol))
         return PositionMode.HEDGE if told.get("hedged") else PositionMode.ONE_WAY
+
+    async def _learn_modes(self) -> None:
+        """The account's, and anew those of the markets in use: what was told before says nothing (hazard 30)."""
+        self._mode = await self._position_mode()
+        self._modes = dict.fromkeys(self._modes, self._mode)
+        await together(*map(self._learn_mode, self._modes))
 
     async def _learn_mode(self, symbol: str) -> None:
         self._modes.setdefault(symbol, self._mode)
@@ -225,11 +232,11 @@ class CcxtVenue:
     async def _check_position_mode(self) -> None:
         """What is asked of the account is to be asked in its mode: the account is connected anew in another one."""
         with suppress(AppError):
-            if (now := await self._position_mode()) is not self._mode:
-                was, to = (mode.value.replace("_", "-") for mode in (self._mode, now))
-                self._give_up(f"the account was changed from {was} to {to} mode at the exchange; it is read anew", 0.0)
-            for symbol in list(self._modes):
-                await self._learn_mode(symbol)
+            if (now := await self._position_mode()) is self._mode:
+                await together(*map(self._learn_mode, self._modes))
+                return
+            was, to = (mode.value.replace("_", "-") for mode in (self._mode, now))
+            self._give_up(f"the account was changed from {was} to {to} mode at the exchange; it is read anew", 0.0)
 
     def _give_up(self, reason: str, again_after: float, *, needs_person: bool = False) -> None:
         if not self._is_connected:

@@ -14,6 +14,7 @@ from app.domain.order import OrderStatus
 from app.domain.values import OrderSide, OrderType, PositionMode, Side
 from app.exchange.ccxt.dialects.base import Pool
 from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR
+from app.exchange.ccxt.dialects.bybit_wire import _Mends
 from app.exchange.ccxt.keytest import ask_about_keys
 from app.exchange.ccxt.wire import Access
 from app.messages.reports import Found, NotSent, OutcomeUnknown, RefusalCode, Refused
@@ -106,6 +107,29 @@ async def test_h30_a_markets_mode_is_read_again_once_an_order_was_made_for_anoth
     assert venue._checking is not None
     await venue._checking
     accepted(await venue.create_order(market(2)))
+
+
+async def test_h30_a_markets_mode_is_read_anew_with_the_next_connection() -> None:
+    async with met_linear(config=AccountConfig(id="bybit", position_mode="hedge")) as met:
+        venue = met.harness.venue
+        await venue.load_market(SYMBOL, None)
+        await venue.close()
+        met.fake.ledger.is_hedged = False
+        await venue.connect(met.harness.deliver)
+        accepted(await venue.create_order(market(1)))
+
+
+async def test_h30_a_mode_of_its_own_that_a_market_has_got_meanwhile_is_known_after_the_next_connection(
+    met: Met, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue = met.harness.venue
+    await venue.load_market(SYMBOL, None)
+    await venue.close()
+    met.fake.ledger.is_hedged = True
+    monkeypatch.setattr(_Mends, "_usual_market", lambda _: None)
+    await venue.connect(met.harness.deliver)
+    assert venue.capabilities.position_mode is PositionMode.ONE_WAY
+    accepted(await venue.create_order(market(1)))
 
 
 # -------------------------------------------------------------------------------------------- keys, clocks and limits
