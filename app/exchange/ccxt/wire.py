@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -322,6 +323,10 @@ def _patient(base: Any) -> Any:
             words = params.copy()  # signing may add to them, and without any they are ccxt's own default
             signed = self.sign(path, api, method, words)
             return await self.fetch(signed["url"], signed["method"], signed["headers"], signed["body"])
+
+        async def load_markets(self, reload: bool = False, params: Any = None) -> Any:
+            """All who ask meanwhile share ccxt's one question: who gives up waiting must not end it for the others."""
+            return await asyncio.shield(super().load_markets(reload, params or {}))
 
         @staticmethod
         def rawencode(params: Mapping[str, Any], _sort: bool = False) -> str:

@@ -106,3 +106,22 @@ async def test_the_venues_count_is_found_by_its_name_in_lower_case(url: str, bot
     TRACE.reset(token)
     assert trace.answer is not None
     assert trace.answer.headers.get("x-mbx-used-weight-1m") == "7"
+
+
+async def test_who_gives_up_waiting_for_the_markets_ends_it_for_nobody_else(both: tuple[Any, Any]) -> None:
+    ours, _ = both
+    asked = asyncio.Event()
+    told = asyncio.Event()
+
+    async def fetch_markets(_params: object) -> list[Any]:
+        asked.set()
+        await told.wait()
+        return []
+
+    ours.fetch_markets = fetch_markets
+    impatient, patient = (asyncio.create_task(ours.load_markets(True)) for _ in range(2))
+    await asked.wait()
+    impatient.cancel()
+    await asyncio.wait([impatient])
+    told.set()
+    assert await patient == {}
