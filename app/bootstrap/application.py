@@ -261,11 +261,11 @@ class Application:
         """What runs is good; that the file is not is told."""
         fault = self.settings.fault
         if not fault:
-            return await self.settings.file.remember(self.settings.document)
+            await self.settings.file.remember(self.settings.document)
+            return
         log.error("the last good configuration runs", detail=fault)
         with suppress(EngineUnavailable):
             await self.engine.ask(RaiseAlert("critical", fault))
-        return None
 
     async def stop(self, grace: float) -> None:
         """Listeners first, then the engine, the disk last; one that does not end keeps no other open."""

@@ -45,7 +45,7 @@ def read_settings(
 ) -> Settings:
     """The configuration file, what the command line changes, and the environment. ConfigError names what is wrong.
 
-    With `or_last_good` a file that is wrong is told in `fault`, where there is a version of it that was not.
+    With `or_last_good` a file that is wrong or gone is told in `fault`, where there is a version of it that was good.
     """
     given = os.environ if environ is None else environ
     file = ConfigFile(config_file or data_dir / CONFIG_FILE, must_exist=config_file is not None)

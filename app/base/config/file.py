@@ -37,13 +37,17 @@ class ConfigFile:
         self._unkept: tuple[Mapping[str, Any], ...] = ()
 
     def read(self) -> dict[str, Any]:
-        """Its document, empty where there is none. ConfigError says what is wrong with it."""
+        """Its document; the last good one where it is gone, an empty one where it never was.
+
+        ConfigError says what is wrong with it.
+        """
         try:
             return _document_of(self._path)
         except FileNotFoundError:
-            if self._must_exist:
+            good = self._last_good()
+            if self._must_exist and not good:
                 raise ConfigError(f"there is no configuration file {self._path}") from None
-            return {}
+            return good or {}
 
     def usable(self) -> tuple[dict[str, Any], str]:
         """What to start with: its document, or the last good one and what is wrong. ConfigError where there is none."""
@@ -55,6 +59,8 @@ class ConfigFile:
             if good is None or not self._path.exists():
                 raise
             return good, f"the configuration file is wrong, and its last good version runs: {error}"
+        if document and not self._path.exists():
+            return document, f"the configuration file {self._path} is gone, and its last good version runs"
         return document, ""
 
     def _last_good(self) -> dict[str, Any] | None:

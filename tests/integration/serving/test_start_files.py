@@ -59,6 +59,41 @@ async def test_a_file_broken_by_hand_lets_its_last_good_version_run_and_says_so(
     assert settings_of(tmp_path).config.pool.max_open_groups == 6
 
 
+@pytest.mark.expects_log_warnings
+async def test_a_file_that_is_gone_lets_its_last_good_version_run_and_says_so(tmp_path: Path) -> None:
+    file, good = tmp_path / "config.json", tmp_path / "config.last-good.json"
+    file.write_text('{"pool": {"max_open_groups": 5}}')
+    assert await alerts_of_a_run(settings_of(tmp_path)) == []
+    file.unlink()
+    settings = settings_of(tmp_path)
+    alerts = await alerts_of_a_run(settings)
+    assert settings.config.pool.max_open_groups == 5
+    assert len(alerts) == 1
+    assert f"{file} is gone" in alerts[0]
+    assert json.loads(good.read_text()) == {"pool": {"max_open_groups": 5}}
+
+
+async def test_a_change_while_the_file_is_gone_is_laid_over_its_last_good_version(tmp_path: Path) -> None:
+    (tmp_path / "config.last-good.json").write_text('{"pool": {"max_open_groups": 5}}')
+    await settings_of(tmp_path).file.keep({"risk": {"max_slippage_percent": "0.35"}})
+    assert json.loads((tmp_path / "config.json").read_text()) == {
+        "pool": {"max_open_groups": 5},
+        "risk": {"max_slippage_percent": "0.35"},
+    }
+
+
+async def test_starts_without_any_file_are_silent(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert await alerts_of_a_run(settings_of(tmp_path)) == []
+
+
+def test_a_file_that_a_person_named_and_that_is_gone_lets_its_last_good_version_run(tmp_path: Path) -> None:
+    (tmp_path / "mine.last-good.json").write_text('{"pool": {"max_open_groups": 5}}')
+    mine = tmp_path / "mine.json"
+    settings = read_settings(data_dir=tmp_path, config_file=mine, environ=ENVIRONMENT, or_last_good=True)
+    assert (settings.config.pool.max_open_groups, "is gone" in settings.fault) == (5, True)
+
+
 async def test_the_last_good_version_has_what_was_changed_since_the_start(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     await settings.file.keep({"accounts": {"perp": {"id": "perp", "venue": "bybit", "environment": "testnet"}}})
