@@ -157,8 +157,8 @@ def _said(plan: Plan) -> str:
 
 
 def skip(turn: Turn, command: SkipOffset) -> CommandResult:
-    group = open_group(turn, command.group_id)
-    turn.put_group(replace(group, offset_skipped=True))
+    turn.put_group(group := replace(open_group(turn, command.group_id), offset_skipped=True))
+    turn.emit("risk.blocked", group=group, blocked=group.blocked, skipped=True)
     return CommandResult(f"{group.symbol} {group.timeframe} is left out of the next action", (group.id,))
 
 

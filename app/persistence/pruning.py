@@ -20,8 +20,11 @@ from app.persistence.writer import Job, Writer
 from app.ports.store import StoreFailed
 
 EVENTS_KEPT: Final = timedelta(days=30)
-KEPT_EVENTS: Final = ("account.", "alert.", "engine.", "ess.", "policy.", "risk.action", "trade.")
-"""How the types begin whose events are not pruned."""
+KEPT_EVENTS: Final = (
+    "account.", "alert.", "engine.", "ess.", "policy.", "queue.removed", "risk.action", "risk.blocked",
+    "signal.promoted", "trade.",
+)  # fmt: skip
+"""How the types begin whose events are not pruned. Of the others those stay whose detail says `by hand`."""
 FIRST_AFTER_SEC: Final = 300.0
 EVERY_SEC: Final = 6 * 3600.0
 PAUSE_SEC: Final = 0.25
@@ -46,7 +49,8 @@ BANDS: Final = (
 )
 """From the youngest on. A curve over 7 or 60 days, or all of it, has more than a thousand moments in each."""
 
-_FOR_GOOD: Final = " OR ".join(f"type LIKE '{start}%'" for start in KEPT_EVENTS)
+_BY_HAND: Final = "coalesce(json_extract(data, '$.detail'), '') LIKE '%by hand%'"
+_FOR_GOOD: Final = " OR ".join([_BY_HAND, *(f"type LIKE '{start}%'" for start in KEPT_EVENTS)])
 _OLD_EVENTS: Final = f"""
 DELETE FROM events WHERE sequence > ? AND sequence <= ? AND at < ?
 AND sequence < (SELECT max(sequence) FROM events)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from app.domain.values import Side
+from app.messages.commands import BlockGroup, MoveStop, SetTakeProfitMode, SkipOffset
 from app.messages.records import Changes, EquitySample, EventRecord
 from app.persistence.database import Database, open_database
 from app.persistence.pruning import (
@@ -24,6 +27,8 @@ from app.persistence.pruning import (
 )
 from app.persistence.writer import Job
 from tests.support.clock import ManualClock
+from tests.support.strategies import filled_group, grid_of
+from tests.unit.engine.bench import Bench
 from tests.unit.persistence.entities import T0, a_change, a_group, an_event
 
 DAY = timedelta(days=1)
@@ -71,11 +76,32 @@ async def test_old_events_go_and_young_ones_stay(database: Database) -> None:
 
 async def test_what_people_decided_and_were_told_stays(database: Database) -> None:
     kinds = ("alert.raised", "alert.acknowledged", "policy.updated", "account.armed", "ess.tripped", "trade.closed")
-    gone = ("reconcile.started", "order.filled", "position.updated", "risk.checked")
-    events = [an_event(number, kind) for number, kind in enumerate((*kinds, *gone, "order.filled"), 1)]
+    queue = ("queue.removed", "signal.promoted")
+    gone = ("reconcile.started", "order.filled", "position.updated", "risk.checked", "signal.received")
+    events = [an_event(number, kind) for number, kind in enumerate((*kinds, *queue, *gone, "order.filled"), 1)]
     await keep(database, *events)
     await pruned(database, prune_events, OLD)
-    assert await kept(database) == [1, 2, 3, 4, 5, 6, 11]
+    assert await kept(database) == [1, 2, 3, 4, 5, 6, 7, 8, 14]
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        lambda group: MoveStop(group, Decimal(98)),
+        lambda group: SetTakeProfitMode(group, "aggregate"),
+        SkipOffset,
+        lambda group: BlockGroup(group, blocked=True),
+    ],
+    ids=["move the stop", "set the take-profit mode", "skip once", "block"],
+)
+async def test_what_a_person_did_to_a_group_stays(database: Database, deed: Callable[[str], object]) -> None:
+    bench = Bench(filled_group(Side.LONG, ("100", "2"), grid=grid_of()))
+    bench.tell(deed(bench.group.id))
+    (told,) = bench.seen("position.updated", "risk.blocked")
+    await keep(database, *(replace(event, at=T0) for event in bench.events), an_event(10_000))
+    await pruned(database, prune_events, OLD)
+    assert database.queries is not None
+    assert [event.type for event in await database.queries.events(0, None, 10)][:-1] == [told]
 
 
 async def test_the_newest_event_stays_so_that_the_count_goes_on(database: Database) -> None:
