@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from app.base.errors import InvariantBroken
-from app.engine import emergency
+from app.engine import emergency, unheard
 from app.engine.turn import Turn
 
 log = structlog.get_logger("engine")
@@ -32,6 +32,13 @@ class Defects:
             self.broke(turn, what, error)
         else:
             self._known.pop(what, None)
+
+    def lost(self, turn: Turn, message: object, error: Exception) -> None:
+        """A message came to nothing: it broke its handler, or the database refused what follows from it."""
+        what = type(message).__name__
+        log.warning("a message was lost", message=what, about=unheard.orders_of(message), error=repr(error))
+        self.isolated(turn, f"what is not known without {what}", unheard.doubt, message)
+        self.broke(turn, f"what follows from {what}", error)
 
     def broke(self, turn: Turn, what: str, error: Exception) -> None:
         """Tell the trader once. After a broken invariant there are no entries until a person has looked."""

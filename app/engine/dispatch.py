@@ -28,6 +28,7 @@ from app.engine import (
     resending,
     set_back,
     signals,
+    troubles,
 )
 from app.engine.binding import put_balance
 from app.engine.care import care_for
@@ -169,7 +170,7 @@ class Dispatcher:
             ClockSetBack: lambda turn, _: set_back.bring_back(turn),
             AccountLeft: _account_left,
             AccountRead: _account_read,
-            AccountUnreachable: _of_known(reconciling.account_unreachable),
+            AccountUnreachable: _of_known(troubles.account_unreachable),
             MarketLoaded: self._with_records(markets.loaded),
             GroupLoaded: _group_loaded,
             PriceTouched: _price_touched,
@@ -177,7 +178,7 @@ class Dispatcher:
             Stopping: lambda turn, _: leaving.leave(turn),
             DiskAnswered: _disk_answered,
             Broke: _broke,
-            Unwritable: lambda turn, message: self._defects.broke(turn, message.what, message.error),
+            Unwritable: lambda turn, lost: self._defects.lost(turn, lost.message, lost.error),
             Recovered: self._recovered,
         }
 

@@ -180,13 +180,10 @@ class Engine:
         self._is_open = False
         self._recovery.stop()
         self._submitter.kill()
-        for _, timer in self._timers.values():
-            timer.cancel()
-        for tick in self._ticks:
-            tick.cancel()
-        for task in (self._turns, self._disk_watch):
-            if task is not None:
-                task.cancel()
+        timers = (timer for _, timer in self._timers.values())
+        for waiting in (*timers, *self._ticks, self._turns, self._disk_watch):
+            if waiting is not None:
+                waiting.cancel()
         self._mailbox.fail_all(EngineUnavailable("the engine has stopped"))
 
     def _repeat(self, work: Callable[[], None], seconds: Callable[[], float]) -> None:
@@ -323,8 +320,10 @@ class Engine:
         began_at = self._clock.monotonic()
         turn = self._new_turn()
         answers = self._decide(turn, batch)
-        changes = turn.changes()
-        if not changes.is_empty and not await self._is_written(changes, batch):
+        not_written = await self._write(turn.changes())
+        if not_written is not None:
+            turn.journal.rewind(0)
+            await self._not_written(batch, not_written)
             return
         turn.apply()
         if waited := that_waited(turn):
@@ -346,15 +345,16 @@ class Engine:
         if turn.forgets:
             forget(self.state, turn.now)
 
-    async def _is_written(self, changes: Changes, batch: Sequence[Envelope]) -> bool:
+    async def _write(self, changes: Changes) -> StoreFailed | None:
         began_at = self._clock.monotonic()
+        if changes.is_empty:
+            return None
         try:
             await self._store.commit(changes)
         except StoreFailed as error:
-            await self._not_written(batch, error)
-            return False
+            return error
         self._meter.observe(Stage.COMMIT, self._clock.monotonic() - began_at)
-        return True
+        return None
 
     async def _not_written(self, batch: Sequence[Envelope], error: StoreFailed) -> None:
         """Messages that were refused together are taken one by one; what one alone is refused for is told instead."""
@@ -366,7 +366,7 @@ class Engine:
                 await self._turn([envelope])
         else:
             first.fail(CommandRefused("internal_error", str(error)))
-            await self._turn([Envelope(Unwritable(f"what follows from {type(first.message).__name__}", error))])
+            await self._turn([Envelope(Unwritable(first.message, error))])
 
     def _decide(self, turn: Turn, batch: Sequence[Envelope]) -> list[tuple[Envelope, Any, Exception | None]]:
         answers: list[tuple[Envelope, Any, Exception | None]] = []
@@ -383,7 +383,7 @@ class Engine:
                 answers.append((envelope, None, error))
             except Exception as error:  # noqa: BLE001 - one message that breaks its handler must not stop the others
                 turn.rollback(savepoint)
-                self._defects.broke(turn, type(envelope.message).__name__, error)
+                self._defects.lost(turn, envelope.message, error)
                 answers.append((envelope, None, CommandRefused("internal_error", repr(error))))
         self._settle(turn)
         return answers

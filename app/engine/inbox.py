@@ -140,9 +140,9 @@ class Broke:
 
 @dataclass(frozen=True, slots=True)
 class Unwritable:
-    """The database refused what follows from a message: it is told, and left out."""
+    """The database refused what follows from `message`: it is told, and left out."""
 
-    what: str
+    message: object
     error: Exception
 
 

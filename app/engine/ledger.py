@@ -16,17 +16,23 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Journal(list[tuple[dict[Any, Any], Any, tuple[Any, ...]]]):
+class Journal(list[tuple[Any, Any, tuple[Any, ...]]]):
     """What a turn's mappings held before each change, so that changes can be taken back, the last first."""
+
+    def keep(self, item: object, *names: str) -> None:
+        """Take down what attributes of the state hold that are about to be set, for no longer than the turn holds."""
+        self.extend((item, name, (getattr(item, name),)) for name in names)
 
     def rewind(self, length: int) -> None:
         """Take back every change since there were `length`."""
         while len(self) > length:
-            mapping, key, before = self.pop()
-            if before:
-                dict.__setitem__(mapping, key, before[0])
+            holder, key, before = self.pop()
+            if not isinstance(holder, dict):
+                setattr(holder, key, before[0])
+            elif before:
+                dict.__setitem__(holder, key, before[0])
             else:
-                del mapping[key]
+                del holder[key]
 
 
 class Noted(dict[K, V]):

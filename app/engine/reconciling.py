@@ -21,17 +21,18 @@ from app.engine.fills import settle_oversold
 from app.engine.forgetting import watermark_fact
 from app.engine.funding import book_funding
 from app.engine.holds import end_difference, holds_for_difference, is_ours, note_others_orders
-from app.engine.inbox import AccountRead, AccountUnreachable
+from app.engine.inbox import AccountRead
 from app.engine.leverage import compare_leverages
 from app.engine.orphans import settle_orphans
 from app.engine.reports import apply_report
 from app.engine.state import AccountState, Balance, BookKey, Suspicion, external_fact
-from app.engine.troubles import tell_refusal
 from app.engine.turn import Turn
 from app.messages.effects import LookUpOrder, Reconcile
 from app.messages.records import Finding
 from app.messages.reports import FillKind, FillReport, OrderReport
 
+_TRUSTED = ("reconciled", "last_reconciled_at", "stale_since", "reason", "refused", "ready_since")
+"""What is so only once the reading is on disk."""
 _FORCED = {FillKind.LIQUIDATION: CloseReason.LIQUIDATED, FillKind.ADL: CloseReason.ADL}
 
 
@@ -60,6 +61,7 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     markets.refresh_for_groups(turn, read.account)
     turn.facts.put(watermark_fact(read.account), iso(read.started_at))
     was_stale = not account.reconciled
+    turn.journal.keep(account, *_TRUSTED)
     account.reconciled, account.last_reconciled_at = True, turn.now
     if account.connected:
         account.stale_since, account.reason, account.refused = None, None, None
@@ -75,18 +77,6 @@ def account_read(turn: Turn, read: AccountRead) -> None:
             if group.account == read.account:
                 turn.touch(group.id)
     turn.emit("reconcile.finished", account=read.account, findings=len(turn.ledger.findings) - before)
-
-
-def account_unreachable(turn: Turn, message: AccountUnreachable) -> None:
-    """Nothing is changed: the account is stale, its entries are held."""
-    account = turn.state.accounts[message.account]
-    if account.stale_since is None:
-        account.stale_since = turn.now
-        turn.emit("account.stale", account=message.account, detail=message.reason)
-    account.reconciled = False
-    account.reason = message.reason
-    if message.needs_person:
-        tell_refusal(turn, account, message.reason)
 
 
 # ---------------------------------------------------------------------------------------------- orders

@@ -1,9 +1,10 @@
-"""What the trader is told, once, of an exchange that cannot be used."""
+"""An exchange that cannot be used: what it means for its account, and what the trader is told, once."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
+from app.engine.inbox import AccountUnreachable
 from app.engine.state import AccountState
 from app.engine.turn import Turn
 from app.messages.reports import BreakerReport
@@ -12,6 +13,18 @@ TOLD_AGAIN = timedelta(hours=1)
 """Keys may be refused for orders alone: every look at the account is well then, and every order fails anew."""
 SAME_OUTAGE = timedelta(minutes=5)
 """A breaker that opens again so soon has not closed for good."""
+
+
+def account_unreachable(turn: Turn, message: AccountUnreachable) -> None:
+    """Nothing is changed: the account is stale, its entries are held."""
+    account = turn.state.accounts[message.account]
+    if account.stale_since is None:
+        account.stale_since = turn.now
+        turn.emit("account.stale", account=message.account, detail=message.reason)
+    account.reconciled = False
+    account.reason = message.reason
+    if message.needs_person:
+        tell_refusal(turn, account, message.reason)
 
 
 def tell_refusal(turn: Turn, account: AccountState, sentence: str) -> None:

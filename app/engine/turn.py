@@ -47,7 +47,7 @@ class Turn:
     """Reads see the turn's own writes; of what is written to disk nothing reaches the state before the disk has it.
 
     What is known only while the process runs (accounts, markets, balances, what was seen once) handlers write into the
-    state at once: it is so whether or not the turn succeeds.
+    state at once: it is so whether or not the turn succeeds; what is not, the `journal` takes back.
 
     `jitter` draws from [0, 1) to spread retries. `namespace` marks our client order ids.
     """
@@ -60,7 +60,7 @@ class Turn:
         self.ids = ids
         self.jitter = jitter
         self.namespace = namespace
-        self._journal = journal = Journal()
+        self.journal = journal = Journal()
         self.groups: Layer[str, Group] = Layer(state.groups, journal)
         self.orders: Layer[str, Order] = Layer(state.orders, journal)
         self.queue: Layer[str, QueueEntry] = Layer(state.queue, journal)
@@ -337,10 +337,10 @@ class Turn:
             self.day,
             self.resumes,
         )
-        return Savepoint(len(self._journal), self.ledger.lengths(), dict(self.touched), plain)
+        return Savepoint(len(self.journal), self.ledger.lengths(), dict(self.touched), plain)
 
     def rollback(self, savepoint: Savepoint) -> None:
-        self._journal.rewind(savepoint.changes)
+        self.journal.rewind(savepoint.changes)
         self.tallies.clear()
         self.ledger.rewind(savepoint.appended)
         self.touched = dict(savepoint.touched)

@@ -20,6 +20,7 @@ from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, Mark
 from app.engine.indexing import index_group
 from app.engine.state import AccountState, EngineState, Market
 from app.engine.turn import Turn
+from app.engine.unheard import doubt
 from app.messages.effects import AmendOrder, CancelOrder, Effect, LookUpOrder, SubmitOrders
 from app.messages.records import EventRecord, SignalRecord
 from app.messages.reports import Accepted, FillReport, Found, MarketReport, OrderReport
@@ -95,12 +96,24 @@ class Bench:
             self.tell(TimerDue(key))
         self.now = until
 
+    def lose(self, message: Any) -> None:
+        """Have a message come to nothing."""
+        turn = self._new_turn()
+        doubt(turn, message)
+        self._end(turn)
+
+    def _new_turn(self) -> Turn:
+        return Turn(self.state, self.now, Ids(), lambda: 0.0, Namespace("ab", 1))
+
     def _turn(self, message: Any) -> list[Effect]:
-        turn = Turn(self.state, self.now, Ids(), lambda: 0.0, Namespace("ab", 1))
+        turn = self._new_turn()
         self._dispatcher(turn, message)
         if type(message) in TOLD_TOGETHER:
             self._dispatcher.settle(turn)
         assert self._defects.told == []
+        return self._end(turn)
+
+    def _end(self, turn: Turn) -> list[Effect]:
         turn.changes()
         turn.apply()
         for key, at in turn.ledger.wakes:
