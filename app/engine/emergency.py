@@ -96,17 +96,17 @@ def reset(turn: Turn, command: EmergencyReset) -> CommandResult:
         raise CommandRefused("not_critical", "the emergency stop is not critical")
     if not command.reason.strip():
         raise CommandRefused("bad_request", "a reset needs a reason")
+    turn.facts.put(_FAILURES, "")
+    for environment in environments(turn.state):
+        begin_day(turn, environment, anew=True)
+        if turn.config.risk.max_drawdown_percent is not None:
+            note_peak(turn, environment, anew=True)
     _back_to_normal(turn, was, command.reason)
     return CommandResult("the emergency stop was reset: entries are accepted again")
 
 
 def _back_to_normal(turn: Turn, was: Emergency, reason: str) -> None:
     turn.facts.put(FACT, "")
-    turn.facts.put(_FAILURES, "")
-    for environment in environments(turn.state):
-        begin_day(turn, environment, anew=True)
-        if turn.config.risk.max_drawdown_percent is not None:
-            note_peak(turn, environment, anew=True)
     turn.emit("ess.reset", code=was.code, reason=reason)
     turn.wants_promotion = True
 
@@ -151,6 +151,7 @@ def is_watched(turn: Turn) -> bool:
 
 
 def _end_with_the_day(turn: Turn) -> None:
+    """The daily loss alone: what else is counted, the drawdown from its peak too, goes on."""
     was = critical(turn)
     if was is None or was.code != "daily_loss" or was.since is None:
         return
