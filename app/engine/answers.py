@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from app.base.changing import changed
 from app.domain.order import RESTING, Order, OrderStatus, may_become, refusal_reason
 from app.domain.values import CloseReason, OrderRole
+from app.engine.altered import judge_doubted
 from app.engine.closing import begin_close
 from app.engine.conditional import note_conditional_orders
 from app.engine.differences import judge_unlisted
@@ -211,7 +212,7 @@ def amend_answered(turn: Turn, message: AmendAnswered) -> None:
         return
     match message.outcome:
         case Accepted(report):
-            turn.put_order(_amended(turn, order, report))
+            turn.put_order(_found_amending(turn, order, report))
             apply_report(turn, report)
         case NotSent(_, retry_after) if order.is_amending:
             _amend_later(turn, order, retry_after)
@@ -256,10 +257,11 @@ def _amended(turn: Turn, order: Order, report: OrderReport) -> Order:
 
 
 def _found_amending(turn: Turn, order: Order, report: OrderReport) -> Order:
-    """What the venue has of an order whose amendment was not answered; one that it did not take has failed."""
+    """What the venue has of an order that was being amended; where that is something else, the amendment has failed."""
     found = _amended(turn, order, report)
     price = report.trigger_price if order.trigger_price is not None else report.price
-    if order.status not in RESTING or (report.quantity, price) == (order.amend_quantity, order.amend_price):
+    is_waited_for = order.is_amending and order.status in RESTING
+    if not is_waited_for or (report.quantity, price) == (order.amend_quantity, order.amend_price):
         return found
     if order.retry_at is not None:
         return changed(found, look_ups=order.look_ups)
@@ -279,6 +281,7 @@ def look_up_answered(turn: Turn, message: LookUpAnswered) -> None:
             if order.status in {OrderStatus.UNKNOWN, OrderStatus.LOST}:
                 turn.emit("order.adopted", order=order, status=report.status)
             apply_report(turn, report, looked_up=True)
+            judge_doubted(turn, order, report)
         case NotFound():
             _not_found(turn, order)
         case OutcomeUnknown():

@@ -29,7 +29,7 @@ def book_missed_fills(turn: Turn, read: AccountRead) -> None:
             missed.setdefault(before.client_order_id, before)
     for before in missed.values():
         filled = (turn.orders.get(before.client_order_id) or before).filled
-        _find(turn, before, "missed_fill", f"{before.filled:f}", f"{filled:f}", "booked")
+        find(turn, before, "missed_fill", f"{before.filled:f}", f"{filled:f}", "booked")
 
 
 def _is_in_doubt(order: Order) -> bool:
@@ -50,22 +50,22 @@ def judge_unlisted(turn: Turn, before: Order) -> None:
         return
     turn.state.unlisted.discard(before.client_order_id)
     was_held = before.is_live and before.status is not OrderStatus.PENDING_CANCEL
-    if was_held and order.status in _GONE and _was_wanted(turn, order):
+    if was_held and order.status in _GONE and was_wanted(turn, order):
         done = "entry ended" if order.role is OrderRole.ENTRY else "replaced"
-        _find(turn, order, "order_gone", order.client_order_id, "", done)
+        find(turn, order, "order_gone", order.client_order_id, "", done)
 
 
 _GONE = TERMINAL - {OrderStatus.FILLED}
 
 
-def _was_wanted(turn: Turn, order: Order) -> bool:
+def was_wanted(turn: Turn, order: Order) -> bool:
     """The venue ends the other of a pair by itself, and exits with their position."""
     group, partner = turn.group(order.group_id), partner_of(turn, order)
     is_running = group.is_open and group.closing is None
     return is_running and (partner is None or partner.filled == ZERO)
 
 
-def _find(turn: Turn, order: Order, kind: str, before: str, after: str, action: str) -> None:
+def find(turn: Turn, order: Order, kind: str, before: str, after: str, action: str) -> None:
     turn.find(
         Finding(
             order.account, order.symbol, kind, before, after, action, turn.now, order.group_id, order.client_order_id

@@ -158,7 +158,7 @@ class Dispatcher:
             CancelAnswered: answers.cancel_answered,
             AmendAnswered: answers.amend_answered,
             LookUpAnswered: answers.look_up_answered,
-            OrderReport: reports.apply_report,
+            OrderReport: reports.take_report,
             FillReport: fills.apply_fill,
             FundingReport: funding.book_funding,
             BalanceReport: _balance,

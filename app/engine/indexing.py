@@ -54,8 +54,9 @@ def drop_group(state: EngineState, group: Group) -> None:
         order = state.orders.pop(order_id)
         forget_entry(state, order, group.quote)
         state.unlisted.discard(order_id)
+        state.doubted.pop(order_id, None)
     state.trade_ids.difference_update(state.trades_of.pop(group.id, ()))
-    for known in (state.groups, state.closed, state.fills_of, state.stakes):
+    for known in (state.groups, state.closed, state.fills_of, state.stakes, state.put_back):
         known.pop(group.id, None)
 
 

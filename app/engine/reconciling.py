@@ -24,7 +24,7 @@ from app.engine.holds import end_difference, holds_for_difference, is_ours, note
 from app.engine.inbox import AccountRead
 from app.engine.leverage import compare_leverages
 from app.engine.orphans import settle_orphans
-from app.engine.reports import apply_report
+from app.engine.reports import apply_report, take_report
 from app.engine.state import AccountState, Balance, BookKey, Suspicion, external_fact
 from app.engine.turn import Turn
 from app.messages.effects import LookUpOrder, Reconcile
@@ -99,7 +99,7 @@ def _resolve_orders(turn: Turn, read: AccountRead) -> None:
         listed.add(report.client_order_id)
         order = turn.orders.get(report.client_order_id)
         if order is not None and order.is_live:
-            apply_report(turn, report)
+            take_report(turn, report)
         elif order is None or order.status is OrderStatus.LOST or order.updated_at < read.started_at:
             orphans += _unexpected(turn, report, order)
     settle_orphans(turn, read, orphans)

@@ -9,6 +9,7 @@ from app.domain.group import EntryState, Group, end_entry
 from app.domain.order import RESTING, Order, OrderStatus, may_become
 from app.domain.values import OrderRole, OrderType
 from app.domain.wishes import place_of
+from app.engine.altered import doubt, is_otherwise
 from app.engine.fills import apply_fill, named_in, recall
 from app.engine.late_entries import not_wanted_any_more
 from app.engine.pairs import partner_of
@@ -49,7 +50,7 @@ def is_known(state: EngineState, report: OrderReport) -> bool:
     if order is None or order.is_amending or report.fills:
         return False
     told = (report.status, report.filled, report.venue_order_id)
-    return told == (order.status, order.filled, order.venue_order_id)
+    return told == (order.status, order.filled, order.venue_order_id) and not is_otherwise(state, order, report)
 
 
 def is_awaited(state: EngineState, report: OrderReport) -> bool:
@@ -64,6 +65,14 @@ def mark_sent(turn: Turn, order: Order) -> None:
     group = turn.groups.get(order.group_id)
     if group is not None and not group.sent:
         turn.groups.put(group.id, changed(group, sent=True))
+
+
+def take_report(turn: Turn, report: OrderReport) -> None:
+    """What a stream or a list tells of an order, which may be older than what was answered."""
+    apply_report(turn, report)
+    order = named_in(turn.orders, report)
+    if order is not None:
+        doubt(turn, order, report)
 
 
 def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) -> None:

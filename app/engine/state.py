@@ -14,6 +14,7 @@ from app.domain.group import Group
 from app.domain.market import MarketRules, Quote
 from app.domain.order import Order
 from app.domain.values import ZERO, Identity, MarketType, PositionMode, Side
+from app.domain.wishes import Place
 from app.engine.ranks import Ranks
 from app.messages.records import QueueEntry, RiskAction, SeenSignal, SignalRecord
 from app.messages.reports import FillReport, OrderReport
@@ -236,6 +237,11 @@ class EngineState:
     """At what a book ran by the last reading, where that is not what was set."""
     unlisted: set[str] = field(default_factory=set)
     """Client ids of resting orders that a reading did not list, until a look-up has told what became of them."""
+    doubted: dict[str, datetime] = field(default_factory=dict)
+    """Client ids of resting orders that were told otherwise than they are known, until a look-up has told which they
+    are, with when they were changed last before."""
+    put_back: dict[str, dict[Place, int]] = field(default_factory=dict)
+    """How often orders of a group's place were found otherwise than asked for, and not as asked for since."""
     external_fills: dict[MarketKey, list[FillReport]] = field(default_factory=dict)
     external_ids: dict[TradeKey, datetime] = field(default_factory=dict)
     """When each of them was made that has been told."""

@@ -11,6 +11,7 @@ import pytest
 from app.domain.churn import MOST_MOVES
 from app.domain.client_order_id import Namespace, OrderAddress, encode
 from app.domain.values import CloseReason, OrderRole, OrderSide, OrderType, Side
+from app.ports.venue import OrderRef
 from tests.integration.exchange.venue_contract import request
 from tests.support.trading import ACCOUNT, ALGO_ORDER, ORDER, QUICK, SOL, Trading, grid
 from tests.support.venues.faults import FaultKind
@@ -50,6 +51,20 @@ async def test_h10_a_restart_finds_its_stop_among_the_algo_orders() -> None:
         assert report.findings == ()
         assert group.protected
         assert len(trading.stops()) == len(trading.placed(STOP)) == 1
+
+
+async def test_h10_a_stop_that_a_person_changed_at_the_exchange_is_put_back() -> None:
+    async with Trading() as trading:
+        await trading.enter()
+        (stop,), book = trading.stops(), trading.fake.book
+        by_hand = OrderRef(stop.client_order_id, str(stop.number), SOL, stop.type)
+        book.act(lambda: book.core.amend(by_hand, stop.quantity / 2, D(150), trading.clock.now()))
+        await trading.until(lambda: [item.trigger_price for item in trading.stops()] == [stop.trigger_price])
+        assert trading.stops()[0].quantity == stop.quantity
+        (found,) = trading.seen("reconcile.finding")
+        assert (found.data["kind"], found.data["action"]) == ("order_changed", "put back")
+        await trading.reconcile()
+        assert len(trading.placed(STOP)) == 2
 
 
 async def test_h11_a_filled_take_profit_takes_the_stop_with_it() -> None:
