@@ -14,14 +14,21 @@ from app.engine.differences import judge_unlisted
 from app.engine.inbox import AmendAnswered, CancelAnswered, LookUpAnswered, OrdersSent, SubmitAnswered
 from app.engine.mending import LOOK_UP_DELAYS
 from app.engine.pairs import tell_refused_pair
-from app.engine.reports import apply_report, end_leg, end_order, exit_retry_at, mark_sent, tell_failing_exit
+from app.engine.reports import (
+    MOST_BACKOFF_SEC,
+    apply_report,
+    end_leg,
+    end_order,
+    exit_retry_at,
+    mark_sent,
+    tell_failing_exit,
+)
 from app.engine.turn import Turn
 from app.messages.effects import LoadMarket, LookUpOrder, Reconcile
 from app.messages.reports import Accepted, Found, NotFound, NotSent, OrderReport, OutcomeUnknown, RefusalCode, Refused
 
 SEND_BACKOFF_SEC = 0.5
 ASK_BACKOFF_SEC = 1.0
-MOST_BACKOFF_SEC = 30.0
 TRIES_OF_ONE_WAY = 3
 """So often an amendment, or a pair of exits, is tried before what it is for is done another way."""
 _BY_RULES = frozenset({RefusalCode.PRECISION, RefusalCode.MIN_NOTIONAL})
@@ -84,7 +91,7 @@ def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
     if not may_become(order.status, OrderStatus.REJECTED):
         return
     refused = order.moved(OrderStatus.REJECTED, turn.now, refusal_reason(code, detail))
-    rejected = changed(refused, retry_at=exit_retry_at(turn, order))
+    rejected = changed(refused, retry_at=exit_retry_at(turn, refused))
     turn.emit("order.rejected", order=rejected, role=order.role, reason=code.value, detail=detail)
     group = turn.group(order.group_id)
     _reload_rules(turn, order, code)

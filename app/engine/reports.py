@@ -8,6 +8,7 @@ from app.base.changing import changed
 from app.domain.group import EntryState, Group, end_entry
 from app.domain.order import RESTING, Order, OrderStatus, may_become
 from app.domain.values import OrderRole, OrderType
+from app.domain.wanted import REDUCE_ONLY
 from app.domain.wishes import place_of
 from app.engine.altered import doubt, is_otherwise
 from app.engine.fills import apply_fill, named_in, recall
@@ -20,20 +21,25 @@ from app.messages.reports import OrderReport
 
 EXIT_BACKOFF_SEC = 0.5
 MOST_BACKOFF_SEC = 30.0
-MOST_RESTING_BACKOFF_SEC = 300.0
-"""For a take-profit that would rest: meanwhile its price is watched, and what reaches it is sold at market."""
+MOST_WATCHED_BACKOFF_SEC = 300.0
+"""For a take-profit whose price is watched meanwhile: what reaches it is sold at market."""
 
 
 def exit_retry_at(turn: Turn, order: Order) -> datetime:
     """The quick tries first, then after a scan, then ever more rarely: a market may be halted for days."""
     protection, slow = turn.config.protection, order.attempt - turn.config.protection.max_attempts
     if slow >= 0:
-        would_rest = order.role is OrderRole.TAKE_PROFIT and order.type is not OrderType.MARKET
-        most = MOST_RESTING_BACKOFF_SEC if would_rest else MOST_BACKOFF_SEC
+        most = MOST_WATCHED_BACKOFF_SEC if _is_watched(order) else MOST_BACKOFF_SEC
         scan = protection.monitor_interval_sec
         return turn.now + timedelta(seconds=max(scan, min(scan * 2 ** min(slow, 10), most)))
     pause = EXIT_BACKOFF_SEC * 2 ** (order.attempt - 1)
     return turn.now + timedelta(seconds=pause * (1 + turn.jitter() / 10))
+
+
+def _is_watched(failed: Order) -> bool:
+    """Whether `reached_though_refused` looks after it: not while the venue says that there is nothing to sell."""
+    would_rest = failed.role is OrderRole.TAKE_PROFIT and failed.type is not OrderType.MARKET
+    return would_rest and not failed.was_refused_for(REDUCE_ONLY)
 
 
 def tell_failing_exit(turn: Turn, order: Order, reason: str | None) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from app.base.changing import changed
 from app.domain.values import OrderRole, Side
+from app.engine.inbox import AccountRead
 from app.messages.commands import CloseGroup
 from app.messages.effects import SubmitOrders
-from app.messages.reports import RefusalCode, Refused
+from app.messages.reports import PositionReport, RefusalCode, Refused
 from tests.support.strategies import filled_group, grid_of
 from tests.unit.engine.bench import Bench, gaps
 
@@ -44,6 +45,18 @@ def test_so_is_one_that_the_markets_rules_do_not_allow() -> None:
     bench.care()
     bench.wait(HOUR)
     assert pauses(bench, PROFIT)[-2:] == [300, 300]
+
+
+def test_one_that_the_exchange_finds_nothing_to_sell_for_is_tried_every_half_minute_for_nothing_watches_it() -> None:
+    bench = refusing(RefusalCode.REDUCE_ONLY)
+    bench.care()
+    for _ in range(100):
+        bench.wait(10)
+        group, seen = bench.group, bench.state.accounts[bench.group.account].activity
+        held = PositionReport(group.account, group.symbol, group.side, D(1), D(100), None, None, bench.now)
+        bench.tell(AccountRead(group.account, bench.now, seen, (), (held,), (), (), ()))
+        bench.care()
+    assert max(pauses(bench, PROFIT)) == 30
 
 
 def test_a_stop_and_a_close_that_stay_refused_are_tried_every_half_minute() -> None:
