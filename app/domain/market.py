@@ -11,6 +11,8 @@ from app.domain.values import ONE, ZERO, MarketType, OrderSide, Side
 
 MOST_PIECES = 100
 """An order larger than so many of the market's largest ones is a mistake, not a wish."""
+CLOSED_KEPT_SEC = 300.0
+"""How long it is believed that a market is closed, or not listed."""
 
 
 @dataclass(frozen=True, slots=True)

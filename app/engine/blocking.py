@@ -5,14 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 from app.domain.group import Group
+from app.domain.market import CLOSED_KEPT_SEC
 from app.domain.risk.results import Held
 from app.domain.values import Identity
 from app.engine.state import AccountState, BookKey, Market, external_fact
 from app.engine.turn import Turn
 from app.messages.records import QueueReason
-
-CLOSED_KEPT_SEC = 300
-"""An entry in a market that was closed longer ago than this asks whether it still is."""
 
 
 def blocked_by(

@@ -231,6 +231,9 @@ def _ends_when_flat(group: Group) -> bool:
 
 
 def _give_up_entries(group: Group, terrain: Terrain) -> Group:
+    """Those too far gone, and all in a market that will not be there any more; a halt passes."""
+    if terrain.rules.delisted_at is not None and group.wants_entries:
+        return group.with_legs(end_entry)
     bound = beyond_last_leg(group)
     if bound is None or terrain.quote is None or not group.wants_entries:
         return group

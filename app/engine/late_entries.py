@@ -31,9 +31,15 @@ def waits(turn: Turn, group: Group, wish: Wanted, *, again: bool) -> bool:
     if wish.place.role is not OrderRole.ENTRY:
         return False
     is_held = hold_of(turn.state.accounts.get(group.account)) is not None
-    if is_held or forbidden(turn, group.account) is not None:
+    if is_held or _is_closed(turn, group) or forbidden(turn, group.account) is not None:
         return True
     return again and _missed(turn, group, wish.place, wish) is not None
+
+
+def _is_closed(turn: Turn, group: Group) -> bool:
+    """Whether its market takes exits alone now (hazard 41); it is asked anew whether that is still so."""
+    market = turn.state.market(group.account, group.symbol)
+    return market is not None and market.rules.closed is not None
 
 
 def has_missed_its_price(turn: Turn, order: Order) -> str | None:

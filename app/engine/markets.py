@@ -12,7 +12,7 @@ import structlog
 from app.base.clock import Clock
 from app.base.errors import AppError
 from app.base.waiting import within
-from app.domain.market import MarketRules, Quote
+from app.domain.market import CLOSED_KEPT_SEC, MarketRules, Quote
 from app.domain.symbol import base_of, market_type_of, quote_of
 from app.engine import answers, queueing
 from app.engine.inbox import MarketLoaded
@@ -98,18 +98,27 @@ def _tell_closed(turn: Turn, message: MarketLoaded, before: Market | None, rules
     is_told = before is not None and before.rules.closed == rules.closed
     if rules.closed is None or is_told or not turn.groups_on(message.account, message.symbol):
         return
-    sentence = f"{rules.closed}; groups are open there on {message.account}: exits are sent, new entries are not"
+    rest = "those that rest are cancelled" if rules.delisted_at is not None else "those that rest stay"
+    what = f"exits are sent, new entries are not, {rest}"
+    sentence = f"{rules.closed}; groups are open there on {message.account}: {what}"
     turn.alert("warning", sentence, account=message.account)
 
 
 def refresh_for_groups(turn: Turn, account: str) -> None:
-    """Ask anew, some at a time, for the markets in which groups are open: what closes is told before it does."""
+    """Ask anew, some at a time, for the markets in which groups are open: what closes is told before it does, and what
+    opens again is entered soon."""
     keys = [key for key in turn.state.open_on if key[0] == account and key in turn.state.markets]
     asked = {key: turn.state.markets[key].asked_at or turn.state.markets[key].loaded_at for key in keys}
-    old = [key for key in sorted(asked, key=asked.__getitem__) if turn.now - asked[key] > GROUPS_REFRESH]
+    old = [
+        key for key in sorted(asked, key=asked.__getitem__) if turn.now - asked[key] > _kept(turn.state.markets[key])
+    ]
     for key in old[:REFRESHED_AT_ONCE]:
         turn.state.markets[key] = replace(turn.state.markets[key], asked_at=turn.now)
         turn.effect(LoadMarket(*key, None))
+
+
+def _kept(market: Market) -> timedelta:
+    return GROUPS_REFRESH if market.rules.is_trading else timedelta(seconds=CLOSED_KEPT_SEC)
 
 
 def _waiting_for(turn: Turn, message: MarketLoaded) -> list[QueueEntry]:

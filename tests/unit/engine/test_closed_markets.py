@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
-from app.domain.values import Side
+from app.domain.order import OrderStatus
+from app.domain.values import OrderRole, Side
 from app.engine.inbox import AccountRead, MarketLoaded
 from app.engine.markets import GROUPS_REFRESH
 from app.messages.effects import LoadMarket
 from app.messages.reports import PositionReport
 from tests.support.examples import NOON
-from tests.support.strategies import filled_group
+from tests.support.strategies import filled_group, grid_of, group_of, leg_of
 from tests.unit.engine.bench import RULES, Bench
 
 D = Decimal
@@ -65,3 +67,46 @@ def test_the_rules_of_an_open_groups_market_are_asked_for_again_after_an_hour() 
     bench.now += GROUPS_REFRESH * 1.5
     read(bench)
     assert len(bench.asked_at(LoadMarket)) == 2
+
+
+def gridded() -> Bench:
+    """Two legs, of which one rests."""
+    legs = [leg_of(0, "98", "1"), leg_of(1, "96", "1")]
+    bench = Bench(group_of(legs, grid=grid_of(max_resting_legs=1)))
+    bench.care()
+    return bench
+
+
+def entries(bench: Bench) -> list[tuple[int | None, OrderStatus]]:
+    return [(order.leg, order.status) for order in bench.orders(OrderRole.ENTRY)]
+
+
+def test_a_leg_that_is_to_follow_waits_while_its_market_is_halted_and_what_rests_stays() -> None:
+    bench = gridded()
+    bench.load(replace(RULES, is_trading=False))
+    assert entries(bench) == [(0, OrderStatus.OPEN)]
+    bench.fill(bench.orders(OrderRole.ENTRY)[0], "98")
+    bench.care()
+    assert entries(bench) == [(0, OrderStatus.FILLED)]
+    assert bench.orders(OrderRole.TAKE_PROFIT)
+    bench.load(RULES)
+    assert entries(bench) == [(0, OrderStatus.FILLED), (1, OrderStatus.OPEN)]
+
+
+def test_a_market_that_is_to_be_delisted_loses_its_entries_and_keeps_its_exits() -> None:
+    bench = gridded()
+    bench.fill(bench.orders(OrderRole.ENTRY)[0], "98", quantity="0.5")
+    bench.load(replace(RULES, delisted_at=NOON + timedelta(days=1)))
+    assert entries(bench) == [(0, OrderStatus.CANCELLED)]
+    assert not bench.group.wants_entries
+    assert [order.is_live for order in bench.orders(OrderRole.TAKE_PROFIT)] == [True]
+    assert "those that rest are cancelled" in bench.alerts("warning")[-1]
+
+
+def test_a_halted_market_is_asked_for_again_after_five_minutes() -> None:
+    bench = bench_of()
+    bench.load(replace(RULES, is_trading=False))
+    for seconds, asked in ((200, 0), (200, 1)):
+        bench.now += timedelta(seconds=seconds)
+        read(bench)
+        assert len(bench.asked_at(LoadMarket)) == asked
