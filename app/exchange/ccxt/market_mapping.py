@@ -14,9 +14,6 @@ from app.domain.values import ONE, ZERO, MarketType
 from app.exchange.ccxt.mapping import IN_STEP, NOTHING, Raw, first, info_of, moment, needed, number, positive
 from app.messages.reports import Candle, PriceReport
 
-MARKETS_KEPT_SEC = 3600.0
-CLOSED_KEPT_SEC = 300.0
-
 
 def market_rules(market: Raw, tiers: Sequence[Raw] = (), most_conditional: int | None = None) -> MarketRules | None:
     """The rules of a spot or linear perpetual market, None for any other kind.
@@ -46,12 +43,6 @@ def market_rules(market: Raw, tiers: Sequence[Raw] = (), most_conditional: int |
         is_trading=market.get("active") is not False,
         delisted_at=_delisted_at(market),
     )
-
-
-def kept_sec(market: Raw | None) -> float:
-    """How long what the venue lists is good for, where this market is wanted."""
-    is_closed = market is not None and market.get("active") is False
-    return CLOSED_KEPT_SEC if is_closed else MARKETS_KEPT_SEC
 
 
 def _delisted_at(market: Raw) -> datetime | None:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from app.base.clock import Clock
-from app.domain.market import Quote
+from app.domain.market import CLOSED_KEPT_SEC, Quote
 from app.exchange.breaker import Breaker
 from app.exchange.ccxt import market_mapping
 from app.exchange.ccxt.dialects.base import Dialect, Operation
@@ -23,7 +23,6 @@ from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 from app.messages.reports import MarketReport
 
 TakeQuote = Callable[[str, Quote], None]
-LISTED_AGAIN_SEC = 300.0
 
 
 class PublicPrices:
@@ -78,7 +77,7 @@ class PublicPrices:
     async def _load(self, symbol: str) -> None:
         """Again where a market is asked for that was not listed a while ago: it may be new."""
         now, before = self._clock.monotonic(), self._loaded_at
-        if before is not None and (symbol in self._session.exchange.markets or now - before < LISTED_AGAIN_SEC):
+        if before is not None and (symbol in self._session.exchange.markets or now - before < CLOSED_KEPT_SEC):
             return
         await asyncio.to_thread(import_module, "ccxt.pro")  # half a second, which must not stop the loop
         await self._session.read(Operation.MARKETS, lambda api: api.load_markets(before is not None))

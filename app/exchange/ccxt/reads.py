@@ -20,6 +20,7 @@ from app.exchange.ccxt.dialects.refining import key_of
 from app.exchange.ccxt.errors import read_error
 from app.exchange.ccxt.known import Known
 from app.exchange.ccxt.limits import Priority
+from app.exchange.ccxt.listing import Listing
 from app.exchange.ccxt.mapping import Raw
 from app.exchange.ccxt.session import RequestFailed, Session
 from app.messages.reports import (
@@ -61,7 +62,7 @@ class Reader:
         self._dialect = session.dialect
         self._clock = clock
         self._known = known
-        self._listed_at: float | None = None
+        self.listing = Listing(session, clock)
         self._skipped: set[str] = set()
         self._absent: set[tuple[str, str]] = set()
         """Orders that the running read of fills did not find; a later one may."""
@@ -128,7 +129,7 @@ class Reader:
     # ------------------------------------------------------------------ markets and prices
 
     async def load_market(self, symbol: str, *, fresh: bool = False) -> MarketReport | None:
-        await self._refresh_markets(symbol, fresh=fresh)
+        await self.listing.refresh(symbol, fresh=fresh)
         market = self.market(symbol)
         tiers = await self._tiers(symbol) if market is not None and self._dialect.is_linear else []
         most = self._dialect.conditional_orders
@@ -147,26 +148,6 @@ class Reader:
             self._note_once(symbol, "is not offered", "the exchange has another name for it")
             return None
         return market
-
-    async def _refresh_markets(self, symbol: str, *, fresh: bool) -> None:
-        """Load what the venue lists where that was long ago, or with `fresh` in any case.
-
-        Unless it must be fresh the old list goes on where it cannot be had.
-        """
-        now, markets = self._clock.monotonic(), self._session.exchange.markets or {}
-        is_old = self._listed_at is None or now - self._listed_at > market_mapping.kept_sec(markets.get(symbol))
-        has_any = bool(markets)
-        if has_any and not is_old and not fresh:
-            return
-        try:
-            await self._session.read(Operation.MARKETS, lambda api: api.load_markets(has_any))
-        except Retryable:
-            if fresh or not has_any:
-                raise
-        self._listed_at = now
-
-    def markets_were_loaded(self) -> None:
-        self._listed_at = self._clock.monotonic()
 
     def price(self, symbol: str, ticker: Raw) -> PriceReport | None:
         """The market's quote with what the ticker adds to it; None while nothing is known."""

@@ -122,7 +122,7 @@ class CcxtVenue:
         try:
             await self._session.synchronise()
             await self._session.read(Operation.MARKETS, lambda api: api.load_markets())
-            self._reader.markets_were_loaded()
+            self._reader.listing.was_loaded()
             await self._learn_modes()
             self._streams.start(follow_own=self._dialect.has_private_stream)
             self._poller.start()

@@ -13,7 +13,7 @@ from app.base.clock import EPOCH
 from app.domain.market import USUAL_TIERS, MaintenanceTier, MarketRules, PriceBand, Quote
 from app.domain.order import OrderStatus
 from app.domain.values import Liquidity, MarketType, OrderSide, OrderType, Side, TimeInForce
-from app.exchange.ccxt import mapping, market_mapping
+from app.exchange.ccxt import listing, mapping, market_mapping
 from app.exchange.ccxt.mapping import Unreadable
 from app.messages.reports import BalanceReport, Candle, FillKind
 from app.ports.venue import OrderRef, OrderRequest
@@ -138,7 +138,7 @@ def test_h41_a_market_that_is_not_active_is_not_traded_and_asked_for_again_soon(
         rules = market_mapping.market_rules(market(active=active))
         assert rules is not None
         assert rules.is_trading is is_trading
-        assert (market_mapping.kept_sec(market(active=active)) == market_mapping.MARKETS_KEPT_SEC) is is_trading
+        assert (listing.kept_sec(market(active=active)) == listing.MARKETS_KEPT_SEC) is is_trading
 
 
 def test_the_largest_quantity_is_what_a_market_order_may_have_too() -> None:
