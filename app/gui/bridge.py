@@ -334,15 +334,17 @@ class EngineBridge(QObject):
         self._store.changed.emit(Change(alerts=True))
 
     async def _read_equity(self) -> None:
-        self._equity_at = now = self._desk.clock.monotonic()
-        is_whole = self._equity_whole_at is None or now - self._equity_whole_at >= EQUITY_WHOLE_SEC
-        known = () if is_whole else self._store.equity
-        since = known[-1].at + JUST_AFTER if known else self._desk.clock.now() - EQUITY_SHOWN
+        self._equity_at = seconds = self._desk.clock.monotonic()
+        now, known = self._desk.clock.now(), self._store.equity
+        is_old = self._equity_whole_at is None or seconds - self._equity_whole_at >= EQUITY_WHOLE_SEC
+        is_whole = is_old or (bool(known) and known[-1].at > now)  # the clock was set back
+        known = () if is_whole else known
+        since = known[-1].at + JUST_AFTER if known else now - EQUITY_SHOWN
         try:
-            samples = await self._desk.queries.equity(since)
+            samples = await self._desk.queries.equity(since, now)
         except AppError as error:
             log.warning("the equity curve could not be read", error=str(error))
             return
-        self._equity_whole_at = now if is_whole else self._equity_whole_at
+        self._equity_whole_at = seconds if is_whole else self._equity_whole_at
         self._store.equity = (*known, *samples)
         self._store.changed.emit(Change(equity=True))

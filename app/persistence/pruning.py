@@ -1,5 +1,7 @@
 """What has become old: events go, samples of the equity grow sparser. Trades, fills, orders and signals stay.
 
+Age is counted in days on which equity was sampled: a clock far ahead lets no more pass than the days it ran.
+
 Samples stay as `BANDS` say, events for EVENTS_KEPT; for good stays what people decided and were told (`KEPT_EVENTS`:
 audit, alerts, the history of the configuration), what belongs to an open group, and the newest event, from which the
 count goes on.
@@ -9,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -63,7 +65,19 @@ DELETE FROM equity_samples WHERE at > :after AND at <= :last AND EXISTS (
     AND later.at > equity_samples.at AND later.at < (equity_samples.at / :step + 1) * :step
 )
 """
-Piece = Callable[[sqlite3.Connection, int, datetime], int | None]
+_DAY: Final = timedelta(days=1) // MICROSECOND
+_DAYS: Final = """
+WITH RECURSIVE days (began) AS (
+    SELECT max(at) / :day * :day FROM equity_samples WHERE at <= :now
+    UNION ALL
+    SELECT (SELECT max(at) / :day * :day FROM equity_samples WHERE at < days.began) FROM days WHERE began IS NOT NULL
+    LIMIT :most
+)
+SELECT began FROM days WHERE began IS NOT NULL
+"""
+Days = Sequence[int]
+"""When the days began on which equity was sampled, in microseconds, the youngest first."""
+Piece = Callable[[sqlite3.Connection, int, Days], int | None]
 """Looks at the rows after a place; the place to go on from, None at the end of what is old."""
 
 
@@ -73,8 +87,19 @@ def starts(now: datetime) -> list[datetime]:
     return [EPOCH + (now - band.until - EPOCH) // step * step for band, step in zip(BANDS, older, strict=True)]
 
 
-def prune_events(connection: sqlite3.Connection, after: int, now: datetime) -> int | None:
-    before = to_microseconds(now - EVENTS_KEPT)
+def sampled_days(connection: sqlite3.Connection, now: datetime) -> Days:
+    """As many as samples are kept for; those to come, which a wrong clock has noted, do not count."""
+    bounds = {"now": to_microseconds(now), "day": _DAY, "most": BANDS[-1].until.days + 1}
+    return [int(began) for (began,) in connection.execute(_DAYS, bounds)]
+
+
+def _since(days: Days, age: timedelta) -> int:
+    """What came before is older than `age`; where so many days have not passed nothing is."""
+    return days[age.days] if age.days < len(days) else 0
+
+
+def prune_events(connection: sqlite3.Connection, after: int, days: Days) -> int | None:
+    before = _since(days, EVENTS_KEPT)
     next_rows = "SELECT sequence, at FROM events WHERE sequence > ? ORDER BY sequence LIMIT ?"
     old = [sequence for sequence, at in connection.execute(next_rows, (after, PIECE)) if at < before]
     if not old:
@@ -83,12 +108,12 @@ def prune_events(connection: sqlite3.Connection, after: int, now: datetime) -> i
     return int(old[-1])
 
 
-def prune_samples(connection: sqlite3.Connection, after: int, now: datetime) -> int | None:
+def prune_samples(connection: sqlite3.Connection, after: int, days: Days) -> int | None:
     next_rows = "SELECT at FROM equity_samples WHERE at > ? ORDER BY at LIMIT ?"
     last = max((at for (at,) in connection.execute(next_rows, (after, PIECE))), default=None)
     if last is None:
         return None
-    band = next((band for band, start in zip(BANDS, starts(now), strict=True) if last >= to_microseconds(start)), None)
+    band = next((band for band in BANDS if last >= _since(days, band.until)), None)
     if band is BANDS[0]:
         return None
     if band is None:
@@ -127,9 +152,10 @@ class Pruner:
 
     async def _prune(self, piece: Piece) -> None:
         now = self._clock.now()
+        days = await self._writer.run(lambda connection: sampled_days(connection, now))
 
         def after(place: int) -> Job[int | None]:
-            return lambda connection: piece(connection, place, now)
+            return lambda connection: piece(connection, place, days)
 
         place: int | None = 0
         while place is not None:

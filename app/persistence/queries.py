@@ -170,13 +170,13 @@ class SqliteQueries:
             for row in await self._all(wanted)
         ]
 
-    async def equity(self, since: datetime) -> Sequence[EquitySample]:
+    async def equity(self, since: datetime, until: datetime) -> Sequence[EquitySample]:
         """As thin as pruning leaves them, seen from the newest; read in pieces, so that the loop goes on meanwhile."""
         found: list[EquitySample] = []
-        newest = select(func.max(keeping.equity_samples.c.at, type_=keeping.equity_samples.c.at.type))
+        at = keeping.equity_samples.c.at
         async with self._reading() as connection:
-            until = await connection.scalar(newest)
-            for wanted in _samples(since, until) if until is not None else ():
+            newest = await connection.scalar(select(func.max(at, type_=at.type)).where(at <= until))
+            for wanted in _samples(since, newest) if newest is not None else ():
                 async for piece in (await connection.stream(wanted)).partitions(_SAMPLES_AT_ONCE):
                     found += map(rows.EQUITY.build, piece)
         return found

@@ -120,8 +120,11 @@ class Queries(Protocol):
         """Closed trades, oldest first; `since` and `until` bound their end. ValueError where a status is given."""
         ...
 
-    async def equity(self, since: datetime) -> Sequence[EquitySample]:
-        """Samples from `since` on, oldest first; the older, the sparser: a few thousand of an account at most."""
+    async def equity(self, since: datetime, until: datetime) -> Sequence[EquitySample]:
+        """Samples since then, oldest first; the older, the sparser: a few thousand of an account at most.
+
+        With now for `until` those stay out that a clock which was ahead has noted.
+        """
         ...
 
     async def check(self) -> None:

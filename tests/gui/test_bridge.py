@@ -306,6 +306,17 @@ async def test_of_the_equity_only_what_is_new_is_read_each_minute_and_all_of_it_
     await until(lambda: store.equity == (sample(1), sample(2)))
 
 
+async def test_the_curve_is_read_anew_once_a_clock_that_was_ahead_is_put_right(bridged: Bridged) -> None:
+    queries, store, clock = bridged.scene.queries, bridged.scene.store, bridged.scene.clock
+    ahead = EquitySample(clock.now() + timedelta(days=1), "paper", D(1), D(0))
+    store.equity = (ahead,)
+    bridged.bridge._equity_whole_at = clock.monotonic()
+    queries.equity_rows = [EquitySample(clock.now(), "paper", D(2), D(0)), ahead]
+    clock.advance(EQUITY_EVERY_SEC)
+    bridged.second()
+    await until(lambda: store.equity == tuple(queries.equity_rows[:1]))
+
+
 async def test_after_the_stop_nothing_is_heard(bridged: Bridged) -> None:
     bridged.bridge.stop()
     bridged.bridge.stop()

@@ -182,8 +182,8 @@ class FakeQueries:
         self.failure: Exception | None = None
         self.before_events: Callable[[], None] = lambda: None
 
-    async def equity(self, since: datetime) -> Sequence[EquitySample]:
-        return [sample for sample in self.equity_rows if sample.at >= since]
+    async def equity(self, since: datetime, until: datetime) -> Sequence[EquitySample]:
+        return [sample for sample in self.equity_rows if since <= sample.at <= until]
 
     async def trades(self, where: Filter, page: PageRequest) -> Page[TradeRow]:
         return self._page(self.trade_rows, where, page)

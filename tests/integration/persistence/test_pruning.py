@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from app.base.clock import to_microseconds
 from app.domain.values import Side
 from app.messages.commands import BlockGroup, MoveStop, SetTakeProfitMode, SkipOffset
 from app.messages.records import Changes, EquitySample, EventRecord
@@ -19,10 +20,12 @@ from app.persistence.pruning import (
     EVERY_SEC,
     FIRST_AFTER_SEC,
     PIECE,
+    Days,
     Piece,
     Pruner,
     prune_events,
     prune_samples,
+    sampled_days,
     starts,
 )
 from app.persistence.writer import Job
@@ -36,14 +39,17 @@ OLD = T0 + EVENTS_KEPT + DAY
 YOUNG = EVENTS_KEPT + DAY
 
 
-def _job(piece: Piece, after: int, now: datetime) -> Job[int | None]:
-    return lambda connection: piece(connection, after, now)
+def _job(piece: Piece, after: int, days: Days) -> Job[int | None]:
+    return lambda connection: piece(connection, after, days)
 
 
-async def pruned(database: Database, piece: Piece, now: datetime) -> None:
+async def pruned(database: Database, piece: Piece, now: datetime, days: Days | None = None) -> None:
+    """As of `now`, all days before which were sampled unless other `days` are given."""
+    began = to_microseconds(now.replace(hour=0, minute=0, second=0, microsecond=0))
     place: int | None = 0
     while place is not None:
-        place = await database.writer.run(_job(piece, place, now))
+        past = [began - number * DAY // timedelta(microseconds=1) for number in range(BANDS[-1].until.days + 1)]
+        place = await database.writer.run(_job(piece, place, past if days is None else days))
 
 
 async def keep(database: Database, *events: EventRecord) -> None:
@@ -63,7 +69,7 @@ def samples(days: int, every: timedelta, *accounts: str) -> list[EquitySample]:
 
 async def shown(database: Database) -> list[EquitySample]:
     assert database.queries is not None
-    return list(await database.queries.equity(T0 - BANDS[-1].until + timedelta(microseconds=1)))
+    return list(await database.queries.equity(T0 - BANDS[-1].until + timedelta(microseconds=1), T0))
 
 
 async def test_old_events_go_and_young_ones_stay(database: Database) -> None:
@@ -131,7 +137,8 @@ async def test_pruning_takes_nothing_away_that_the_curve_shows(database: Databas
     await pruned(database, prune_samples, T0)
     assert await shown(database) == before
     count = await database.writer.run(lambda c: c.execute("SELECT count(*) FROM equity_samples").fetchone()[0])
-    assert len(before) <= count <= len(before) + PIECE * len(BANDS)
+    most_of_the_day_that_began_before = 2 * 24 * 60
+    assert len(before) <= count <= len(before) + PIECE * len(BANDS) + most_of_the_day_that_began_before
 
 
 async def test_the_curve_has_every_sample_of_the_last_day_and_the_last_of_each_step_before(database: Database) -> None:
@@ -146,6 +153,40 @@ async def test_the_curve_has_every_sample_of_the_last_day_and_the_last_of_each_s
     assert set(before) <= set(every)
 
 
+async def test_the_curve_leaves_out_what_a_clock_that_was_ahead_has_noted(database: Database) -> None:
+    every = samples(3, timedelta(minutes=30), "a")
+    await database.store.commit(Changes(equity=tuple(every)))
+    before = await shown(database)
+    await database.store.commit(Changes(equity=(EquitySample(T0 + 450 * DAY, "a", Decimal(1), Decimal(0)),)))
+    assert await shown(database) == before
+    since = every[-1].at + timedelta(microseconds=1)
+    later = EquitySample(T0 + timedelta(minutes=1), "a", Decimal(2), Decimal(0))
+    await database.store.commit(Changes(equity=(later,)))
+    assert database.queries is not None
+    assert list(await database.queries.equity(since, later.at)) == [later]
+
+
+async def test_a_clock_that_stands_far_ahead_prunes_no_more_than_the_day_it_runs(database: Database) -> None:
+    every = samples(40, timedelta(hours=1), "a")
+    ahead = T0 + 450 * DAY
+    await database.store.commit(Changes(equity=(*every, EquitySample(ahead, "a", Decimal(1), Decimal(0)))))
+    await keep(database, *(replace(an_event(number + 1), at=sample.at) for number, sample in enumerate(every)))
+    days = await database.writer.run(lambda connection: sampled_days(connection, ahead))
+    await pruned(database, prune_events, ahead, days)
+    await pruned(database, prune_samples, ahead, days)
+    kept_since = T0 - EVENTS_KEPT
+    assert len(await kept(database)) == pytest.approx(sum(sample.at >= kept_since for sample in every), abs=24)
+    assert {sample.at.date() for sample in await shown(database)} >= {sample.at.date() for sample in every}
+
+
+async def test_days_without_samples_and_those_to_come_do_not_count(database: Database) -> None:
+    moments = [T0, T0 - DAY, T0 - 300 * DAY, T0 + 5 * DAY]
+    await database.store.commit(Changes(equity=tuple(EquitySample(at, "a", Decimal(1), Decimal(0)) for at in moments)))
+    days = await database.writer.run(lambda connection: sampled_days(connection, T0))
+    began = [at.replace(hour=0, minute=0, second=0, microsecond=0) for at in moments[:3]]
+    assert days == [to_microseconds(at) for at in began]
+
+
 async def test_an_empty_curve_is_empty(database: Database) -> None:
     assert await shown(database) == []
     await pruned(database, prune_samples, T0)
@@ -155,12 +196,14 @@ async def test_what_is_new_since_a_moment_is_read_alone(database: Database) -> N
     every = samples(3, timedelta(minutes=1), "a")
     await database.store.commit(Changes(equity=tuple(every)))
     assert database.queries is not None
-    assert list(await database.queries.equity(every[-3].at)) == every[-3:]
+    assert list(await database.queries.equity(every[-3].at, T0)) == every[-3:]
 
 
 async def test_the_pruner_waits_for_a_calm_moment_and_comes_again() -> None:
     database, clock, calm = open_database(None), ManualClock(OLD), False
     await keep(database, *(an_event(number) for number in range(1, 2 * PIECE + 1)))
+    daily = [EquitySample(T0 + number * DAY, "a", Decimal(1), Decimal(0)) for number in range(EVENTS_KEPT.days + 2)]
+    await database.store.commit(Changes(equity=tuple(daily)))
     pruner = Pruner(database.writer, clock, lambda: calm)
 
     async def left() -> int:
