@@ -70,7 +70,7 @@ class Server:
         while not self.api:
             line = output.readline().decode()
             if not line:
-                raise Wrong(f"serve did not start: {(data_dir.parent / 'serve.log').read_text()[-2000:]}")
+                raise Wrong(f"serve did not start: {self.told()[-2000:]}")
             if "/webhook/tradingview  (this machine)" in line:
                 self.api = line.split()[1].removesuffix("/webhook/tradingview")
 
@@ -80,6 +80,10 @@ class Server:
         if self.process.stdout is not None:
             self.process.stdout.close()
         self._log.close()
+
+    def told(self) -> str:
+        """What it wrote beside its output."""
+        return (self.data_dir.parent / "serve.log").read_text()
 
     def ask(self, command: str, **arguments: Any) -> Any:
         """By the control socket; it opens a moment after the listeners."""

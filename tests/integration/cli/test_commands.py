@@ -120,8 +120,9 @@ def test_a_terminal_that_was_closed_stops_cleanly(server: Server) -> None:
     assert server.process.stdout is not None
     server.process.stdout.close()
     server.process.send_signal(signal.SIGHUP)
-    server.process.wait(20)
+    ended = server.process.wait(20)
 
+    assert (ended, server.told()) == (0, "")
     assert last_event(server.data_dir) == "engine.stopping"
 
 
