@@ -29,6 +29,7 @@ from app.base.log import set_level, set_up
 from app.base.waiting import within
 from app.bootstrap.event_log import EventLog
 from app.bootstrap.settings import Settings
+from app.bootstrap.space import SpaceGuard
 from app.bootstrap.unlocking import key_prints, open_keys, read_account_keys, unlock
 from app.domain.placed import read_recorded
 from app.domain.symbol import unify
@@ -47,7 +48,6 @@ from app.metrics.metrics import Metrics
 from app.persistence.database import Database, open_database
 from app.persistence.lock import SingleInstance
 from app.persistence.pruning import Pruner
-from app.persistence.space import SpaceGuard
 from app.persistence.tag_file import TagFile
 from app.persistence.tokens import SqliteTokens
 from app.ports.engine import CommandRefused, EngineUnavailable
@@ -252,7 +252,7 @@ class Application:
         self._sample_equity()
         self._collector.start()
         self._pruner.start()
-        self._space.rounds.start()
+        self._space.start()
         await self._tell_configuration()
         log.info("started", api_port=ports[0], webhook_port=ports[1], vault=self._vault.kind)
         return ports
@@ -286,7 +286,7 @@ class Application:
                 then(self._keeper.stop)
             then(self._event_log.stop)
             then(self.engine.stop, grace)
-            then(self._space.rounds.stop)
+            then(self._space.stop)
             then(self._listeners.stop, grace)
             if self._feed is not None:
                 then(self._feed.stop)

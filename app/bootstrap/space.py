@@ -36,11 +36,17 @@ class SpaceGuard:
         self._ask = ask
         self._free: int | None = None
         self._told = False
-        self.rounds = Rounds(clock, LOOK_EVERY_SEC, self.look)
+        self._rounds = Rounds(clock, LOOK_EVERY_SEC, self.look)
 
     @property
     def said(self) -> str:
         return "unknown" if self._free is None else f"{self._free // MEGABYTE} MB free"
+
+    def start(self) -> None:
+        self._rounds.start()
+
+    async def stop(self) -> None:
+        await self._rounds.stop()
 
     async def look(self) -> None:
         self._free = None

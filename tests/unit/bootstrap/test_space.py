@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from app.bootstrap.space import ENOUGH_BYTES, LEAST_BYTES, SpaceGuard
 from app.messages.commands import Deed, Pause, RaiseAlert
-from app.persistence.space import ENOUGH_BYTES, LEAST_BYTES, SpaceGuard
 from app.ports.engine import EngineUnavailable
 from tests.support.clock import ManualClock
 
