@@ -25,7 +25,7 @@ from app.engine.inbox import (
     AccountLeft,
     AccountUnreachable,
     Broke,
-    ClockSetBack,
+    ClockStepped,
     PriceTouched,
     Stopping,
     TimerDue,
@@ -58,8 +58,8 @@ AT_REST_SEC = 0.02
 """How often it is looked whether what was begun at the end is done."""
 LEAP_SEC = 60.0
 """A gap between two turns that no running machine makes: the queue's tick alone comes every ten seconds."""
-SET_BACK_SEC = 1.0
-"""By so much between two turns no clock lags behind that was not set back."""
+STEP_SEC = 1.0
+"""By so much between two turns no clock strays that was not set."""
 
 
 class Engine:
@@ -304,8 +304,8 @@ class Engine:
         if last is None:
             return []
         passed = (self._turned_at[0] - last[0]).total_seconds()
-        lost = self._turned_at[1] - last[1] - passed
-        told: list[object] = [ClockSetBack()] if lost > SET_BACK_SEC else []
+        strayed = self._turned_at[1] - last[1] - passed
+        told: list[object] = [ClockStepped()] if abs(strayed) > STEP_SEC else []
         if self._ticks and abs(passed) >= LEAP_SEC:
             log.info("the clock has leapt", before=last[0].isoformat())
             for account_id in self._venues:

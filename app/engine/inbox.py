@@ -28,8 +28,8 @@ class AccountLeft:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockSetBack:
-    """The wall's clock shows an earlier time than it would have by itself."""
+class ClockStepped:
+    """The wall's clock shows another time than it would have by itself."""
 
 
 @dataclass(frozen=True, slots=True)

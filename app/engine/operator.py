@@ -118,7 +118,7 @@ def breaker_changed(turn: Turn, report: BreakerReport) -> None:
 
 
 def clock_measured(turn: Turn, report: ClockReport) -> None:
-    """Requests are signed in the venue's time, but signals are judged by ours: the trader is told once."""
+    """Requests are signed and signals are judged in the venue's time; the trader is told once."""
     account = turn.state.accounts[report.account]
     was_off, account.clock_skew_ms = emergency.is_clock_off(account), report.skew_ms
     if emergency.is_clock_off(account) and not was_off:

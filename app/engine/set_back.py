@@ -1,4 +1,4 @@
-"""The computer's clock was set back: what waits for a moment, or counts from one, must not wait as long again."""
+"""The computer's clock was set; where back, what waits for a moment, or counts from one, must not wait as long anew."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ from app.base.changing import changed
 from app.domain.order import Order
 from app.engine import close_all
 from app.engine.turn import Turn
+
+
+def clock_stepped(turn: Turn) -> None:
+    """By how much it was off is not known any more; each session measures it anew by itself."""
+    for account in turn.state.accounts.values():
+        account.clock_skew_ms = None
+    bring_back(turn)
 
 
 def bring_back(turn: Turn) -> None:

@@ -35,6 +35,10 @@ class ManualClock:
     def now(self) -> datetime:
         return self._start + timedelta(seconds=self._seconds)
 
+    def step(self, seconds: float) -> None:
+        """Have the wall's clock set forward, or back, by so much."""
+        self._start += timedelta(seconds=seconds)
+
     def monotonic(self) -> float:
         return self._seconds
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -30,6 +31,8 @@ from app.messages.reports import NotSent, OutcomeUnknown, Refused
 
 T = TypeVar("T")
 RESYNC_SEC = 3600.0
+STEP_SEC = 1.0
+"""By so much no clock strays from the one that is never set, unless it was set itself."""
 SHORT_TRIP_MS = 300
 MORE_SAMPLES = 2
 """How often the time is asked for again while every answer took longer than a short trip."""
@@ -111,7 +114,8 @@ class Session:
         """In a sentence how the venue refused the keys: of what is private nothing is asked any more."""
         self._exchange: Any = None
         self._is_closed = False
-        self._synced_at: float | None = None
+        self._synced_at: tuple[float, datetime] | None = None
+        """When the clock was measured, on the scale that is never set and by the clock itself."""
         self._sent_at = 0.0
         self.skew_ms = 0
 
@@ -163,8 +167,7 @@ class Session:
 
         Raises RequestFailed.
         """
-        if self._synced_at is not None and self._clock.monotonic() - self._synced_at > RESYNC_SEC:
-            await self._keep_in_step()
+        await self._keep_in_step()
         for attempt in range(1, _TRIES + 1):
             try:
                 return await self._send(operation, priority, ask, orders)
@@ -185,7 +188,7 @@ class Session:
             best = min(best, await self._send(Operation.TIME, Priority.EXIT, _sample, 0))
         self.skew_ms = best.skew_ms
         exchange.options["timeDifference"] = self.skew_ms
-        self._synced_at = self._clock.monotonic()
+        self._synced_at = self._clock.monotonic(), self._clock.now()
         if self._on_skew is not None:
             self._on_skew(self.skew_ms)
 
@@ -193,17 +196,24 @@ class Session:
         """While nothing is sent, ask for the time now and then: the next order finds its connections open."""
         while True:
             await self._clock.sleep(WARM_SEC)
+            await self._keep_in_step()
             if self._clock.monotonic() - self._sent_at < WARM_SEC:
                 continue
             asked = (self._send(Operation.TIME, Priority.READ, lambda api: api.fetch_time(), 0) for _ in range(WARM))
             await asyncio.gather(*asked, return_exceptions=True)
 
     async def _keep_in_step(self) -> None:
-        self._synced_at = self._clock.monotonic()
-        try:
-            await self.synchronise()
-        except RequestFailed:
+        """Measure anew what was measured long ago, or before the clock was set."""
+        if self._synced_at is None:
             return
+        since, before = self._synced_at
+        now = self._clock.monotonic(), self._clock.now()
+        passed = now[0] - since
+        if passed <= RESYNC_SEC and abs((now[1] - before).total_seconds() - passed) <= STEP_SEC:
+            return
+        self._synced_at = now
+        with suppress(RequestFailed):
+            await self.synchronise()
 
     async def _send(
         self, operation: Operation, priority: Priority, ask: Callable[[Any], Awaitable[T]], orders: int

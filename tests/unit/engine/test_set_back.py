@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.domain.values import OrderRole, Side
-from app.engine.inbox import AccountRead, ClockSetBack, Recovered
+from app.engine.inbox import AccountRead, ClockStepped, Recovered
 from app.messages.commands import CloseAll, CloseGroup
 from app.messages.effects import LookUpOrder, Reconcile, SubmitOrders
 from app.messages.reports import NotFound, OutcomeUnknown
@@ -81,7 +81,7 @@ def test_h34_moments_of_a_group_and_its_orders_are_none_of_the_future() -> None:
     bench.state.groups[bench.group.id] = replace(bench.group, offset_timer_at=bench.now)
     bench.state.accounts[bench.group.account].stop_moves.append(bench.now)
     bench.now -= STEP
-    bench.tell(ClockSetBack())
+    bench.tell(ClockStepped())
     group = bench.group
     assert group.offset_timer_at == bench.now
     assert {order.updated_at for order in bench.orders(OrderRole.TAKE_PROFIT)} == {bench.now}
@@ -93,9 +93,22 @@ def test_h34_closing_all_counts_readings_of_after_the_step() -> None:
     bench.tell(CloseAll())
     bench.fill(bench.orders(OrderRole.CLOSE)[0], "100")
     bench.now -= STEP
-    bench.tell(ClockSetBack())
+    bench.tell(ClockStepped())
     asked = len(bench.asked_at(Reconcile))
     account = bench.state.accounts[bench.group.account]
     bench.tell(AccountRead(account.id, bench.now, account.activity, (), (), (), (), ()))
     assert len(bench.asked_at(Reconcile)) == asked
     assert bench.alerts("info") == ["everything is closed and verified"]
+
+
+@pytest.mark.parametrize("ahead_sec", [40, -1000])
+def test_h34_a_clock_that_was_set_right_is_not_believed_to_be_off_any_more(ahead_sec: int) -> None:
+    with entered() as stage:
+        account = stage.world.engine.state.accounts["paper"]
+        account.clock_skew_ms = ahead_sec * 1000
+        set_back(stage, timedelta(seconds=ahead_sec))
+        exit_ = {"action": "sell", "intent": "exit", "symbol": "SOLUSDT.P", "timeframe": "60", "price": D(100)}
+        assert stage.run(stage.world.send(stage.world.body_of(exit_))) == 202
+        assert account.clock_skew_ms is None
+        stage.wait(5)
+        assert stage.groups() == []

@@ -116,6 +116,30 @@ async def test_h29_our_offset_is_measured_by_the_answer_that_came_quickest(desk:
     assert desk.session.skew_ms == -200
 
 
+@pytest.mark.parametrize("step_sec", [40, -40])
+async def test_h29_our_offset_is_measured_anew_once_our_clock_was_set(desk: Desk, step_sec: int) -> None:
+    told: list[int] = []
+    desk.session._on_skew = told.append
+    await desk.session.synchronise()
+    desk.clock.step(step_sec)
+    desk.exchange.script = ["done", "done"]
+    assert await desk.call() == "done"
+    assert await desk.call() == "done"
+    assert len(told) == 2
+
+
+async def test_h29_a_clock_that_was_set_is_noticed_while_nothing_is_sent(desk: Desk) -> None:
+    told: list[int] = []
+    desk.session._on_skew = told.append
+    await desk.session.synchronise()
+    warming = asyncio.create_task(desk.session.keep_warm())
+    await desk.clock.advance(1)
+    desk.clock.step(40)
+    await desk.clock.advance(20)
+    assert len(told) == 2
+    warming.cancel()
+
+
 async def test_h29_a_ban_until_a_moment_lasts_by_the_venues_clock(desk: Desk) -> None:
     desk.session.skew_ms = -3_600_000
     until = milliseconds(desk.clock.now()) + 3_600_000 + 90_000
