@@ -104,11 +104,11 @@ def test_h34_closing_all_counts_readings_of_after_the_step() -> None:
 @pytest.mark.parametrize("ahead_sec", [40, -1000])
 def test_h34_a_clock_that_was_set_right_is_not_believed_to_be_off_any_more(ahead_sec: int) -> None:
     with entered() as stage:
-        account = stage.world.engine.state.accounts["paper"]
-        account.clock_skew_ms = ahead_sec * 1000
+        accounts = stage.world.engine.state.accounts
+        accounts["paper"].clock_skew_ms = ahead_sec * 1000
         set_back(stage, timedelta(seconds=ahead_sec))
         exit_ = {"action": "sell", "intent": "exit", "symbol": "SOLUSDT.P", "timeframe": "60", "price": D(100)}
         assert stage.run(stage.world.send(stage.world.body_of(exit_))) == 202
-        assert account.clock_skew_ms is None
+        assert [account.clock_skew_ms for account in accounts.values()] == [None]
         stage.wait(5)
         assert stage.groups() == []
