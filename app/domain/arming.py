@@ -16,14 +16,15 @@ LIMITS = ("max_exposure_quote", "daily_loss_limit_quote", "max_order_quote")
 
 
 def leading_environment(accounts: Iterable[tuple[str, bool]]) -> str:
-    """The one whose money matters most, of accounts as (environment, whether it is armed or holds a group).
+    """The one whose money matters most, of accounts as (environment, whether its money is at work).
 
-    live where real money is at work; otherwise testnet where an account is on a test network, else paper.
+    live where real money is; otherwise the first of testnet, paper and live in which there is an account.
     """
     known = set(accounts)
     if ("live", True) in known:
         return "live"
-    return "testnet" if {("testnet", True), ("testnet", False)} & known else "paper"
+    there = {environment for environment, _ in known}
+    return next((one for one in ("testnet", "paper", "live") if one in there), "paper")
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ def money_view(state: EngineState, now: datetime, environment: str, accounts: Co
         currency=_currency(state, accounts),
         equity=sum(known, ZERO) if known else None,
         started_with=sum(map(Decimal, started), ZERO) if started else None,
-        realized_today=sum((_today(state, account, now) for account in accounts), ZERO),
+        realized_today=sum((realized_on(state, account, now) for account in accounts), ZERO),
         realized_total=sum((realized_total(state, account) for account in accounts), ZERO),
         trades_today=_trades_today(state, accounts, now),
         unrealized=sums.unrealized,
@@ -153,8 +153,9 @@ def _trades_today(state: EngineState, accounts: Collection[str], now: datetime) 
     return count
 
 
-def _today(state: EngineState, account: str, now: datetime) -> Decimal:
-    return Decimal(state.facts.get(realized_fact(account, now), "0"))
+def realized_on(state: EngineState, account: str, day: datetime) -> Decimal:
+    """Of the UTC day of that moment."""
+    return Decimal(state.facts.get(realized_fact(account, day), "0"))
 
 
 def unrealized_of(state: EngineState, group: Group) -> Decimal | None:

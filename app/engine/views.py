@@ -23,7 +23,7 @@ from app.domain.wishes import Place
 from app.engine import close_all, emergency, offsetting
 from app.engine.arming import armed_in
 from app.engine.figures import accounts_of, environment_of
-from app.engine.money import free_of, money_view, reserved_by
+from app.engine.money import free_of, money_view, realized_on, reserved_by
 from app.engine.pausing import waits_until
 from app.engine.ranking import continues, expires_at, move_percent, ranked
 from app.engine.state import AccountState, EngineState
@@ -332,8 +332,9 @@ def _engine_state(state: EngineState) -> str:
 
 def _money(state: EngineState, now: datetime) -> MoneySnapshot:
     held = {state.groups[group_id].account for group_id in state.open_ids}
+    earned = {account for account in state.accounts if realized_on(state, account, now)}
     environment = leading_environment(
-        (environment_of(state, account), account in held or bool(armed_in(state, account)))
+        (environment_of(state, account), account in held | earned or bool(armed_in(state, account)))
         for account in state.accounts
     )
     return money_view(state, now, environment, accounts_of(state, environment))

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QApplication, QMenu, QSystemTrayIcon
 from app.gui.actions import Actions
 from app.gui.bridge import EngineBridge
 from app.gui.desk import Desk
-from app.gui.models.accounts import mode_of
 from app.gui.stylesheet import stylesheet
 from app.gui.theme import theme
 from app.gui.view_store import ViewStore
@@ -99,6 +98,6 @@ class _Tray(QSystemTrayIcon):
 
     def _draw(self) -> None:
         engine = self._store.engine
-        live = mode_of(engine.accounts, {group.account for group in self._store.groups.values()}) == "live"
+        live = engine.money.environment == "live"
         sign = {"paused": "warning", "halted": "critical_fill"}.get(engine.state)
         self.setIcon(QIcon(logo_pixmap(64, live=live, sign=sign)))

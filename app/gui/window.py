@@ -23,7 +23,7 @@ from app.gui.dialogs.palette import CommandPalette
 from app.gui.dialogs.reconciliation import ReconciliationSheet
 from app.gui.dialogs.shortcuts import show_shortcuts
 from app.gui.finder import entries
-from app.gui.models.accounts import ENVIRONMENTS, mode_of
+from app.gui.models.accounts import ENVIRONMENTS
 from app.gui.panels.dashboard import DashboardPanel
 from app.gui.panels.panel import PanelHost
 from app.gui.panels.positions import PositionsPanel
@@ -219,7 +219,7 @@ class MainWindow(QMainWindow):
     def _show_frame(self) -> None:
         now = self._desk.clock.now()
         engine = self._store.engine
-        mode = mode_of(engine.accounts, {group.account for group in self._store.groups.values()})
+        mode = engine.money.environment
         self.edge.show_mode(live=mode == "live")
         self.strip.show_accounts(engine, mode, self.accounts.standings(), self.accounts.wires())
         turning = self._pending(ENGINE, RESUMING)

@@ -306,8 +306,8 @@ class AccountSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class MoneySnapshot:
-    """The accounts of one `environment` together: live where real money is at work, else testnet where there is such an
-    account, else paper. In their quote currency (dollars of any kind are added up as they are).
+    """The accounts of one `environment` together: live where real money is at work or was today, else the first of
+    testnet, paper and live that has an account. In their quote currency (dollars of any kind are added up as they are).
 
     `equity` is None before the balances came, `started_with` before the first sample. `deployed` and `reserved` are
     what open and resting legs bind, by leverage; `free` is what the venues call free. Days are UTC.

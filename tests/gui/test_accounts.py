@@ -17,7 +17,7 @@ from app.gui.dialogs.accounts import AccountsSheet
 from app.gui.dialogs.accounts_add import AddPage
 from app.gui.dialogs.accounts_arm import ArmPage
 from app.gui.dialogs.accounts_page import AskPage
-from app.gui.models.accounts import findings, id_fault, key_refusal, mode_of, standing, symbols_of
+from app.gui.models.accounts import findings, id_fault, key_refusal, standing, symbols_of
 from app.gui.widgets.basics import Button
 from app.messages.snapshots import ExternalOrderSnapshot
 from app.ports.accounts import Told, Wire
@@ -90,13 +90,6 @@ def test_each_state_of_an_account_has_its_word(changes: dict[str, Any], state: s
 def test_an_account_without_keys_says_so_whatever_else_is_wrong() -> None:
     away = perp(connected=False, stale=True, stale_since=NOON)
     assert standing(away, NOON, has_keys=False).state == "no_keys"
-
-
-def test_real_money_is_live_only_where_it_can_move() -> None:
-    assert mode_of([perp()]) == "paper"
-    assert mode_of([perp(armed=True)]) == "live"
-    assert mode_of([perp()], holding=["perp"]) == "live"
-    assert mode_of([account_snapshot(), perp(environment="testnet", armed=None)]) == "testnet"
 
 
 async def test_the_strip_tells_the_environment_and_the_use_of_the_limits(scene: Scene) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
@@ -20,7 +19,7 @@ from app.gui.widgets.sheet import Sheet
 from app.gui.window import MainWindow
 from app.messages.commands import EmergencyStop, Pause, Resume
 from tests.gui.conftest import Scene, group
-from tests.support.examples import NOON, account_snapshot, engine_snapshot
+from tests.support.examples import NOON, account_snapshot, engine_snapshot, money_snapshot
 from tests.support.fakes import until
 
 
@@ -59,10 +58,10 @@ async def test_pausing_sends_the_command_and_the_strip_offers_to_resume(scene: S
 async def test_paper_and_live_are_told_by_badge_edge_and_title(scene: Scene) -> None:
     scene.store.changed.emit(Change(engine=True))
     assert scene.window.strip.badge.word == "PAPER"
-    live = account_snapshot(environment="live")
-    scene.tell(accounts=(account_snapshot(), replace(live, id="binance", armed=False)))
+    live = account_snapshot(id="binance", environment="live", armed=False)
+    scene.tell(accounts=(account_snapshot(), live))
     assert scene.window.strip.badge.word == "PAPER"
-    scene.tell(accounts=(account_snapshot(), replace(live, id="binance", armed=True)))
+    scene.tell(money=money_snapshot(environment="live"))
     assert scene.window.strip.badge.word == "LIVE"
     assert scene.window.windowTitle().startswith("LIVE")
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.domain.arming import leading_environment
 from app.gui import formats
 from app.messages.reports import NOTABLE_SKEW_MS
 from app.messages.snapshots import AccountSnapshot, EngineSnapshot, ExternalOrderSnapshot
@@ -182,12 +181,6 @@ def read_only_reason(accounts: Iterable[AccountSnapshot], account_id: str) -> st
     if any(account.id == account_id and is_read_only(account) for account in accounts):
         return f"{account_id} is read-only: its live trading is not armed. Arm it under Accounts (Ctrl+Shift+A)."
     return None
-
-
-def mode_of(accounts: Iterable[AccountSnapshot], holding: Iterable[str] = ()) -> str:
-    """The leading environment; `holding` are the accounts with open groups."""
-    held = set(holding)
-    return leading_environment((account.environment, bool(account.armed or account.id in held)) for account in accounts)
 
 
 def money_unit(engine: EngineSnapshot) -> str:

@@ -20,6 +20,7 @@ from app.engine.indexing import index_group
 from app.engine.money import equity_of, money_view, realized_fact, started_fact
 from app.engine.state import AccountState, Balance, EngineState, Market
 from app.engine.turn import Turn
+from app.engine.views import engine_view
 from tests.support.examples import NOON
 from tests.support.strategies import filled_group, rules_of
 from tests.unit.engine.test_reconciling import CAN, Ids
@@ -82,6 +83,26 @@ def test_money_on_paper_is_not_added_to_real_money() -> None:
         D(9000),
         D(20),
     )
+
+
+def shown(*accounts: str, **facts: str) -> str:
+    """The environment whose money is shown of a paper account, and of one that is live and not armed."""
+    live = {"id": "main", "venue": "binance", "market_type": "linear", "environment": "live"}
+    config = parse_config({"accounts": [{"id": "paper", "environment": "paper"}, live]})
+    state = EngineState(config, facts=facts, recovered=True)
+    for account in accounts:
+        add_account(state, account)
+    return engine_view(Turn(state, NOON, Ids(), lambda: 0.0, Namespace("ab", 1))).money.environment
+
+
+def test_money_that_is_shown_is_that_of_an_account_that_is_there() -> None:
+    assert shown() == shown("paper") == shown("paper", "main") == "paper"
+    assert shown("main") == "live"
+
+
+def test_real_money_of_which_some_was_lost_today_is_shown_though_it_is_at_rest() -> None:
+    assert shown("paper", "main", **{realized_fact("main", NOON): "-40"}) == "live"
+    assert shown("paper", "main", **{realized_fact("main", NOON - timedelta(days=1)): "-40"}) == "paper"
 
 
 def test_other_currencies_count_alone() -> None:
