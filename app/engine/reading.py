@@ -97,6 +97,7 @@ def _not_granted(
 def _above_grant(
     turn: Turn, grant: KeyGrant | None, account: str, signal: Signal, wanted: WhatIsWanted
 ) -> FieldError | None:
+    """What is plain at once, so that the sender is answered 422; the checks bound what is really sent."""
     if grant is None or grant.max_quote is None or wanted.intent not in ENTERING:
         return None
     settings = turn.config.grid.resolve(account, signal.symbol, signal.timeframe)
