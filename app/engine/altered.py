@@ -39,9 +39,11 @@ def _differ(known: Decimal | None, told: Decimal | None, unit: Decimal) -> bool:
 def doubt(turn: Turn, order: Order, report: OrderReport) -> None:
     """Have it looked up where it was told otherwise, or was put back: what a stream or a list tells may be older than
     the last amendment."""
+    is_asked = order.is_amending or ("look_up", order.client_order_id) in turn.state.in_flight
+    if order.status not in RESTING or is_asked:
+        return
     was_put_back = place_of(order) in turn.state.put_back.get(order.group_id, {})
-    is_asked = ("look_up", order.client_order_id) in turn.state.in_flight
-    if not is_asked and (was_put_back or is_otherwise(turn.state, order, report)):
+    if was_put_back or is_otherwise(turn.state, order, report):
         turn.state.doubted[order.client_order_id] = order.updated_at
         turn.effect(LookUpOrder(order.account, order.client_order_id))
 
@@ -71,7 +73,8 @@ def judge_doubted(turn: Turn, before: Order, report: OrderReport) -> None:
 def _is_all_there(turn: Turn, order: Order) -> bool:
     """Whether nothing of the position is missing: venues cut what only reduces to what there is to reduce."""
     book = (order.account, order.symbol, turn.group(order.group_id).side)
-    is_missing = book in turn.state.suspicions or turn.state.accounts[order.account].mass_difference is not None
+    account = turn.state.accounts.get(order.account)
+    is_missing = book in turn.state.suspicions or account is None or account.mass_difference is not None
     return was_wanted(turn, order) and not is_missing and explained(turn, book) == 0
 
 

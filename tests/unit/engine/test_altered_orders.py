@@ -52,7 +52,8 @@ def read(bench: Bench, *listed: OrderReport) -> None:
 
 def findings(bench: Bench) -> list[tuple[str, str, str]]:
     found = [event.data for event in bench.events if event.type == "reconcile.finding"]
-    return [(each["before"], each["after"], each["action"]) for each in found if each["kind"] == "order_changed"]
+    changes = [each for each in found if each["kind"] == "order_changed"]
+    return [(str(each["before"]), str(each["after"]), str(each["action"])) for each in changes]
 
 
 def test_a_stop_moved_at_the_exchange_is_told_and_put_back() -> None:
