@@ -20,6 +20,7 @@ from app.engine.reports import (
     end_leg,
     end_order,
     exit_retry_at,
+    fits,
     mark_sent,
     tell_failing_exit,
 )
@@ -88,7 +89,7 @@ def _note_activity(turn: Turn, order: Order, outcome: object) -> None:
 
 
 def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:
-    if not may_become(order.status, OrderStatus.REJECTED):
+    if not fits(order, OrderStatus.REJECTED):
         return
     refused = order.moved(OrderStatus.REJECTED, turn.now, refusal_reason(code, detail))
     rejected = changed(refused, retry_at=exit_retry_at(turn, refused))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import structlog
+
 from app.base.changing import changed
 from app.domain.group import EntryState, Group, end_entry
 from app.domain.order import RESTING, Order, OrderStatus, may_become
@@ -19,6 +21,7 @@ from app.engine.sums import missing_part
 from app.engine.turn import Turn
 from app.messages.reports import OrderReport
 
+log = structlog.get_logger("order")
 EXIT_BACKOFF_SEC = 0.5
 MOST_BACKOFF_SEC = 30.0
 MOST_WATCHED_BACKOFF_SEC = 300.0
@@ -122,12 +125,20 @@ _ENDED = {
 }
 
 
+def fits(order: Order, told: OrderStatus) -> bool:
+    """Whether the order can have become that; what cannot be is stale, a late `open` after `filled` say."""
+    can_be = may_become(order.status, told)
+    if not can_be:
+        log.info("stale news of an order are left out", order=order.client_order_id, status=order.status, told=told)
+    return can_be
+
+
 def _move(turn: Turn, order: Order, report: OrderReport) -> None:
     status = report.status
     if status is OrderStatus.FILLED and order.filled < max(report.quantity, report.filled):
         return  # it counts as filled when its fills are booked
-    if status is order.status or not may_become(order.status, status):
-        return  # stale: a late `open` after `filled`, and the like
+    if not fits(order, status) or status is order.status:
+        return
     if order.status is OrderStatus.PENDING_CANCEL and status in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}:
         # told before our cancel arrived: the cancel's own answer decides, but the venue has it
         turn.put_order(changed(order, unknown_since=None, look_ups=0))

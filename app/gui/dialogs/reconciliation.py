@@ -25,6 +25,7 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "mass_difference": "many positions differ",
         "missed_fill": "fill was missed",
         "order_adopted": "own order found again",
+        "order_changed": "order changed at the exchange",
         "order_gone": "order ended at the exchange",
         "orphan_order": "own order without a group",
         "other_instance": "order of another Ziggurat",

@@ -1,4 +1,4 @@
-"""A report that bears our order's id and tells of another account or market books nothing."""
+"""A report that tells of another account or market, or of what was before, books nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import structlog
 
 from app.domain.order import Order, OrderStatus
 from app.domain.values import Liquidity, OrderRole
@@ -46,3 +47,15 @@ def test_an_order_from_elsewhere_moves_nothing(elsewhere: dict[str, Any]) -> Non
     bench, order = waiting()
     bench.tell(replace(bench.report(order.client_order_id, OrderStatus.CANCELLED), **elsewhere))
     assert bench.state.orders[order.client_order_id].status is OrderStatus.OPEN
+
+
+def test_news_that_came_too_late_move_nothing_and_are_in_the_log() -> None:
+    bench, order = waiting()
+    late = bench.report(order.client_order_id, OrderStatus.OPEN)
+    bench.tell(bench.report(order.client_order_id, OrderStatus.CANCELLED))
+    with structlog.testing.capture_logs() as lines:
+        bench.tell(late)
+    assert bench.state.orders[order.client_order_id].status is OrderStatus.CANCELLED
+    assert [(line["order"], line["status"], line["told"]) for line in lines] == [
+        (order.client_order_id, OrderStatus.CANCELLED, OrderStatus.OPEN)
+    ]
