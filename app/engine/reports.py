@@ -129,7 +129,7 @@ def fits(order: Order, told: OrderStatus) -> bool:
     """Whether the order can have become that; what cannot be is stale, a late `open` after `filled` say."""
     can_be = may_become(order.status, told)
     if not can_be:
-        log.info("stale news of an order are left out", order=order.client_order_id, status=order.status, told=told)
+        log.debug("stale news of an order are left out", order=order.client_order_id, status=order.status, told=told)
     return can_be
 
 
