@@ -52,13 +52,11 @@ class Known:
         """Something is or was about to be done in this market, or something was found there."""
         self._touched[symbol] = self._clock.now()
 
-    def symbols(self, since: datetime | None = None) -> list[str]:
-        """The markets met in this session, in order; with `since` those where trades may have been made since then.
+    def symbols(self, since: datetime) -> list[str]:
+        """The markets met in this session where trades may have been made since then, in order.
 
         Between two touches lies no more than `QUIET`: what lives in a market touches it whenever it is read.
         """
-        if since is None:
-            return sorted(self._touched)
         first = min(since, self._clock.now()) - QUIET
         return sorted(symbol for symbol, at in self._touched.items() if at >= first)
 

@@ -220,8 +220,6 @@ class Reader:
 
     async def open_orders(self) -> Sequence[OrderReport]:
         """All live orders, conditional ones too."""
-        if self._dialect.orders_need_symbol:
-            return await self._open_orders_of(self._known.symbols())
         return await self._open_orders(Operation.OPEN_ORDERS, None)
 
     async def open_orders_of(self, symbols: Sequence[str]) -> Sequence[OrderReport]:

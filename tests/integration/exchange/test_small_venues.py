@@ -358,7 +358,6 @@ async def test_gates_failing_list_of_ended_orders_is_no_proof_that_there_is_none
     assert isinstance(await at.venue.look_up(ref(order)), OutcomeUnknown)
 
 
-@pytest.mark.parametrize("at", ["okx", "kucoin", "gate"], indirect=True)
 async def test_orders_in_markets_that_we_do_not_know_are_listed_too(at: Joined) -> None:
     fake = at.fake
     fake.book.act(
@@ -373,14 +372,6 @@ async def test_gate_lists_more_open_orders_than_a_page_holds(at: Joined) -> None
         at.fake.place(Placed(SYMBOL, OrderSide.BUY, OrderType.LIMIT, D("0.03"), D(190), f"own{number}"))
     listed = await at.venue.fetch_open_orders()
     assert sorted(str(each.client_order_id) for each in listed) == sorted(f"own{number}" for number in range(FILLS))
-
-
-@only("mexc")
-async def test_mexc_lists_the_orders_of_markets_that_we_know(at: Joined) -> None:
-    await at.venue.load_market(OTHER, None)
-    for number, symbol, price in ((1, SYMBOL, "190.00"), (2, OTHER, "2900.00")):
-        assert isinstance(await at.venue.create_order(request(number, symbol=symbol, price=D(price))), Accepted)
-    assert [order.symbol for order in await at.venue.fetch_open_orders()] == [OTHER, SYMBOL]
 
 
 @only("mexc")

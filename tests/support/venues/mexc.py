@@ -184,8 +184,9 @@ class MexcSpot(SmallVenue):
         return order
 
     def _open(self, call: Call) -> list[Json]:
-        """Title: Current Open Orders. By market only."""
-        return [self._row(order) for order in self.open_orders(self.rules(call.params.get("symbol")).symbol)]
+        """Title: Current Open Orders."""
+        named = call.params.get("symbol")
+        return [self._row(order) for order in self.open_orders(self.rules(named).symbol if named else None)]
 
     def _row(self, order: PaperOrder) -> Json:
         kind = next(name for name, each in _KINDS.items() if each == (order.type, order.time_in_force))

@@ -145,8 +145,6 @@ class Dialect:
     """Whether the venue tries an order without placing it, by ccxt's `test`."""
     always: Mapping[str, Shape] = field(default_factory=lambda: MappingProxyType({}))
     """What the answer to a question always is, by the end of its address; the first that fits counts."""
-    orders_need_symbol: bool = False
-    """Whether open orders are listed by market only; those of markets that we do not know stay unseen then."""
 
     @property
     def is_linear(self) -> bool:

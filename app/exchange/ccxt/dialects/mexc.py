@@ -137,14 +137,14 @@ MEXC_SPOT = MexcSpot(
             "/exchangeInfo": {"symbols": list},
         }
     ),
-    orders_need_symbol=True,
     options=facts(adjustForTimeDifference=False, recvWindow=5000, defaultType="spot"),
     # "General Info", LIMITS: 500 of weight in 10 s for each endpoint.
     budgets=(Budget(Pool.WEIGHT, 500, 10.0), Budget(Pool.ORDERS, 500, 10.0)),
     weights=MappingProxyType(
         {
             Operation.LOOK_UP: 2,
-            Operation.OPEN_ORDERS: 3,
+            Operation.OPEN_ORDERS: 3,  # "Current Open Orders": of all markets where no symbol is named
+            Operation.OPEN_ORDERS_OF_MARKET: 3,
             Operation.BALANCES: 10,
             Operation.FILLS: 10,
             Operation.MARKETS: 10,

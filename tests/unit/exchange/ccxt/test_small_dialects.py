@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.exchange.ccxt.dialects.base import Dialect
+from app.exchange.ccxt.dialects.base import Dialect, Operation
 from app.exchange.ccxt.dialects.gate import GATE_SPOT
 from app.exchange.ccxt.dialects.kucoin import KUCOIN_SPOT
 from app.exchange.ccxt.dialects.mexc import MEXC_SPOT
@@ -188,6 +188,10 @@ def test_currencies_are_not_asked_for(dialect: Dialect) -> None:
 
 def test_mexcs_prices_are_asked_for_one_by_one() -> None:
     assert MEXC_SPOT.refined(import_module("ccxt.pro").mexc)({}).has["fetchBidsAsks"] is False
+
+
+def test_mexcs_open_orders_weigh_what_it_says_of_one_market_too() -> None:
+    assert MEXC_SPOT.weight(Operation.OPEN_ORDERS) == MEXC_SPOT.weight(Operation.OPEN_ORDERS_OF_MARKET) == 3
 
 
 def test_kucoin_gives_no_part_of_the_fees_to_others() -> None:
