@@ -34,7 +34,8 @@ def note_conditional_orders(turn: Turn, account_id: str, refused: str | None) ->
             turn.touch(group.id)
     if refused is not None:
         sentence = f"{account_id} takes no stops ({refused}): they are watched here, only while this program runs"
-        turn.alert("critical", sentence, account=account_id)
+        is_known = account.capabilities.stop_type is None
+        turn.alert("warning" if is_known else "critical", sentence, account=account_id)
 
 
 def _of(group: Group, live: list[Order], *, pairs_give_way: bool) -> int:

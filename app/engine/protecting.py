@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.base.changing import changed
@@ -28,11 +28,17 @@ def guard_protection(turn: Turn, group: Group, wishes: list[Wanted], terrain: Te
     """Follow how long open quantity has been without its stop, and act when the grace has run out.
 
     A stop on its way counts as present until it is known to rest, but does not end an unprotected spell before; one
-    that is in doubt after others were lost counts as missing.
+    that is in doubt after others were lost counts as missing; one that is watched here is present while it can be.
     """
-    if group.closing is not None or not needs_stop(group) or not stop_can_rest(group, terrain):
+    is_over = group.closing is not None or not needs_stop(group)
+    if not is_over and terrain.stop_type is None and not _can_watch(turn, group, terrain):
+        _miss_watch(turn, group)
+        return
+    if is_over or not stop_can_rest(group, terrain):
         if group.unprotected_since is not None:
             turn.keep_group(changed(group, unprotected_since=None))
+            if not is_over:
+                turn.emit("protection.restored", group=group)
         return
     live = [order for order in turn.live_orders(group.id) if order.is_present and _guards(order)]
     stops = [order for order in live if order.role is OrderRole.STOP_LOSS]
@@ -81,32 +87,63 @@ def _resting(stops: list[Order]) -> Decimal:
     return sum((stop.remaining for stop in stops if stop.status in RESTING), ZERO)
 
 
-def _miss(turn: Turn, group: Group, missing: Set[Place]) -> None:
+def _is_reached(turn: Turn, group: Group) -> bool:
+    account = turn.state.accounts[group.account]
+    return account.connected and account.breaker_since is None
+
+
+def _can_watch(turn: Turn, group: Group, terrain: Terrain) -> bool:
+    return _is_reached(turn, group) and terrain.quote is not None
+
+
+def _miss_watch(turn: Turn, group: Group) -> None:
+    """The policy waits for the exchange, which cannot be sold at meanwhile: once it answers, the watch decides."""
+    group, over = _missed(turn, group)
+    if turn.now < over:
+        turn.wake(f"group/{group.id}", over)
+        return
+    is_reached = _is_reached(turn, group)
+    why = "its price is not told" if is_reached else "the exchange cannot be reached"
+    _tell_unprotected(turn, group, f"be watched: {why}")
+    if is_reached and turn.config.protection.on_failure == "close_position":
+        begin_close(turn, group, CloseReason.PROTECTION_FAILED)
+
+
+def _missed(turn: Turn, group: Group) -> tuple[Group, datetime]:
+    """The group in its unprotected spell, and when its grace is over."""
     if group.unprotected_since is None:
         group = changed(group, unprotected_since=turn.now)
         turn.keep_group(group)
         turn.emit("protection.missing", group=group)
-    over = (group.unprotected_since or turn.now) + timedelta(seconds=turn.config.protection.grace_sec)
+    return group, (group.unprotected_since or turn.now) + timedelta(seconds=turn.config.protection.grace_sec)
+
+
+def _miss(turn: Turn, group: Group, missing: Set[Place]) -> None:
+    group, over = _missed(turn, group)
     last = [order for order in (last_at(turn, group, place) for place in missing) if order and order.retry_at]
     failed = [order for order in last if order.waits_to_be_sent or not order.is_live]
     spent = any(order.attempt >= turn.config.protection.max_attempts for order in failed)
     if turn.now < over and not spent:
         turn.wake(f"group/{group.id}", over)
         return
-    _tell_unprotected(turn, group, failed)
+    _tell_unprotected(turn, group, _failure(turn, group, failed))
     if turn.config.protection.on_failure == "close_position":
         begin_close(turn, group, CloseReason.PROTECTION_FAILED)
     else:
         turn.wake(f"group/{group.id}", turn.now + timedelta(seconds=turn.config.protection.monitor_interval_sec))
 
 
-def _tell_unprotected(turn: Turn, group: Group, failed: list[Order]) -> None:
+def _tell_unprotected(turn: Turn, group: Group, failure: str) -> None:
     """Once a spell, and again every hour that it lasts."""
     if not note_protection_failure(turn, group):
         return
     turn.emit("protection.failed", group=group, policy=turn.config.protection.on_failure)
+    turn.alert("critical", f"the stop of {group.symbol} {group.timeframe} could not {failure}", group=group)
+
+
+def _failure(turn: Turn, group: Group, failed: list[Order]) -> str:
     reason = next((order.reason for order in failed if order.reason), None)
     why = f": {reason}" if reason else ""
     rests = _resting([order for order in turn.live_orders(group.id) if order.role is OrderRole.STOP_LOSS])
     what = f"be made larger than {rests:f} of {group.open_quantity:f}" if rests else "be placed"
-    turn.alert("critical", f"the stop of {group.symbol} {group.timeframe} could not {what}{why}", group=group)
+    return f"{what}{why}"

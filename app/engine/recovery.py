@@ -171,7 +171,8 @@ class Recovery:
     def _note_connected(self, venue: Venue) -> None:
         known = self._state.accounts[venue.account]
         known.capabilities, known.connected = venue.capabilities, venue.health().connected
-        known.conditional_refused = None
+        if venue.capabilities.stop_type is not None:
+            known.conditional_refused = None  # it is tried again
 
     def _hear(self, account: str, deliver: Callable[[VenueReport], None], report: VenueReport) -> None:
         deliver(report)

@@ -21,6 +21,7 @@ from app.ports.venue import OrderRef, OrderRequest, Venue
 _BASES = ("BTC", "ETH", "SOL")
 _FAR = Decimal("0.5")
 _PREFIX = "zgprobe-"
+NEVER_PLACED = "Ziggurat places none at this exchange"
 
 
 def is_probe(report: OrderReport) -> bool:
@@ -37,7 +38,9 @@ async def ask_about_stops(
     which learns from its first stop. What could not be cancelled is the next time. Only a refusal of the kind of order
     counts: any other has understood it.
     """
-    if venue.capabilities.stop_type is None or (is_live and not session.dialect.tries_orders):
+    if venue.capabilities.stop_type is None:
+        return ConditionalReport(venue.account, NEVER_PLACED)
+    if is_live and not session.dialect.tries_orders:
         return None
     try:
         request = await _far_stop(venue, session, now)

@@ -108,11 +108,13 @@ def _account_troubles(store: ViewStore, now: datetime) -> list[Trouble]:
 
 
 def _group_troubles(store: ViewStore, now: datetime) -> list[Trouble]:
+    watched = {account.id for account in store.engine.accounts if account.conditional_refused is not None}
     return [
         Trouble(
             "critical",
             f"{group.symbol} {group.timeframe} has no stop at the exchange for "
-            f"{formats.spoken_age(now - group.unprotected_since)}. It is being placed again.",
+            f"{formats.spoken_age(now - group.unprotected_since)}. "
+            + ("It cannot be watched here either." if group.account in watched else "It is being placed again."),
         )
         for group in store.groups.values()
         if group.unprotected_since is not None

@@ -8,15 +8,18 @@ from decimal import Decimal
 import pytest
 
 from app.domain.values import CloseReason, OrderRole
+from app.exchange.ccxt.dialects.okx import OKX_SPOT
 from app.exchange.ccxt.wire import Environment
 from tests.support.markets import BINANCE, PLACES, Place
 from tests.support.trading import ACCOUNT, ALGO_ORDER, SOL, Trading, role_of
 from tests.support.venues.faults import FaultKind
+from tests.support.venues.okx import OkxSpot
 from tests.support.venues.server import Asked
 
 D = Decimal
 SPOT = next(place for place in PLACES if place.name == "binance spot")
 STOP = OrderRole.STOP_LOSS
+OKX = Place("okx", OkxSpot, OKX_SPOT, {"api_key": "key", "secret": "secret", "password": "phrase"})
 WITH_A_TEST_NETWORK = [place for place in PLACES if "aster" not in place.name]
 TRIED = "/order/test"
 MOVED = {"code": -4120, "message": "Order type not supported for this endpoint. Please use the Algo Order API."}
@@ -152,3 +155,15 @@ async def test_h09_a_stop_that_rests_stays_though_the_next_is_refused_for_its_ki
         await trading.until(lambda: bool(trading.alerts("critical")))
         await trading.reconcile()
         assert [stop.symbol for stop in trading.stops()] == [SOL]
+
+
+async def test_h09_where_no_stop_is_ever_placed_the_account_is_told_once_and_its_stops_are_watched() -> None:
+    async with Trading(place=OKX) as trading:
+        await trading.until(lambda: bool(trading.alerts("warning")))
+        assert "places none at this exchange" in (trading.engine.snapshot().accounts[0].conditional_refused or "")
+        await trading.signal()
+        await trading.until(lambda: trading.held() > 0)
+        trading.price("189.9")
+        await trading.flat()
+        assert trading.last.close_reason == CloseReason.STOP_LOSS
+        assert len(trading.alerts("warning")) == 1
