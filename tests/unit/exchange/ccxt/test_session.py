@@ -92,6 +92,16 @@ async def test_h29_our_offset_is_measured_and_used_for_signing(desk: Desk) -> No
     assert desk.exchange.options["timeDifference"] == -SERVER_AHEAD_MS
 
 
+async def test_h29_our_offset_is_measured_anew_every_hour(desk: Desk) -> None:
+    await desk.session.synchronise()
+    desk.exchange.options["timeDifference"], desk.exchange.script = 0, ["answer", "answer"]
+    await desk.call()
+    assert desk.exchange.options["timeDifference"] == 0
+    await desk.clock.advance(3601)
+    await desk.call()
+    assert desk.exchange.options["timeDifference"] == -SERVER_AHEAD_MS
+
+
 async def test_h29_waiting_for_the_limits_is_no_part_of_our_offset(desk: Desk) -> None:
     desk.exchange.milliseconds = lambda: int(desk.clock.monotonic() * 1000)  # type: ignore[method-assign]  # ours runs
     desk.host.pause(2.4)
