@@ -33,6 +33,7 @@ from app.ports.engine import CommandRefused
 
 FACT = "emergency"
 _FAILURES = "protection_failures"
+_OUTAGE = "outage"
 FAILURE_WINDOW = timedelta(hours=1)
 NEAR = Decimal(80)
 """Percent of a limit from which on the state is `warning`."""
@@ -183,22 +184,29 @@ def _watch_clocks(turn: Turn) -> None:
             trip(turn, "clock", skew_sentence(account))
 
 
-def note_protection_failure(turn: Turn, group: Group) -> bool:
-    """Count each unprotected spell of a group once an hour; too many trip the stop. Whether it was counted now."""
+def note_protection_failure(turn: Turn, group: Group, *, is_outage: bool) -> bool:
+    """Note each unprotected spell of a group once an hour; too many trip the stop. Whether it was noted now.
+
+    Those of an exchange that is out of reach do not count: its breaker has a limit of its own.
+    """
     most = turn.config.risk.max_protection_failures
     spell = [group.id, iso(group.unprotected_since) if group.unprotected_since else ""]
     known = _recent_failures(turn)
     if any(item[:2] == spell for item in known):
         return False
-    known.append([*spell, iso(turn.now)])
+    known.append([*spell, iso(turn.now), *([_OUTAGE] if is_outage else [])])
     turn.facts.put(_FAILURES, json.dumps(known))
-    if most is not None and len(known) >= most:
-        trip(turn, "protection", f"{len(known)} groups could not be protected within an hour")
+    if most is not None and not is_outage and (count := _failures(turn)) >= most:
+        trip(turn, "protection", f"{count} groups could not be protected within an hour")
     return True
 
 
+def _failures(turn: Turn) -> int:
+    return sum(_OUTAGE not in item for item in _recent_failures(turn))
+
+
 def _recent_failures(turn: Turn) -> list[list[str]]:
-    """[group, unprotected since, failed at] of the last hour."""
+    """[group, unprotected since, failed at, perhaps that it was an outage] of the last hour."""
     known: list[list[str]] = json.loads(turn.fact(_FAILURES) or "[]")
     return [item for item in known if turn.now - datetime.fromisoformat(item[2]) < FAILURE_WINDOW]
 
@@ -212,7 +220,7 @@ def limits(turn: Turn) -> Iterator[LimitSnapshot]:
     used = turn.slots_used()
     yield LimitSnapshot("open_groups", Decimal(used), Decimal(config.pool.max_open_groups), "groups")
     if risk.max_protection_failures is not None:
-        failed = len(_recent_failures(turn))
+        failed = _failures(turn)
         yield LimitSnapshot("protection_failures", Decimal(failed), Decimal(risk.max_protection_failures), "failures")
     for environment in environments(turn.state):
         if risk.daily_loss_limit_quote is not None:

@@ -104,7 +104,7 @@ def _miss_watch(turn: Turn, group: Group) -> None:
         return
     is_reached = _is_reached(turn, group)
     why = "its price is not told" if is_reached else "the exchange cannot be reached"
-    _tell_unprotected(turn, group, f"be watched: {why}")
+    _tell_unprotected(turn, group, f"be watched: {why}", is_outage=not is_reached)
     if is_reached and turn.config.protection.on_failure == "close_position":
         begin_close(turn, group, CloseReason.PROTECTION_FAILED)
 
@@ -133,9 +133,9 @@ def _miss(turn: Turn, group: Group, missing: Set[Place]) -> None:
         turn.wake(f"group/{group.id}", turn.now + timedelta(seconds=turn.config.protection.monitor_interval_sec))
 
 
-def _tell_unprotected(turn: Turn, group: Group, failure: str) -> None:
+def _tell_unprotected(turn: Turn, group: Group, failure: str, *, is_outage: bool = False) -> None:
     """Once a spell, and again every hour that it lasts."""
-    if not note_protection_failure(turn, group):
+    if not note_protection_failure(turn, group, is_outage=is_outage):
         return
     turn.emit("protection.failed", group=group, policy=turn.config.protection.on_failure)
     turn.alert("critical", f"the stop of {group.symbol} {group.timeframe} could not {failure}", group=group)

@@ -62,6 +62,19 @@ def test_while_the_exchange_cannot_be_reached_past_the_grace_the_trader_is_told_
     assert bench.seen(*SPELLS) == ["protection.missing", "protection.failed", "protection.restored"]
 
 
+def test_an_outage_of_the_exchange_does_not_use_up_the_failures_after_which_all_is_stopped() -> None:
+    bench = bench_of()
+    most = bench.state.config.risk.max_protection_failures or 0
+    for _ in range(most + 1):
+        lose_connection(bench)
+        bench.care()
+        bench.wait(31)
+        account_of(bench).connected = True
+        bench.care()
+    assert bench.seen("protection.failed") == ["protection.failed"] * (most + 1)
+    assert bench.seen("ess.tripped") == []
+
+
 def test_without_a_price_past_the_grace_the_position_is_closed() -> None:
     bench = bench_of()
     market_of(bench).quote = None
