@@ -41,6 +41,14 @@ async def until_open(running: Running) -> dict[str, Any]:
             return dict(groups[0])
 
 
+async def until_protected(running: Running) -> dict[str, Any]:
+    """The one open group, once its exits are no longer on their way."""
+    await until_open(running)
+    while running.application.engine.is_busy():
+        await running.get("/api/execution/status")
+    return await until_open(running)
+
+
 async def test_the_main_job_from_signal_to_profit(running: Running) -> None:
     await running.send(running.message())
     group = await until_open(running)
@@ -162,9 +170,7 @@ async def test_a_paused_engine_refuses_entries_and_says_why(running: Running) ->
 async def test_a_preview_shows_the_grid_and_leaves_no_trace(running: Running) -> None:
     await running.set_price(SOL, "200")
     await running.send(running.message(symbol="SOLUSDT.P", tv__timeframe="15"))
-    await until_open(running)
-    while running.application.engine.is_busy():  # its exits are on their way
-        await running.get("/api/execution/status")
+    await until_protected(running)
     before = (await running.get("/api/execution/status")).json()
     preview = (await running.post("/api/execution/signals/preview", running.message())).json()
     after = (await running.get("/api/execution/status")).json()

@@ -14,7 +14,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
 from tests.integration.serving.conftest import Running
-from tests.integration.serving.test_private_api import until_open
+from tests.integration.serving.test_private_api import until_protected
 
 LONG = os.environ.get("ZIGGURAT_LONG") == "1"
 VALID_EXAMPLES, WRONG_EXAMPLES = (200, 100) if LONG else (4, 2)
@@ -119,7 +119,7 @@ async def test_what_is_served_is_what_the_openapi_says(running: Running, role: s
 
 async def test_a_viewer_reads_everything_and_changes_nothing(running: Running) -> None:
     await running.send(running.message())
-    group = await until_open(running)
+    group = await until_protected(running)
     before = await what_is_kept(running)
     for operation in await operations_of(running):
         for case in await asyncio.to_thread(valid_examples, operation):
