@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -221,9 +222,28 @@ async def test_leverage_that_is_refused_needs_a_person(venue: CcxtVenue, api: Sc
         await venue.set_leverage(SOL, Decimal(500), "cross")
 
 
-async def test_with_the_breaker_open_exits_are_still_amended(venue: CcxtVenue, api: Scripted) -> None:
+def open_the_breaker(venue: CcxtVenue) -> None:
     while not venue._breaker.is_open:
         venue._breaker.failed("words")
+
+
+def use_up_what_reads_and_entries_may(venue: CcxtVenue) -> None:
+    (weight, *_) = venue._session._limiter.host.buckets
+    weight.spend(round(weight.budget.amount * 0.95))
+
+
+@pytest.mark.parametrize("held_back", [open_the_breaker, use_up_what_reads_and_entries_may])
+async def test_a_cancel_goes_where_reads_and_entries_are_held_back(
+    venue: CcxtVenue, api: Scripted, held_back: Callable[[CcxtVenue], None]
+) -> None:
+    held_back(venue)
+    api.script["cancel_order"] = [{"id": "3000", "info": {"code": "200"}}]
+    api.script["fetch_order"] = [row(status="canceled", info={"status": "CANCELED"})]
+    assert isinstance(await venue.cancel_order(PLAIN), Accepted)
+
+
+async def test_with_the_breaker_open_exits_are_still_amended(venue: CcxtVenue, api: Scripted) -> None:
+    open_the_breaker(venue)
     api.script["fetch_order"] = [row(), row(price="151")]
     api.script["edit_order"] = [row()]
     assert isinstance(await venue.amend_order(replace(PLAIN, is_exit=True), Decimal(2), Decimal(151)), Accepted)
