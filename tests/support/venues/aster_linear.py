@@ -15,7 +15,15 @@ from tests.support.venues.aster_orders import AsterTrading, SpotTrading
 from tests.support.venues.aster_reads import AsterReading, SpotReading
 from tests.support.venues.binance_book import AccountEvent, AlgoEvent, BookEvent, ForcedEvent, OrderEvent
 from tests.support.venues.binance_gate import Security
-from tests.support.venues.binance_linear import Answer, BinanceLinear, Endpoint, listen_keys, table_of
+from tests.support.venues.binance_linear import (
+    Answer,
+    BinanceLinear,
+    Endpoint,
+    Weight,
+    by_market,
+    listen_keys,
+    table_of,
+)
 from tests.support.venues.binance_rows import account_event, forced_event, stream_event
 
 WALLET = "0x" + "a5" * 20
@@ -116,8 +124,8 @@ class AsterSpot(AsterLinear):
 
 
 def _linear(trading: AsterTrading, reading: AsterReading) -> dict[tuple[str, str], Endpoint]:
-    public: list[tuple[str, Answer, int]] = [("premiumIndex", reading.premium_index, 1)]
-    signed: list[tuple[str, str, Answer, int, int]] = [
+    public: list[tuple[str, Answer, Weight]] = [("premiumIndex", reading.premium_index, 1)]
+    signed: list[tuple[str, str, Answer, Weight, int]] = [
         ("POST", "batchOrders", trading.batch_orders, 5, 1),
         ("DELETE", "batchOrders", trading.cancel_batch, 1, 0),
         ("GET", "income", reading.income, 30, 0),
@@ -138,24 +146,24 @@ def _spot(trading: SpotTrading, reading: SpotReading) -> dict[tuple[str, str], E
 
 
 def _shared(base: str, trading: AsterTrading, reading: AsterReading) -> dict[tuple[str, str], Endpoint]:
-    """What both markets have. Weights are those of the documents; where they depend on parameters, the least."""
-    public: list[tuple[str, Answer, int]] = [
+    """What both markets have. Weights are those of the documents; where they depend on a length, the least."""
+    public: list[tuple[str, Answer, Weight]] = [
         ("ping", reading.ping, 1),
         ("time", reading.time, 1),
         ("exchangeInfo", reading.exchange_info, 1),
         ("depth", reading.depth, 2),
         ("klines", reading.klines, 1),
-        ("ticker/24hr", reading.day_ticker, 1),
-        ("ticker/price", reading.price_ticker, 1),
-        ("ticker/bookTicker", reading.book_ticker, 1),
+        ("ticker/24hr", reading.day_ticker, by_market(1, 40)),
+        ("ticker/price", reading.price_ticker, by_market(1, 2)),
+        ("ticker/bookTicker", reading.book_ticker, by_market(1, 2)),
     ]
-    signed: list[tuple[str, str, Answer, int, int]] = [
+    signed: list[tuple[str, str, Answer, Weight, int]] = [
         ("POST", "order", trading.new_order, 1, 1),
         ("DELETE", "order", trading.cancel_order, 1, 0),
         ("GET", "order", reading.order, 1, 0),
         ("DELETE", "allOpenOrders", trading.cancel_all, 1, 0),
         ("GET", "openOrder", reading.open_order, 1, 0),
-        ("GET", "openOrders", reading.open_orders, 1, 0),
+        ("GET", "openOrders", reading.open_orders, by_market(1, 40), 0),
         ("GET", "allOrders", reading.all_orders, 5, 0),
         ("GET", "userTrades", reading.user_trades, 5, 0),
         ("GET", "commissionRate", reading.commission_rate, 20, 0),

@@ -29,14 +29,23 @@ UNKNOWN_503 = "Unknown error, please check your request or try again later."
 UNAVAILABLE_503 = "Service Unavailable."
 _K = FaultKind
 Answer = Callable[[Params], Any]
+Weight = int | Callable[[Params], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     answer: Answer
-    weight: int
+    weight: Weight
     security: Security
     orders: int = 0
+
+    def weighs(self, params: Params) -> int:
+        return self.weight if isinstance(self.weight, int) else self.weight(params)
+
+
+def by_market(one: int, every: int) -> Weight:
+    """Of a question for one market, and for all of them."""
+    return lambda params: one if "symbol" in params else every
 
 
 class BinanceLinear(VenueServer):
@@ -118,7 +127,7 @@ class BinanceLinear(VenueServer):
         if endpoint is None:
             return _error(404, -5000, f"Path {asked.path}, Method {asked.method} is invalid")
         try:
-            self.limits.spend(endpoint.weight, endpoint.orders)
+            self.limits.spend(endpoint.weighs(params), endpoint.orders)
             self.gate.check(endpoint.security, request.headers.get("X-MBX-APIKEY"), signed, params)
             reply = Reply(200, endpoint.answer(params))
             asked.acted = True
@@ -148,20 +157,20 @@ def _error(status: int, code: int, message: str, headers: Mapping[str, str] | No
 
 
 def _endpoints(trading: Trading, reading: Reading, streams: Streams) -> dict[tuple[str, str], Endpoint]:
-    """Weights are those of the documents; where they depend on parameters, the least."""
-    public: list[tuple[str, Answer, int]] = [
+    """Weights are those of the documents; where they depend on a length, the least."""
+    public: list[tuple[str, Answer, Weight]] = [
         ("v1/ping", reading.ping, 1),
         ("v1/time", reading.time, 1),
         ("v1/exchangeInfo", reading.exchange_info, 1),
         ("v1/depth", reading.depth, 2),
-        ("v1/ticker/bookTicker", reading.book_ticker, 2),
-        ("v1/ticker/price", reading.price_ticker, 1),
-        ("v2/ticker/price", reading.price_ticker, 1),
-        ("v1/ticker/24hr", reading.day_ticker, 1),
-        ("v1/premiumIndex", reading.premium_index, 1),
+        ("v1/ticker/bookTicker", reading.book_ticker, by_market(2, 5)),
+        ("v1/ticker/price", reading.price_ticker, by_market(1, 2)),
+        ("v2/ticker/price", reading.price_ticker, by_market(1, 2)),
+        ("v1/ticker/24hr", reading.day_ticker, by_market(1, 40)),
+        ("v1/premiumIndex", reading.premium_index, by_market(1, 10)),
         ("v1/klines", reading.klines, 1),
     ]
-    signed: list[tuple[str, str, Answer, int, int]] = [
+    signed: list[tuple[str, str, Answer, Weight, int]] = [
         ("POST", "v1/order", trading.new_order, 0, 1),
         ("PUT", "v1/order", trading.modify_order, 1, 1),
         ("DELETE", "v1/order", trading.cancel_order, 1, 0),
@@ -170,13 +179,13 @@ def _endpoints(trading: Trading, reading: Reading, streams: Streams) -> dict[tup
         ("DELETE", "v1/batchOrders", trading.cancel_batch, 1, 0),
         ("DELETE", "v1/allOpenOrders", trading.cancel_all, 1, 0),
         ("GET", "v1/openOrder", reading.open_order, 1, 0),
-        ("GET", "v1/openOrders", reading.open_orders, 1, 0),
+        ("GET", "v1/openOrders", reading.open_orders, by_market(1, 40), 0),
         ("GET", "v1/allOrders", reading.all_orders, 5, 0),
         ("POST", "v1/algoOrder", trading.new_algo_order, 0, 1),
         ("DELETE", "v1/algoOrder", trading.cancel_algo_order, 1, 0),
         ("GET", "v1/algoOrder", reading.algo_order, 1, 0),
         ("DELETE", "v1/algoOpenOrders", trading.cancel_algo_orders, 1, 0),
-        ("GET", "v1/openAlgoOrders", reading.open_algo_orders, 1, 0),
+        ("GET", "v1/openAlgoOrders", reading.open_algo_orders, by_market(1, 40), 0),
         ("GET", "v1/allAlgoOrders", reading.all_algo_orders, 5, 0),
         ("GET", "v1/userTrades", reading.user_trades, 5, 0),
         ("GET", "v1/income", reading.income, 30, 0),
@@ -204,7 +213,7 @@ def _endpoints(trading: Trading, reading: Reading, streams: Streams) -> dict[tup
 
 
 def table_of(
-    base: str, public: list[tuple[str, Answer, int]], signed: list[tuple[str, str, Answer, int, int]]
+    base: str, public: list[tuple[str, Answer, Weight]], signed: list[tuple[str, str, Answer, Weight, int]]
 ) -> dict[tuple[str, str], Endpoint]:
     """Of (path, answer, weight) to get, and signed (method, path, answer, weight, orders)."""
     table = {("GET", f"{base}/{path}"): Endpoint(answer, weight, Security.NONE) for path, answer, weight in public}

@@ -11,7 +11,7 @@ from app.ports.paper_store import PaperOrder
 from tests.support.venues import binance_spot_rows
 from tests.support.venues.binance_book import AccountEvent, AlgoEvent, BookEvent, OrderEvent
 from tests.support.venues.binance_gate import Security
-from tests.support.venues.binance_linear import Answer, BinanceLinear, Endpoint, table_of
+from tests.support.venues.binance_linear import Answer, BinanceLinear, Endpoint, Weight, by_market, table_of
 from tests.support.venues.binance_orders import Params
 from tests.support.venues.binance_rows import Json
 from tests.support.venues.binance_spot_orders import SpotTrading
@@ -116,26 +116,26 @@ class BinanceSpot(BinanceLinear):
 
 
 def _endpoints(trading: SpotTrading, reading: SpotReading, restrictions: Answer) -> dict[tuple[str, str], Endpoint]:
-    """Weights are those of the documents; where they depend on parameters, the least."""
-    public: list[tuple[str, Answer, int]] = [
+    """Weights are those of the documents; where they depend on a length, the least."""
+    public: list[tuple[str, Answer, Weight]] = [
         ("ping", reading.ping, 1),
         ("time", reading.time, 1),
         ("exchangeInfo", reading.exchange_info, 20),
         ("depth", reading.depth, 5),
-        ("ticker/bookTicker", reading.book_ticker, 2),
-        ("ticker/price", reading.price_ticker, 2),
-        ("ticker/24hr", reading.day_ticker, 2),
+        ("ticker/bookTicker", reading.book_ticker, by_market(2, 4)),
+        ("ticker/price", reading.price_ticker, by_market(2, 4)),
+        ("ticker/24hr", reading.day_ticker, by_market(2, 80)),
         ("klines", reading.klines, 2),
     ]
-    signed: list[tuple[str, str, Answer, int, int]] = [
+    signed: list[tuple[str, str, Answer, Weight, int]] = [
         ("POST", "order", trading.new_order, 1, 1),
         ("POST", "order/test", trading.test_order, 1, 0),
         ("DELETE", "order", trading.cancel_order, 1, 0),
         ("GET", "order", reading.order, 4, 0),
-        ("GET", "openOrders", reading.open_orders, 6, 0),
+        ("GET", "openOrders", reading.open_orders, by_market(6, 80), 0),
         ("DELETE", "openOrders", trading.cancel_open_orders, 1, 0),
         ("GET", "allOrders", reading.all_orders, 20, 0),
-        ("GET", "myTrades", reading.user_trades, 5, 0),
+        ("GET", "myTrades", reading.user_trades, lambda params: 5 if "orderId" in params else 20, 0),
         ("GET", "account", reading.account, 20, 0),
         ("POST", "orderList/oco", trading.new_oco, 1, 2),
         ("DELETE", "orderList", trading.cancel_list, 1, 0),

@@ -49,6 +49,14 @@ async def test_used_weight_and_order_counts_are_told(exchange: Any) -> None:
     assert exchange.last_response_headers["X-MBX-ORDER-COUNT-1M"] == "1"
 
 
+async def test_all_markets_weigh_more_than_one(exchange: Any, venue: BinanceLinear) -> None:
+    before = venue.limits.used_weight()
+    await exchange.fapiPrivateGetOpenOrders({"symbol": "BTCUSDT"})
+    assert venue.limits.used_weight() == before + 1
+    await exchange.fapiPrivateGetOpenOrders()
+    assert venue.limits.used_weight() == before + 1 + 40
+
+
 async def test_a_spent_budget_is_refused_with_a_time_to_wait(exchange: Any, venue: BinanceLinear) -> None:
     venue.limits.weight = venue.limits.used_weight()
     with pytest.raises(ccxt.DDoSProtection, match="-1003"):
