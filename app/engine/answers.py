@@ -309,7 +309,7 @@ def _look_up_later(turn: Turn, order: Order, retry_after: float | None) -> None:
     at = turn.now + timedelta(seconds=retry_after or min(max(doubted, ASK_BACKOFF_SEC), MOST_BACKOFF_SEC))
     if order.status is OrderStatus.UNKNOWN:
         turn.put_order(changed(order, look_ups=max(order.look_ups - 1, 0), retry_at=at))
-    elif order.is_amending:
+    elif order.is_amending or order.status in RESTING or order.is_unsettled:
         turn.wake(f"lookup/{order.client_order_id}", at)
 
 

@@ -19,7 +19,7 @@ from app.engine.watching import watch_of
 from app.messages.effects import AmendOrder, CancelOrder, LoadMarket, LookUpOrder, SubmitOrders
 from app.messages.reports import Found, NotFound, NotSent, OutcomeUnknown, RefusalCode, Refused
 from tests.support.strategies import filled_group, grid_of, rules_of
-from tests.unit.engine.bench import Bench
+from tests.unit.engine.bench import Bench, gaps
 
 D = Decimal
 STOP_AT_95: dict[str, Any] = {"tp_mode": "per_leg", "stop_loss": {"mode": "percent", "percent": D(5)}}
@@ -218,6 +218,32 @@ def test_only_a_partner_that_waits_too_goes_again_with_an_order_that_never_left(
         (stop.client_order_id,)
     ]
     assert bench.state.orders[profit.client_order_id].retry_at == profit.retry_at
+
+
+# ---------------------------------------------------------------------------------------------- read back
+
+
+def test_an_accepted_stop_is_read_back_until_the_venue_has_answered() -> None:
+    bench = bench_of()
+    bench.answers = {LookUpOrder: OutcomeUnknown("no answer")}
+    bench.care()
+    bench.wait(40)
+    sent = bench.asked_at(SubmitOrders)[-1:]
+    assert [round(gap) for gap in gaps(sent + bench.asked_at(LookUpOrder))] == [1, 1, 2, 4, 8, 16]
+    bench.answers = {}
+    bench.wait(60)
+    assert len(bench.asked_at(LookUpOrder)) == 7
+
+
+def test_an_accepted_stop_that_was_dropped_is_placed_again_though_the_first_look_was_not_answered() -> None:
+    bench = bench_of()
+    bench.answers = {LookUpOrder: NotSent("no connection")}
+    bench.care()
+    bench.wait(2)
+    bench.answers = {LookUpOrder: NotFound()}
+    bench.wait(30)
+    dropped, again = bench.orders(STOP)[:2]
+    assert (dropped.status, again.quantity) == (OrderStatus.LOST, dropped.quantity)
 
 
 # ---------------------------------------------------------------------------------------------- stops too small
