@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
@@ -281,7 +281,7 @@ def note_peak(turn: Turn, environment: str, *, anew: bool = False) -> None:
         return
     before = dict(_peaks(turn, environment))
     peaks = {} if anew else {name: {**now, **_kept(turn, peak)} for name, peak in before.items()}
-    today = _peak_fact(environment, turn.now)
+    today = _peak_facts(environment, turn.now.date(), 1)[0]
     peak, here = peaks.get(today, {}), accounts_of(turn.state, environment)
     if sum(now.values(), ZERO) > _sum_of(peak, here):
         away = {account: equity for account, equity in peak.items() if account not in here}
@@ -313,14 +313,15 @@ def _read(text: str) -> Mapping[str, Decimal]:
     return {account: Decimal(equity) for account, equity in json.loads(text).items()}
 
 
-def _peak_fact(environment: str, day: datetime) -> str:
-    return f"{_PEAK}{environment}/{day:%Y-%m-%d}"
+@lru_cache(maxsize=16)
+def _peak_facts(environment: str, today: date, days: int) -> Sequence[str]:
+    """Of today and the days before it; asked for at every fill."""
+    return [f"{_PEAK}{environment}/{today - timedelta(days=ago)}" for ago in range(days)]
 
 
 def _peaks(turn: Turn, environment: str) -> Iterator[tuple[str, Mapping[str, Decimal]]]:
     """What each account had when together they had the most of a day, for the days of the window, by its fact."""
-    for ago in range(turn.config.risk.drawdown_window_days):
-        name = _peak_fact(environment, turn.now - timedelta(days=ago))
+    for name in _peak_facts(environment, turn.now.date(), turn.config.risk.drawdown_window_days):
         value = turn.fact(name)
         if value is not None:
             yield name, _read(value)

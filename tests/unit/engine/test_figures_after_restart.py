@@ -24,11 +24,12 @@ LIMITS = {
     "max_exposure_quote": "10000000",
     "cooldown_sec": 0,
 }
-SCENARIO = scenario(*COINS, risk=LIMITS, offset={"mode": "auto", "wait_minutes": 1}, pool={"max_open_groups": 3})
+SETTINGS = {"risk": LIMITS, "offset": {"mode": "auto", "wait_minutes": 1}, "pool": {"max_open_groups": 3}}
+SCENARIO = {**scenario(*COINS, **SETTINGS), "start": "2026-01-05T23:30:00Z"}
 STEP = st.one_of(
     st.tuples(st.just("signal"), st.sampled_from(COINS), st.sampled_from(["buy", "sell"])),
     st.tuples(st.just("price"), st.sampled_from(COINS), st.integers(90, 110)),
-    st.tuples(st.just("wait"), st.sampled_from([5, 70, 40_000])),
+    st.tuples(st.just("wait"), st.sampled_from([5, 70, 4_000])),
     st.tuples(st.sampled_from(["close", "block", "skip"]), st.integers(0, 3)),
     st.tuples(st.sampled_from(["stop", "reset", "sample"])),
 )
