@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 from app.accounts.keys import LABELS, AccountVault, Keys, complete, fields_of, fingerprint, same_account, shown
-from app.accounts.venues import VenueMaker
+from app.accounts.venues import VenueMaker, watches_stops
 from app.base.config import Config, parse_config
 from app.base.config.file import ConfigFile
 from app.base.config.groups import AccountConfig
@@ -30,6 +30,7 @@ from app.ports.engine import CommandRefused
 from app.ports.venue import Venue
 
 WHO = "accounts"
+_WATCHED = "no stop rests at this exchange: its stops are watched here, only while Ziggurat runs"
 
 
 class AccountEngine(Protocol):
@@ -106,6 +107,7 @@ class AccountOffice:
             "armed": self._engine.armed(account_id),
             "missing": list(missing(config, account)),
             "without_stop": trades_without_stop(config, account),
+            "watched_stops": _WATCHED if watches_stops(account) else "",
             "worst_case": _in_money(worst_case(config, account, None), config, _currency(account)),
         }
 

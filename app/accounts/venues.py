@@ -89,6 +89,16 @@ def why_not(account: AccountConfig) -> str | None:
     return None if is_known else f"{account.venue} {account.market_type} is not offered"
 
 
+def watches_stops(account: AccountConfig) -> bool:
+    """Whether no stop of the account rests at its venue, so that its stops hold only while Ziggurat runs."""
+    if account.venue == "paper":
+        return False
+    from app.exchange.ccxt.dialects import dialect_of  # noqa: PLC0415 - as above
+
+    dialect = dialect_of(account.venue, MarketType(account.market_type))
+    return dialect is not None and not dialect.stop_types
+
+
 def exchange_urls(environ: Mapping[str, str]) -> dict[str, str]:
     """Base URLs by account, from `ZIGGURAT_EXCHANGE_URLS`. Keys are sent there: only this machine is accepted."""
     text = environ.get(URLS_VARIABLE)

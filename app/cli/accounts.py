@@ -163,6 +163,8 @@ def _test(options: argparse.Namespace) -> int:
 def _arm(options: argparse.Namespace) -> int:
     plan = perform(options, "account plan", {"id": options.id})
     print(f"worst case: {plan['worst_case']}")
+    if plan["watched_stops"]:
+        print(plan["watched_stops"])
     if plan["missing"]:
         named = ", ".join(plan["missing"])
         raise NotArmed(f"to arm {options.id}, set {named}; `account limits` sets those of risk")

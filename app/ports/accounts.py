@@ -77,7 +77,7 @@ class AccountDesk(Accounts, Protocol):
         ...
 
     def plan(self, account_id: str) -> Mapping[str, Any]:
-        """What arming takes and could cost: `missing`, `without_stop`, `worst_case`."""
+        """What arming takes and could cost: `missing`, `without_stop`, `watched_stops`, `worst_case`."""
         ...
 
     async def set_limits(self, limits: Mapping[str, str]) -> str:

@@ -375,6 +375,12 @@ async def test_where_there_is_no_stop_none_is_typed_out(scene: Scene) -> None:
     await until(lambda: scene.accounts.asked == [("arm", "perp", "perp", "none")])
 
 
+async def test_where_stops_are_watched_the_arming_says_so(scene: Scene) -> None:
+    scene.accounts.plans["perp"] = {"watched_stops": "its stops are watched here, only while Ziggurat runs"}
+    opened(scene).list.arm.click()
+    assert "Its stops are watched here, only while Ziggurat runs" in scene.said()
+
+
 async def test_limits_that_are_missing_are_set_before_the_name_is_asked(scene: Scene) -> None:
     scene.accounts.plans["perp"] = {"missing": ["risk.max_exposure_quote", "risk.max_order_quote"]}
     sheet = opened(scene)

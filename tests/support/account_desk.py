@@ -50,7 +50,12 @@ class FakeAccountDesk(FakeAccounts):
         return {"detail": f"{settings['id']} was added", "report": None}
 
     def plan(self, account_id: str) -> Mapping[str, Any]:
-        usual = {"missing": [], "without_stop": False, "worst_case": "8 groups × 3 pyramids × 250 × 2 leverage = 12000"}
+        usual = {
+            "missing": [],
+            "without_stop": False,
+            "watched_stops": "",
+            "worst_case": "8 groups × 3 pyramids × 250 × 2 leverage = 12000",
+        }
         return usual | self.plans.get(account_id, {})
 
     async def set_limits(self, limits: Mapping[str, str]) -> str:

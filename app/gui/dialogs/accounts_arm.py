@@ -102,6 +102,8 @@ class ArmPage(Page):
         self.worst = Text(formats.sentence(str(self._plan["worst_case"])), "strong")
         self.worst.setWordWrap(True)
         self.layout_.addWidget(self.worst)
+        if self._plan["watched_stops"]:
+            self.layout_.addWidget(words(formats.sentence(str(self._plan["watched_stops"])), "warning"))
         self.missing = Facts()
         self.missing.show_facts([(name, "not set") for name in self._plan["missing"]])
         if self._plan["missing"]:

@@ -24,6 +24,7 @@ from tests.support.venues import BinanceLinear
 SYMBOL = "SOL/USDT:USDT"
 KEYS = "key\nsecret\n"
 LIMITS = {"max_exposure_quote": "5000", "daily_loss_limit_quote": "250", "max_order_quote": "100"}
+AT_MEXC = ("--venue", "mexc", "--market-type", "spot", "--environment", "live")
 AT_BINANCE = ("perp", "--venue", "binance", "--environment")
 
 
@@ -105,10 +106,13 @@ async def test_a_missing_key_is_named(desk: Desk) -> None:
     assert (refused.status, refused.errors.strip()) == (1, "ziggurat: binance needs: secret")
 
 
-async def test_arming_names_what_is_missing(desk: Desk) -> None:
-    await desk.account("add", *AT_BINANCE, "live", "--no-test", typed=KEYS)
-    refused = await desk.account("arm", "perp", typed="perp\n")
+async def test_arming_names_what_is_missing_and_that_stops_are_watched(desk: Desk) -> None:
+    await desk.account(
+        "add", "coins", "--venue", "mexc", "--market-type", "spot", "--environment", "live", "--no-test", typed=KEYS
+    )
+    refused = await desk.account("arm", "coins", typed="coins\n")
     assert refused.status == 1
+    assert "only while Ziggurat runs" in refused.out
     for name in ("risk.max_exposure_quote", "risk.daily_loss_limit_quote", "risk.max_order_quote", "allowed_symbols"):
         assert name in refused.errors
 

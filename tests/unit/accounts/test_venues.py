@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.accounts.venues import exchange_urls
+from app.accounts.venues import exchange_urls, watches_stops
 from app.base.config import ConfigError, parse_config
+from app.base.config.groups import AccountConfig
 from app.base.errors import OperatorActionNeeded
 
 
@@ -62,3 +63,17 @@ def test_an_impossible_account_is_refused_with_a_sentence(account: dict[str, Any
 def test_a_real_accounts_settings_can_be_put_back_as_they_are_read() -> None:
     config = parse_config({"accounts": [{"id": "perp", "venue": "okx", "environment": "testnet"}]})
     assert parse_config(config.model_dump(mode="json")) == config
+
+
+def live_at(venue: str, market_type: str = "spot") -> AccountConfig:
+    return AccountConfig(id="main", venue=venue, market_type=market_type, environment="live")
+
+
+def test_stops_rest_at_exchanges_that_take_them() -> None:
+    for account in (AccountConfig(id="paper"), live_at("binance", "linear"), live_at("bybit")):
+        assert not watches_stops(account)
+
+
+@pytest.mark.parametrize("venue", ["okx", "kucoin", "gate", "mexc"])
+def test_where_only_plain_orders_are_known_stops_are_watched(venue: str) -> None:
+    assert watches_stops(live_at(venue))
