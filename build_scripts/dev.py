@@ -29,6 +29,8 @@ LOCK_OPTIONS = "--quiet --universal --generate-hashes --no-header --python-versi
 LONGEST_SECONDS = 600
 IN_PARALLEL = "-n 2 --dist loadfile --no-loadscope-reorder".split()
 """A file's tests share what they start. Sorted by their number, as xdist would, the few long ones came last, alone."""
+WITH_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+"""The tests start Ziggurat some hundred times: without it each start would compile it anew."""
 
 OFFSCREEN_LIBRARIES = {
     "libgl1": "libGL.so.1",
@@ -221,7 +223,7 @@ def test(args: list[str]) -> int:
     ensure_window_libraries(screen=True)
     ensure_environment()
     command = ["-m", "pytest", *IN_PARALLEL, *args]
-    return become(command, ZIGGURAT_PAPER_FEED="random_walk", QT_QPA_PLATFORM="offscreen")
+    return become(command, ZIGGURAT_PAPER_FEED="random_walk", QT_QPA_PLATFORM="offscreen", **WITH_BYTECODE)
 
 
 def lint(_: list[str]) -> int:
