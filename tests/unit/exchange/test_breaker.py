@@ -31,6 +31,15 @@ def fail(breaker: Breaker, times: int = 5) -> None:
         breaker.failed("time-out")
 
 
+@pytest.fixture
+async def probing(breaker: Breaker, clock: ManualClock) -> Breaker:
+    """Its time is over, and a probe is under way."""
+    fail(breaker)
+    await clock.advance(10)
+    breaker.allows()
+    return breaker
+
+
 def test_four_failures_leave_it_closed(breaker: Breaker) -> None:
     fail(breaker, 4)
     assert breaker.allows()
@@ -70,20 +79,14 @@ async def test_after_ten_seconds_one_probe_may_try(breaker: Breaker, clock: Manu
     assert not breaker.allows()
 
 
-async def test_a_probe_that_never_reports_is_followed_by_another(breaker: Breaker, clock: ManualClock) -> None:
-    fail(breaker)
+async def test_a_probe_that_never_reports_is_followed_by_another(probing: Breaker, clock: ManualClock) -> None:
     await clock.advance(10)
-    breaker.allows()
-    await clock.advance(10)
-    assert breaker.allows()
+    assert probing.allows()
 
 
-async def test_the_probes_success_closes_it(breaker: Breaker, clock: ManualClock, told: list[BreakerReport]) -> None:
-    fail(breaker)
-    await clock.advance(10)
-    breaker.allows()
-    breaker.succeeded()
-    assert breaker.allows()
+async def test_the_probes_success_closes_it(probing: Breaker, clock: ManualClock, told: list[BreakerReport]) -> None:
+    probing.succeeded()
+    assert probing.allows()
     assert told[-1] == BreakerReport("main", False, clock.now())
 
 
@@ -98,16 +101,13 @@ async def test_each_failed_probe_doubles_the_time_up_to_five_minutes(breaker: Br
     assert periods == [20, 40, 80, 160, 300, 300]
 
 
-async def test_once_closed_it_opens_for_ten_seconds_again(breaker: Breaker, clock: ManualClock) -> None:
-    fail(breaker)
-    await clock.advance(10)
-    breaker.allows()
-    breaker.failed("time-out")
+async def test_once_closed_it_opens_for_ten_seconds_again(probing: Breaker, clock: ManualClock) -> None:
+    probing.failed("time-out")
     await clock.advance(20)
-    breaker.allows()
-    breaker.succeeded()
-    fail(breaker)
-    assert breaker.retry_after() == 10.0
+    probing.allows()
+    probing.succeeded()
+    fail(probing)
+    assert probing.retry_after() == 10.0
 
 
 def test_an_exit_that_gets_through_closes_it(breaker: Breaker) -> None:
@@ -130,54 +130,39 @@ async def test_a_sign_of_the_venue_lets_a_probe_try_at_once(breaker: Breaker) ->
     assert breaker.retry_after() == 20.0
 
 
-async def test_a_sign_of_the_venue_does_not_wait_for_a_probe_that_hangs(breaker: Breaker, clock: ManualClock) -> None:
-    fail(breaker)
-    await clock.advance(10)
-    breaker.allows()
-    breaker.may_probe_now()
-    await breaker.probed()
-    assert breaker.allows()
+async def test_a_sign_of_the_venue_does_not_wait_for_a_probe_that_hangs(probing: Breaker) -> None:
+    probing.may_probe_now()
+    await probing.probed()
+    assert probing.allows()
 
 
-async def test_who_waits_for_the_probe_goes_on_with_its_success(breaker: Breaker, clock: ManualClock) -> None:
-    fail(breaker)
-    await clock.advance(10)
-    breaker.allows()
-    waiting = asyncio.ensure_future(breaker.probed())
+async def test_who_waits_for_the_probe_goes_on_with_its_success(probing: Breaker) -> None:
+    waiting = asyncio.ensure_future(probing.probed())
     await settle()
     assert not waiting.done()
-    breaker.succeeded()
+    probing.succeeded()
     await waiting
-    assert breaker.allows()
+    assert probing.allows()
 
 
-async def test_who_waits_for_the_probe_is_held_after_its_failure(breaker: Breaker, clock: ManualClock) -> None:
-    fail(breaker)
-    await clock.advance(10)
-    breaker.allows()
-    waiting = asyncio.ensure_future(breaker.probed())
-    breaker.failed("time-out")
+async def test_who_waits_for_the_probe_is_held_after_its_failure(probing: Breaker) -> None:
+    waiting = asyncio.ensure_future(probing.probed())
+    probing.failed("time-out")
     await waiting
-    assert not breaker.allows()
+    assert not probing.allows()
 
 
-async def test_a_probe_that_was_given_up_is_followed_by_the_next(breaker: Breaker, clock: ManualClock) -> None:
-    fail(breaker)
-    await clock.advance(10)
-    breaker.allows()
-    breaker.over()
-    await breaker.probed()
-    assert breaker.allows()
-    assert not breaker.allows()
+async def test_a_probe_that_was_given_up_is_followed_by_the_next(probing: Breaker) -> None:
+    probing.over()
+    await probing.probed()
+    assert probing.allows()
+    assert not probing.allows()
 
 
-async def test_the_end_of_a_probe_that_failed_lets_nothing_through(breaker: Breaker, clock: ManualClock) -> None:
-    fail(breaker)
-    await clock.advance(10)
-    breaker.allows()
-    breaker.failed("time-out")
-    breaker.over()
-    assert not breaker.allows()
+async def test_the_end_of_a_probe_that_failed_lets_nothing_through(probing: Breaker) -> None:
+    probing.failed("time-out")
+    probing.over()
+    assert not probing.allows()
 
 
 def test_a_sign_of_life_does_not_open_a_closed_breaker(breaker: Breaker) -> None:
