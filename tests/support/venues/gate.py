@@ -43,9 +43,9 @@ class GateSpot(SmallVenue):
     def endpoints(self) -> Mapping[tuple[str, str], Endpoint]:
         spot = "/api/v4/spot"
         return {
-            ("GET", f"{spot}/time"): Endpoint(lambda _: {"server_time": self.now()}, is_private=False),
+            ("GET", f"{spot}/time"): Endpoint(self._time, is_private=False),
             ("GET", f"{spot}/currency_pairs"): Endpoint(self._pairs, is_private=False),
-            ("GET", "/api/v4/margin/currency_pairs"): Endpoint(lambda _: [], is_private=False),
+            ("GET", "/api/v4/margin/currency_pairs"): Endpoint(self._margin_pairs, is_private=False),
             ("GET", f"{spot}/tickers"): Endpoint(self._tickers, is_private=False),
             ("GET", f"{spot}/candlesticks"): Endpoint(self._candles, is_private=False),
             ("GET", "/api/v4/account/detail"): Endpoint(self._detail),
@@ -94,6 +94,14 @@ class GateSpot(SmallVenue):
         return self._failed("INVALID_CURRENCY_PAIR", "Invalid currency pair")
 
     # ------------------------------------------------------------------ the market
+
+    def _time(self, call: Call) -> Json:
+        """Title: Get server current time."""
+        return {"server_time": self.now()}
+
+    def _margin_pairs(self, call: Call) -> list[Json]:
+        """Without a page: ccxt asks for it beside the markets."""
+        return []
 
     def _pairs(self, call: Call) -> list[Json]:
         """Title: Query all supported currency pairs."""

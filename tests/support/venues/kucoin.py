@@ -48,7 +48,7 @@ class KucoinSpot(SmallVenue):
             ("GET", "/api/v1/market/stats"): Endpoint(self._stats, is_private=False),
             ("GET", "/api/v1/market/candles"): Endpoint(self._candles, is_private=False),
             ("GET", "/api/v1/accounts"): Endpoint(self._accounts),
-            ("GET", "/api/v1/user/api-key"): Endpoint(lambda _: _told({"permission": "General,Spot"})),
+            ("GET", "/api/v1/user/api-key"): Endpoint(self._key),
             ("POST", f"{orders}/sync"): Endpoint(self._place),
             ("DELETE", f"{orders}/sync/client-order/{{clientOid}}"): Endpoint(self._cancel),
             ("GET", f"{orders}/client-order/{{clientOid}}"): Endpoint(self._order),
@@ -98,6 +98,10 @@ class KucoinSpot(SmallVenue):
     def _time(self, call: Call) -> Json:
         """Title: Get Server Time."""
         return _told(self.now())
+
+    def _key(self, call: Call) -> Json:
+        """Title: Get Apikey Info."""
+        return _told({"permission": "General,Spot"})
 
     def _symbols(self, call: Call) -> Json:
         """Title: Get All Symbols."""

@@ -44,7 +44,7 @@ class MexcSpot(SmallVenue):
     def endpoints(self) -> Mapping[tuple[str, str], Endpoint]:
         api = "/api/v3"
         return {
-            ("GET", f"{api}/time"): Endpoint(lambda _: {"serverTime": self.now()}, is_private=False),
+            ("GET", f"{api}/time"): Endpoint(self._time, is_private=False),
             ("GET", f"{api}/exchangeInfo"): Endpoint(self._info, is_private=False),
             ("GET", f"{api}/ticker/24hr"): Endpoint(self._ticker, is_private=False),
             ("GET", f"{api}/klines"): Endpoint(self._klines, is_private=False),
@@ -94,6 +94,10 @@ class MexcSpot(SmallVenue):
         return self._failed(-1121, "Invalid symbol.")
 
     # ------------------------------------------------------------------ the market
+
+    def _time(self, call: Call) -> Json:
+        """Title: Check Server Time."""
+        return {"serverTime": self.now()}
 
     def _info(self, call: Call) -> Json:
         """Title: Exchange Information."""
