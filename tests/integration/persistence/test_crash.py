@@ -64,7 +64,7 @@ async def _prepare(data_dir: Path) -> None:
 
 def _die(data_dir: Path, when: str) -> None:
     root = Path(__file__).parents[3]
-    died = subprocess.run([sys.executable, "-c", _PROGRAM, str(data_dir), when], cwd=root, check=False, timeout=60)
+    died = subprocess.run([sys.executable, "-c", _PROGRAM, str(data_dir), when], cwd=root, check=False, timeout=110)
     assert died.returncode == 9
 
 

@@ -23,6 +23,9 @@ ENVIRONMENT = {
     "ZIGGURAT_PAPER_FEED": "manual",
 }
 
+OF_ITS_OWN_ACCORD = ("reconcile.", "account.", "engine.")
+"""Events that come without anybody's asking."""
+
 
 class Running:
     """A started application, and clients of each role."""
@@ -36,7 +39,7 @@ class Running:
         self.tokens = tokens
         self.secret = secret
         self.path_token = path
-        self.client = httpx.AsyncClient(timeout=10)
+        self.client = httpx.AsyncClient(timeout=60)
 
     def headers(self, role: str = "admin") -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens[role]}"}
@@ -50,6 +53,11 @@ class Running:
     async def set_price(self, symbol: str, price: str) -> httpx.Response:
         body = {"symbol": symbol, "price": price}
         return await self.client.put(f"{self.api}/api/paper/price", headers=self.headers(), json=body)
+
+    async def asked_for(self) -> list[int]:
+        """The numbers of the events that somebody's acting brought about."""
+        events = await self.application.queries.events(0, None, 10_000)
+        return [event.sequence for event in events if not event.type.startswith(OF_ITS_OWN_ACCORD)]
 
     def message(self, symbol: str = "SOLUSDT.P", age_sec: float = 0, **changes: Any) -> dict[str, Any]:
         now = system_clock().now() - timedelta(seconds=age_sec)

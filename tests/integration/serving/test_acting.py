@@ -6,8 +6,10 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.engine import measuring
 from tests.integration.serving.conftest import Running
 from tests.integration.serving.test_private_api import SOL, until_open
 
@@ -162,7 +164,8 @@ async def test_a_market_exit_tells_how_far_off_it_filled(running: Running) -> No
     assert slippage["worst_percent"] < 1
 
 
-async def test_metrics_count_what_happened(running: Running) -> None:
+async def test_metrics_count_what_happened(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "MARKET_WAIT_SEC", 60.0)
     await running.send(running.message())
     await until_open(running)
     await running.send(running.message(age_sec=600))

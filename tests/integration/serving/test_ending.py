@@ -60,7 +60,7 @@ async def test_a_part_that_does_not_end_is_given_up(settings: Settings, monkeypa
         await stop_engine(grace)
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(bootstrap, "END_SEC", 0.1)
+    monkeypatch.setattr(bootstrap, "END_SEC", 2)
     monkeypatch.setattr(application.engine, "stop", hangs)
     await application.stop(0.5)
     assert_is_free(settings)

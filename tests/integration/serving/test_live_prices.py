@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from app.base.clock import system_clock
 from app.base.errors import OperatorActionNeeded
 from app.bootstrap.application import Application
 from app.bootstrap.settings import read_settings
+from app.exchange.ccxt import public_prices
+from app.exchange.ccxt.wire import Access
+from app.exchange.paper import live
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.rules import RuleBook
 from tests.support.fakes import until
@@ -55,7 +60,7 @@ class Instance:
             },
             "execution_intent": {"type": "signal", "position_size_type": "quote"},
         }
-        async with httpx.AsyncClient(timeout=10) as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             answer = await client.post(self._url, json=body)
         assert answer.status_code == 202, answer.text
 
@@ -68,7 +73,11 @@ class Instance:
 
 
 @pytest.fixture
-async def fake() -> AsyncIterator[BinanceLinear]:
+async def fake(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[BinanceLinear]:
+    """An exchange that is never given up because this machine is slow."""
+    import_module("ccxt.pro")
+    monkeypatch.setattr(live, "PATIENCE_SEC", 60.0)
+    monkeypatch.setattr(public_prices, "Access", partial(Access, timeout_sec=60.0))
     board = PriceBoard(system_clock(), RuleBook())
     board.open(SYMBOL, Decimal(200))
     venue = BinanceLinear(board)

@@ -171,13 +171,12 @@ async def test_a_preview_shows_the_grid_and_leaves_no_trace(running: Running) ->
     await running.set_price(SOL, "200")
     await running.send(running.message(symbol="SOLUSDT.P", tv__timeframe="15"))
     await until_protected(running)
-    before = (await running.get("/api/execution/status")).json()
+    before = await running.asked_for()
     preview = (await running.post("/api/execution/signals/preview", running.message())).json()
-    after = (await running.get("/api/execution/status")).json()
 
     assert (preview["outcome"], preview["symbol"], len(preview["legs"])) == ("executed", SOL, 5)
     assert preview["capital"] == "400"
-    assert after["last_sequence"] == before["last_sequence"]
+    assert await running.asked_for() == before
 
 
 async def test_a_reconciliation_by_hand_reports(running: Running) -> None:
