@@ -46,6 +46,7 @@ from tests.support.fakes import (
 )
 
 STOP_GRACE_SEC = 2.0
+ANSWER_WITHIN_SEC = 60.0
 
 
 class HeldFile(ConfigFile):
@@ -115,7 +116,7 @@ class Front:
     ) -> httpx.Response:
         """A request to the private API with a token of `role`."""
         whole = {**(bearer(role) if role else {}), **(headers or {})}
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_WITHIN_SEC) as client:
             return await client.request(method, self.private + path, headers=whole, **body)
 
 

@@ -164,7 +164,7 @@ async def test_a_since_that_no_event_can_have_is_refused(front: Front, query: st
 
 
 async def test_one_slow_reader_does_not_slow_the_others(front: Front) -> None:
-    async with reading(front, max_queue=1) as slow, reading(front) as quick:
+    async with reading(front, max_queue=1, ping_interval=None) as slow, reading(front) as quick:
         await until(lambda: len(front.engine.listeners) == 2)
         for start in range(1, MOST_WAITING, 100):
             front.engine.publish(*events_of(range(start, start + 100)))
@@ -187,7 +187,7 @@ async def test_stopping_ends_the_streams() -> None:
         stopping = asyncio.create_task(listeners.stop(2.0))
         await reader.wait_closed()
         await stopping
-    assert front.engine.listeners == []
+    await until(lambda: not front.engine.listeners)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}])

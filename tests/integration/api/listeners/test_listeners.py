@@ -13,7 +13,7 @@ import pytest
 
 from app.base.errors import OperatorActionNeeded
 from app.ports.engine import EngineUnavailable
-from tests.integration.api.listeners.conftest import STOP_GRACE_SEC, Front, ports_free
+from tests.integration.api.listeners.conftest import ANSWER_WITHIN_SEC, STOP_GRACE_SEC, Front, ports_free
 from tests.support.examples import PATH_TOKEN, message
 from tests.support.fakes import until
 
@@ -31,7 +31,7 @@ async def raw(port: int, request: bytes) -> bytes:
 
 
 async def post(url: str, body: object, headers: dict[str, str] | None = None) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_WITHIN_SEC) as client:
         return await client.post(url, content=json.dumps(body).encode(), headers=headers)
 
 
@@ -51,7 +51,7 @@ async def test_a_token_does_not_open_the_webhook(front: Front) -> None:
 
 
 async def test_a_webhook_key_does_not_open_the_api(front: Front) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_WITHIN_SEC) as client:
         headers = {"Authorization": f"Bearer {message()['secret']}"}
         answer = await client.get(front.private + "/api/execution/status", headers=headers)
     assert answer.status_code == 401
@@ -95,7 +95,7 @@ async def test_a_stream_over_the_limit_is_answered_413_while_it_is_sent(front: F
         for _ in range(40):
             yield b" " * 4096
 
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_WITHIN_SEC) as client:
         answer = await client.post(front.public + HOOK, content=parts())
     assert answer.status_code == 413
 
@@ -103,7 +103,7 @@ async def test_a_stream_over_the_limit_is_answered_413_while_it_is_sent(front: F
 async def test_sixty_four_signals_at_once_are_all_answered(front: Front) -> None:
     front.engine.gate = asyncio.Event()
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(trust_env=False, limits=limits) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_WITHIN_SEC, limits=limits) as client:
         sending = [
             asyncio.create_task(client.post(front.public + HOOK, json=message(note=str(number))))
             for number in range(80)
