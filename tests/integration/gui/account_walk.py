@@ -94,7 +94,7 @@ async def main(app: Any, data_dir: Path) -> int:
     session = WindowSession(desk_of(application), layout)
     try:
         await session.open(first_start=False)
-        await asyncio.wait_for(walk(session), 60)
+        await asyncio.wait_for(walk(session), 240)
     finally:
         session.close()
         await application.stop(1.0)

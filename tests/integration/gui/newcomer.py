@@ -48,6 +48,7 @@ async def walk(session: WindowSession, application: Application, seen: dict[str,
         first.next.click()
         await asyncio.sleep(0)
     await until(lambda: first.next.text() == "Show my position")
+    await until(lambda: any("Leg 0 filled" in text for text in first.trace.shown()))
     seen["test"] = first.test_says.text()
     seen["trace"] = [text.split(": ", 1)[1].split(".")[0] for text in first.trace.shown()]
     first.next.click()
@@ -81,7 +82,7 @@ async def main(app: Any, data_dir: Path) -> int:
         await session.open()
         seen: dict[str, Any] = {}
         try:
-            await asyncio.wait_for(walk(session, application, seen), 60)
+            await asyncio.wait_for(walk(session, application, seen), 240)
         finally:
             print(json.dumps(seen), flush=True)
     finally:
