@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from app.bootstrap.settings import Settings, read_settings
 from app.domain.client_order_id import decode
 from app.domain.values import OrderSide, OrderType, Side, TimeInForce
 from app.engine.state import AccountState
+from app.exchange.ccxt import opening
+from app.exchange.ccxt.wire import Access
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.rules import RuleBook
 from app.ports.engine import CommandRefused
@@ -61,7 +64,7 @@ class Instance:
     def __init__(self, data_dir: Path, fake: BinanceLinear) -> None:
         self.data_dir = data_dir
         self.fake = fake
-        self.client = httpx.AsyncClient(timeout=10)
+        self.client = httpx.AsyncClient(timeout=60)
         self.application: Application
         self.token = self.secret = self.api = ""
 
@@ -152,7 +155,8 @@ class Instance:
 
 
 @pytest.fixture
-async def instance(tmp_path: Path, fake: BinanceLinear) -> AsyncIterator[Instance]:
+async def instance(tmp_path: Path, fake: BinanceLinear, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Instance]:
+    monkeypatch.setattr(opening, "Access", partial(Access, timeout_sec=60.0))
     made = Instance(tmp_path, fake)
     made.write()
     await made.start()

@@ -114,6 +114,7 @@ async def test_keys_that_were_exchanged_in_the_vault_disarm_at_the_start(instanc
 async def test_the_traders_own_orders_are_told(instance: Instance) -> None:
     await instance.joined(PERP)
     await instance.place_by_hand("web1234")
+    await until(lambda: bool(instance.state("perp").external_orders))
     _, perp = await instance.get("/api/accounts")
     assert perp["external_orders"] == [
         {"symbol": SYMBOL, "side": "buy", "type": "limit", "quantity": "1", "price": "150", "trigger_price": None}
@@ -130,7 +131,7 @@ async def test_choices_about_an_account_are_made_beside_a_running_and_a_resting_
         await office.accept_difference("perp")
     theirs = OrderAddress(Namespace("zzzzz", 0), "00000001", 0, 0, OrderRole.ENTRY, 0)
     await instance.place_by_hand(encode(theirs))
-    assert not instance.state("perp").ready
+    await until(lambda: not instance.state("perp").ready)
     await instance.stop()
     async with administer(instance.settings) as administration:
         assert "never touched" in await administration.accounts.settle_foreign("perp", "ignore")
@@ -191,7 +192,7 @@ async def test_an_account_without_keys_does_not_stop_the_start(instance: Instanc
     await instance.restarted(accounts=[{"id": "paper"}, PERP])
     await until(lambda: instance.state("perp").reason is not None)
     assert "no keys for perp" in (instance.state("perp").reason or "")
-    assert instance.state("paper").ready
+    await until(lambda: instance.state("paper").ready)
 
 
 async def test_the_api_tells_and_tests_and_shows_no_key(instance: Instance) -> None:
