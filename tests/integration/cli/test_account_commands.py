@@ -27,6 +27,8 @@ LIMITS = {"max_exposure_quote": "5000", "daily_loss_limit_quote": "250", "max_or
 AT_MEXC = ("--venue", "mexc", "--market-type", "spot", "--environment", "live")
 AT_BINANCE = ("perp", "--venue", "binance", "--environment")
 
+pytestmark = pytest.mark.timeout(600)
+
 
 @dataclass
 class Said:

@@ -23,6 +23,8 @@ from tests.support.typed import run_typed
 
 ENVIRONMENT = {**os.environ, "ZIGGURAT_VAULT": "file", "ZIGGURAT_VAULT_PASSPHRASE": "a passphrase for tests"}
 
+pytestmark = pytest.mark.timeout(600)
+
 
 def zg(data_dir: Path, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     return run_typed([*arguments, "--data-dir", str(data_dir)], stdin, {**ENVIRONMENT, **environment})
@@ -113,14 +115,14 @@ def test_a_second_instance_on_one_data_directory_is_refused(server: Server) -> N
 def test_a_signal_to_end_stops_cleanly(server: Server, number: signal.Signals) -> None:
     server.process.send_signal(number)
 
-    assert server.process.wait(20) == 0
+    assert server.process.wait(90) == 0
 
 
 def test_a_terminal_that_was_closed_stops_cleanly(server: Server) -> None:
     assert server.process.stdout is not None
     server.process.stdout.close()
     server.process.send_signal(signal.SIGHUP)
-    ended = server.process.wait(20)
+    ended = server.process.wait(90)
 
     assert (ended, server.told()) == (0, "")
     assert last_event(server.data_dir) == "engine.stopping"
