@@ -32,11 +32,14 @@ from app.domain.values import OrderRole
 
 ROOT = Path(__file__).parents[2]
 LATEST_KILL_SEC = 0.014
-SETTLE_SEC = 25.0
+SETTLE_SEC = 120.0
+ANSWER_SEC = 30.0
+SOCKET_SEC = 60.0
 VAULT = {"ZIGGURAT_VAULT": "file", "ZIGGURAT_VAULT_PASSPHRASE": "a passphrase for tests"}
 CONFIG = {
     "order": {"unknown_grace_sec": "1"},
     "reconcile": {"interval_sec": "2", "confirm_after_sec": "1"},
+    "webhook": {"max_age_sec": "900"},
     "grid": {"default": {"stop_loss": {"mode": "percent", "percent": "10"}}},
 }
 
@@ -87,7 +90,7 @@ class Server:
 
     def ask(self, command: str, **arguments: Any) -> Any:
         """By the control socket; it opens a moment after the listeners."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + SOCKET_SEC
         while time.monotonic() < end:
             answer = ask_running(self.data_dir, command, arguments)
             if answer is not None:
@@ -115,8 +118,7 @@ def play(seed: int) -> Round:
             first.kill()
         second = Server(data_dir)
         try:
-            _settle(second, token, data_dir)
-            return _judge(seed, kill_after, acknowledged, data_dir)
+            return _settled(second, token, data_dir, lambda: _judge(seed, kill_after, acknowledged, data_dir))
         finally:
             second.kill()
 
@@ -125,7 +127,8 @@ def _prepare_market(server: Server, token: str) -> None:
     """The market is known before the signal in most rounds, so that the kill meets the orders too."""
     headers = {"Authorization": f"Bearer {token}"}
     body = {"symbol": "SOL/USDT:USDT", "price": "200"}
-    httpx.put(f"{server.api}/api/paper/price", json=body, headers=headers).raise_for_status()
+    url = f"{server.api}/api/paper/price"
+    httpx.put(url, json=body, headers=headers, timeout=ANSWER_SEC).raise_for_status()
 
 
 def _message(secret: str) -> dict[str, Any]:
@@ -146,7 +149,7 @@ def _message(secret: str) -> dict[str, Any]:
 
 async def _send_and_kill(server: Server, message: dict[str, Any], after: float) -> bool:
     """Whether the signal was acknowledged before the kill. The connection is warm: `after` counts from the send."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=ANSWER_SEC) as client:
         await client.get(f"{server.api}/health")
         sending = asyncio.create_task(client.post(f"{server.api}/webhook/tradingview", json=message))
         await asyncio.sleep(after)
@@ -157,21 +160,25 @@ async def _send_and_kill(server: Server, message: dict[str, Any], after: float) 
             return False
 
 
-def _settle(server: Server, token: str, data_dir: Path) -> None:
-    """Wait until nothing is in doubt and the books stand still."""
+def _settled(server: Server, token: str, data_dir: Path, judge: Callable[[], Round]) -> Round:
+    """What `judge` says once nothing is in doubt, the books stand still, and it finds nothing wrong."""
     headers = {"Authorization": f"Bearer {token}"}
     end = time.monotonic() + SETTLE_SEC
     before: Any = None
     status: Any = None
-    with httpx.Client(base_url=server.api, headers=headers) as client:
+    error: Wrong | None = None
+    with httpx.Client(base_url=server.api, headers=headers, timeout=ANSWER_SEC) as client:
         while time.monotonic() < end:
             time.sleep(0.7)
             status = client.get("/api/execution/status").json()
             now = read_rows(data_dir, "SELECT client_order_id, status, filled FROM paper_orders ORDER BY number")
             if status["state"] == "running" and status["unknown_orders"] == 0 and now == before:
-                return
+                try:
+                    return judge()
+                except Wrong as wrong:
+                    error = wrong
             before = now
-    raise Wrong(f"not settled after {SETTLE_SEC} s: {status}")
+    raise Wrong(f"not settled after {SETTLE_SEC:g} s: {error or 'the books do not rest'}; {status}")
 
 
 def read_rows(data_dir: Path, query: str) -> list[tuple[Any, ...]]:

@@ -26,14 +26,14 @@ import httpx
 
 from app.accounts.keys import AccountVault, complete
 from app.vault.open import open_vault
-from tests.crash.kill_serve import VAULT, Server, Wrong, commit
+from tests.crash.kill_serve import ANSWER_SEC, VAULT, Server, Wrong, commit
 from tests.crash.wire_books import Books
 from tests.support.venues.process import FakeProcess
 
 ROUNDS_OF_A_LIFE = 5
 """Rounds that follow each other on one data directory and one venue."""
 STIR_SEC = (0.2, 2.0)
-SETTLE_SEC = 25.0
+SETTLE_SEC = 120.0
 PRICES = {"SOL/USDT:USDT": "200", "LINK/USDT:USDT": "20", "LTC/USDT:USDT": "100"}
 CONFIG = {
     "accounts": [{"id": "perp", "venue": "binance", "market_type": "linear", "environment": "testnet"}],
@@ -141,7 +141,7 @@ class Life:
 
     async def _stir_and_kill(self, seconds: float) -> None:
         """Everything at once for so long, then SIGKILL while requests are under way."""
-        async with httpx.AsyncClient(timeout=5) as client:
+        async with httpx.AsyncClient(timeout=ANSWER_SEC) as client:
             doing: set[asyncio.Task[None]] = set()
             end = time.monotonic() + seconds
             while (left := end - time.monotonic()) > 0:
@@ -210,10 +210,8 @@ class Life:
         raise Wrong(f"the engine is not running: {self._status()}")
 
     def _status(self) -> Any:
-        answer = httpx.get(
-            f"{self.server.api}/api/execution/status", headers={"Authorization": f"Bearer {self.token}"}, timeout=5
-        )
-        return answer.json()
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.get(f"{self.server.api}/api/execution/status", headers=headers, timeout=ANSWER_SEC).json()
 
     def _settle(self, number: int) -> Books:
         """The books once they have been equal twice, half a second apart."""
