@@ -40,17 +40,19 @@ D = Decimal
 ACCOUNT = "perp"
 SOL = "SOL/USDT:USDT"
 LINK = "LINK/USDT:USDT"
-PATIENCE_SEC = 10.0
+PATIENCE_SEC = 60.0
 ORDER, ALGO_ORDER = "/fapi/v1/order", "/fapi/v1/algoOrder"
 PLACINGS = frozenset({ORDER, ALGO_ORDER, "/fapi/v1/batchOrders"})
 QUICK: Mapping[str, Any] = {
     "accounts": [{"id": ACCOUNT}],
-    "order": {"timeout_sec": 1, "unknown_grace_sec": 0.5},
+    "order": {"timeout_sec": 5, "unknown_grace_sec": 0.5},
     "protection": {"monitor_interval_sec": 1, "grace_sec": 5},
     "reconcile": {"confirm_after_sec": 0.3},
     "risk": {"cooldown_sec": 0},
 }
 """One account, and the pauses that a test would have to wait for."""
+HASTY: dict[str, Any] = {"order": {"timeout_sec": 1}}
+"""For tests in which an answer never comes: an order's outcome is unknown after a second."""
 
 
 def grid(*levels: tuple[str, str, str], stop: str | None = "5", **settings: Any) -> dict[str, Any]:
@@ -136,7 +138,12 @@ class Trading:
 
     async def start(self, *, ready: bool = True) -> None:
         """An engine over what is stored; with `ready` wait until it has read the account and knows the markets."""
-        access = Access(**self.place.keys, environment=self.environment, base_url=self.fake.url, timeout_sec=2.0)
+        access = Access(
+            **self.place.keys,
+            environment=self.environment,
+            base_url=self.fake.url,
+            timeout_sec=self.config.order.timeout_sec + 1,
+        )
         self.venue = CcxtVenue(ACCOUNT, self.place.dialect, access, self.clock, self.host)
         self.engine = Engine(
             self.config,

@@ -121,7 +121,7 @@ async def test_h40_an_order_sent_before_the_disk_was_full_is_found_again(monkeyp
     monkeypatch.setattr(recovery_module, "DISK_RETRY_SEC", 0.2)
     disk = FullDisk()
     async with Trading(grid() | {"risk": {"emergency_cancels_entries": False}}, store=disk) as trading:
-        trading.fake.faults.arm(FaultKind.SLOW_BODY, ORDER, method="POST", seconds=0.3)
+        trading.fake.faults.arm(FaultKind.SLOW_BODY, ORDER, method="POST", seconds=1)
         await trading.signal()
         await trading.until(lambda: trading.held() == 5)
         disk.is_full = True
