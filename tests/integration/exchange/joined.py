@@ -21,7 +21,7 @@ from app.exchange.paper.rules import RuleBook
 from app.messages.reports import FillReport, OrderReport, PriceReport, VenueReport
 from app.ports.paper_store import PaperOrder
 
-TOLD_WITHIN_SEC = 5.0
+TOLD_WITHIN_SEC = 30.0
 
 
 class Fake(Protocol):
@@ -64,7 +64,7 @@ class WireHarness:
         self._told.set()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Return when `holds`; it is asked again after every report. TimeoutError after a few seconds."""
+        """Return when `holds`; it is asked again after every report. TimeoutError after `TOLD_WITHIN_SEC`."""
         async with asyncio.timeout(TOLD_WITHIN_SEC):
             while not holds():
                 self._told.clear()

@@ -307,7 +307,7 @@ async def test_the_private_stream_comes_back_and_tells_again(linear: WireHarness
     await linear.until(lambda: ups(linear) > before)
     await linear.venue.create_order(market(2))
     await linear.until(lambda: any(_is_fill_of(report, 2) for report in linear.seen))
-    assert len(fake.asked("POST", "/listenKey")) == 2
+    assert len(fake.asked("POST", "/listenKey")) >= 2
 
 
 def _is_fill_of(report: object, number: int) -> bool:

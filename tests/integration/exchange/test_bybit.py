@@ -158,7 +158,7 @@ async def test_a_stream_that_was_cut_comes_back_and_is_followed_again(
 ) -> None:
     monkeypatch.setattr(streams, "FIRST_WAIT_SEC", 0.01)
     met.fake.streams.cut_user_streams()
-    await met.harness.until(lambda: [each.connected for each in met.links()] == [True, False, True])
+    await met.harness.until(lambda: [each.connected for each in met.links()][:3] == [True, False, True])
     accepted(await met.harness.venue.create_order(market(1)))
     await met.harness.until(lambda: bool(met.fills()))
     assert [fill.quantity for fill in met.fills()] == [D("1.000")]

@@ -15,6 +15,7 @@ from app.domain.market import Quote
 from app.domain.order import OrderStatus
 from app.domain.values import MarketType
 from app.exchange.ccxt.opening import Exchanges
+from app.exchange.paper import live
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.feeds import make_feed
 from app.exchange.paper.kept import KeptMarkets
@@ -93,7 +94,8 @@ async def fake() -> AsyncIterator[BinanceLinear]:
 
 
 @pytest.fixture
-async def desk(fake: BinanceLinear, tmp_path: Path) -> AsyncIterator[Desk]:
+async def desk(fake: BinanceLinear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    monkeypatch.setattr(live, "PATIENCE_SEC", 60.0)
     made = Desk(tmp_path, fake.url)
     await made.open()
     yield made

@@ -19,7 +19,7 @@ from tests.support.venues import BinanceLinear
 CONFIG = parse_config(
     {
         "accounts": [{"id": "main", "venue": "binance", "market_type": "linear", "environment": "live"}],
-        "order": {"timeout_sec": 0.5},
+        "order": {"timeout_sec": 4},
     }
 )
 KEYS = {"api_key": Secret("key"), "secret": Secret("secret")}

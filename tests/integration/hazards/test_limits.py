@@ -21,7 +21,8 @@ async def test_h28_a_ban_is_waited_out_and_nothing_is_asked_meanwhile() -> None:
         await trading.protected()
         banned = next(number for number, item in enumerate(trading.requests) if item.status == 418)
         assert trading.requests.at[banned + 1] - trading.requests.at[banned] >= 2
-        assert trading.requests[banned + 1].params["newClientOrderId"] == trading.placed(ENTRY)[0]["newClientOrderId"]
+        first, second = (params["newClientOrderId"] for params in trading.placed(ENTRY))
+        assert first == second
 
 
 async def test_h28_a_429_is_waited_out_and_the_same_order_goes_once() -> None:
@@ -39,7 +40,8 @@ async def test_h29_a_clock_that_has_drifted_is_measured_anew_and_the_order_goes_
         assert trading.codes().count(-1021) >= 1
         assert len({params["newClientOrderId"] for params in trading.placed(ENTRY)}) == 1
         assert trading.held() == 5
-        assert trading.venue.health().detail == "the clock is -10.0 s off the exchange's"
+        assert abs(trading.venue._session.skew_ms + 10_000) < 1000
+        assert "s off the exchange's" in (trading.venue.health().detail or "")
 
 
 async def test_h30_in_hedge_mode_every_order_names_its_position() -> None:

@@ -24,6 +24,8 @@ REFUSALS = {
 }
 PUBLIC = ("time", "ticker", "exchangeInfo", "instruments-info", "risk-limit", "premiumIndex")
 """How the ends of public paths begin."""
+UNDER_WAY_SEC = 0.5
+"""What was sent before the refusal has arrived by then."""
 PRIVATE = (
     "order openOrders algoOrder openAlgoOrders batchOrders userTrades income balance account positionRisk dual"
     " leverageBracket listenKey realtime history list create create-batch cancel wallet-balance info transaction-log"
@@ -67,9 +69,10 @@ async def test_refused_keys_end_all_private_requests_with_one_critical_alert_and
         assert account.refused is not None
         assert account.reason is not None
         assert account.reason.startswith(f"the exchange refuses the keys of {ACCOUNT}: ")
+        await trading.until(lambda: trading.clock.monotonic() - trading.requests.at[-1] > UNDER_WAY_SEC)
         before = len(trading.requests)
         await trading.reconcile()
-        await trading.clock.sleep(2.5)
+        await trading.clock.sleep(2.0)
         asked = [item.path for item in trading.requests[before:]]
         assert [path for path in asked if not path.rsplit("/", 1)[-1].startswith(PUBLIC)] == []
         (alert,) = trading.alerts("critical")

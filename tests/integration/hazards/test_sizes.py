@@ -44,6 +44,10 @@ def sizes_of_exits(trading: Trading) -> list[Decimal]:
     return [order.quantity - order.filled for order in trading.resting() if order.reduce_only]
 
 
+def types_of_targets(trading: Trading) -> list[OrderType]:
+    return [order.type for order in trading.resting() if order.reduce_only and order.price is not None]
+
+
 def waits_for(trading: Trading) -> Decimal | None:
     """The price that lets the second leg rest at the venue."""
     return trading.group.legs[1].waits_for
@@ -183,8 +187,7 @@ async def test_h25_a_group_has_one_stop_and_its_take_profits_are_limits() -> Non
         trading.price("196")
         await trading.until(lambda: trading.group.legs_filled == 3)
         await trading.until(lambda: [stop.quantity for stop in trading.stops()] == [trading.held()])
-        targets = [order for order in trading.resting() if order.reduce_only and order.price is not None]
-        assert [order.type for order in targets] == [OrderType.LIMIT] * 3
+        await trading.until(lambda: types_of_targets(trading) == [OrderType.LIMIT] * 3)
 
 
 async def test_h25_a_stop_over_the_venues_count_is_tried_a_few_times_then_the_position_closed() -> None:
@@ -192,7 +195,7 @@ async def test_h25_a_stop_over_the_venues_count_is_tried_a_few_times_then_the_po
         too_many = {"code": -4045, "message": "Reach max stop order limit."}
         trading.fake.faults.arm(FaultKind.REFUSE, ALGO_ORDER, method="POST", times=None, **too_many)
         await trading.signal()
-        await trading.until(lambda: bool(trading.seen("trade.closed")), seconds=15)
+        await trading.until(lambda: bool(trading.seen("trade.closed")))
         assert 2 <= len(trading.placed(OrderRole.STOP_LOSS)) <= 5
         assert trading.held() == 0
 

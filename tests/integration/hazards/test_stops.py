@@ -153,7 +153,7 @@ async def test_h13_a_stop_refused_for_good_closes_and_the_alert_says_why() -> No
             FaultKind.REFUSE, ALGO_ORDER, method="POST", times=None, code=-1111, message="Precision is over."
         )
         await trading.signal()
-        await trading.until(lambda: bool(trading.seen("trade.closed")), seconds=20)
+        await trading.until(lambda: bool(trading.seen("trade.closed")))
         assert trading.last.close_reason == CloseReason.PROTECTION_FAILED
         assert len(trading.placed(STOP)) >= 3
         assert "Precision is over." in trading.alerts("critical")[0]
