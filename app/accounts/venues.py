@@ -23,6 +23,7 @@ from app.ports.paper_store import PaperStore
 from app.ports.venue import Venue
 
 if TYPE_CHECKING:
+    from app.exchange.ccxt.dialects.base import Dialect
     from app.exchange.ccxt.opening import Exchanges
 
 URLS_VARIABLE = "ZIGGURAT_EXCHANGE_URLS"
@@ -81,22 +82,21 @@ class VenueMaker:
 
 def why_not(account: AccountConfig) -> str | None:
     """Why no venue can be made for the account; None where one can."""
-    if account.venue == "paper":
-        return None
-    from app.exchange.ccxt.dialects import dialect_of  # noqa: PLC0415 - as above
-
-    is_known = dialect_of(account.venue, MarketType(account.market_type)) is not None
+    is_known = account.venue == "paper" or _dialect(account) is not None
     return None if is_known else f"{account.venue} {account.market_type} is not offered"
 
 
 def watches_stops(account: AccountConfig) -> bool:
     """Whether no stop of the account rests at its venue, so that its stops hold only while Ziggurat runs."""
-    if account.venue == "paper":
-        return False
+    dialect = None if account.venue == "paper" else _dialect(account)
+    return dialect is not None and not dialect.stop_types
+
+
+def _dialect(account: AccountConfig) -> Dialect | None:
+    """How to speak to a real exchange; None where Ziggurat does not."""
     from app.exchange.ccxt.dialects import dialect_of  # noqa: PLC0415 - as above
 
-    dialect = dialect_of(account.venue, MarketType(account.market_type))
-    return dialect is not None and not dialect.stop_types
+    return dialect_of(account.venue, MarketType(account.market_type))
 
 
 def exchange_urls(environ: Mapping[str, str]) -> dict[str, str]:

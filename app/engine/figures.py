@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -314,9 +314,9 @@ def _read(text: str) -> Mapping[str, Decimal]:
 
 
 @lru_cache(maxsize=16)
-def _peak_facts(environment: str, today: date, days: int) -> Sequence[str]:
+def _peak_facts(environment: str, today: date, days: int) -> tuple[str, ...]:
     """Of today and the days before it; asked for at every fill."""
-    return [f"{_PEAK}{environment}/{today - timedelta(days=ago)}" for ago in range(days)]
+    return tuple(f"{_PEAK}{environment}/{today - timedelta(days=ago)}" for ago in range(days))
 
 
 def _peaks(turn: Turn, environment: str) -> Iterator[tuple[str, Mapping[str, Decimal]]]:

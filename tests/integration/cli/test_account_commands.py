@@ -109,9 +109,7 @@ async def test_a_missing_key_is_named(desk: Desk) -> None:
 
 
 async def test_arming_names_what_is_missing_and_that_stops_are_watched(desk: Desk) -> None:
-    await desk.account(
-        "add", "coins", "--venue", "mexc", "--market-type", "spot", "--environment", "live", "--no-test", typed=KEYS
-    )
+    await desk.account("add", "coins", *AT_MEXC, "--no-test", typed=KEYS)
     refused = await desk.account("arm", "coins", typed="coins\n")
     assert refused.status == 1
     assert "only while Ziggurat runs" in refused.out
