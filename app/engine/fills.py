@@ -9,6 +9,7 @@ from decimal import Decimal
 from app.base.changing import changed
 from app.domain import client_order_id
 from app.domain.booking import book_entry, book_exit, correct_entry, correct_exit, shrink
+from app.domain.client_order_id import OrderAddress
 from app.domain.fill import Fill
 from app.domain.group import Group, share_of_value
 from app.domain.order import Order, OrderStatus, may_become
@@ -40,6 +41,18 @@ def named_in(orders: Layer[str, Order] | Mapping[str, Order], report: FillReport
     return order if is_there else None
 
 
+def owner_of(turn: Turn, report: FillReport | OrderReport) -> tuple[OrderAddress, Group] | None:
+    """Where an order of ours without a record belongs: the open group that its id names and that has legs for it."""
+    order_id = report.client_order_id or ""
+    address = client_order_id.decode(order_id)
+    if address is None or turn.orders.get(order_id) is not None or not is_ours(turn, report.account, order_id):
+        return None
+    group = turn.groups.get(address.group_id)
+    if group is None or not group.is_open or group.market_key != (report.account, report.symbol):
+        return None
+    return (address, group) if group.legs_at(address.pyramid, address.leg) else None
+
+
 def apply_fill(turn: Turn, report: FillReport) -> None:
     """Book a fill once, whatever way and however often it is told."""
     key = (report.account, report.symbol, report.trade_id)
@@ -47,8 +60,7 @@ def apply_fill(turn: Turn, report: FillReport) -> None:
         return
     order = named_in(turn.orders, report)
     if order is None:
-        if report.client_order_id is None or not recall(turn, report.account, report.client_order_id):
-            _external(turn, report, key)
+        _note_unrecorded(turn, report, key)
         return
     counted = value = ZERO
     if not is_sum(report):
@@ -287,6 +299,14 @@ def _judge_slippage(turn: Turn, order: Order, group: Group, price: Decimal) -> N
             f"an exit of {group.symbol} at {price:f} was {worse:.2f} % worse than {_expected(order):f}",
             group=group,
         )
+
+
+def _note_unrecorded(turn: Turn, report: FillReport, key: tuple[str, str, str]) -> None:
+    """A fill of an order without a record; one of ours is booked by a reading, which has its group and the order."""
+    if owner_of(turn, report) is not None:
+        turn.effect(Reconcile(report.account, 0))
+    elif report.client_order_id is None or not recall(turn, report.account, report.client_order_id):
+        _external(turn, report, key)
 
 
 def _external(turn: Turn, report: FillReport, key: tuple[str, str, str]) -> None:

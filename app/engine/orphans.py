@@ -118,6 +118,8 @@ def _tell(
     held = _unexplained(turn, read, book)
     if turn.state.accounts[account].market_type is MarketType.SPOT:
         held = min(held, max(bought, _to_be_sold(orders)))
+    if held <= 0 and not orders:
+        return  # what our fills bought was sold by others since
     stay = [report for report in orders if report in left]
     gone = [report for report in orders if report not in left]
     said = [f"cancelled: {_named(gone)}"] if gone else []

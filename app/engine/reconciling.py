@@ -12,8 +12,9 @@ from app.domain.booking import shrink
 from app.domain.group import Group
 from app.domain.order import Order, OrderStatus
 from app.domain.reconciliation import BookReading, Claim, Comparison, Verdict, compare, part_of_coin, share
-from app.domain.values import ZERO, CloseReason, MarketType, Side, TimeInForce
+from app.domain.values import ZERO, CloseReason, MarketType, Side
 from app.engine import external_fills, markets
+from app.engine.adoption import adopt, adopt_filled
 from app.engine.binding import put_balance
 from app.engine.closing import begin_close
 from app.engine.differences import ask_for_unlisted, book_missed_fills
@@ -50,12 +51,13 @@ def account_read(turn: Turn, read: AccountRead) -> None:
     before = len(turn.ledger.findings)
     _take_balances(turn, read)
     account.unsettled_since = None if account.activity == read.activity else account.unsettled_since or turn.now
+    adopt_filled(turn, read)
     book_missed_fills(turn, read)
     for payment in read.funding:
         book_funding(turn, payment)
     note_others_orders(turn, read, account)
     _resolve_orders(turn, read)
-    _resolve_amendments(turn, read.account)
+    _look_up_again(turn, read.account)
     settled = _compare_books(turn, read, account)
     compare_leverages(turn, read)
     markets.refresh_for_groups(turn, read.account)
@@ -82,11 +84,13 @@ def account_read(turn: Turn, read: AccountRead) -> None:
 # ---------------------------------------------------------------------------------------------- orders
 
 
-def _resolve_amendments(turn: Turn, account: str) -> None:
-    """An amendment whose answer will not come any more is looked up: the venue may have taken it."""
+def _look_up_again(turn: Turn, account: str) -> None:
+    """What no answer will come of any more is asked for: an amendment, which the venue may have taken, and what an
+    order that is over is said to have filled."""
     for group in turn.open_groups():
-        for order in turn.live_orders(group.id) if group.account == account else ():
-            if order.is_amending and ("amend", order.client_order_id) not in turn.state.in_flight:
+        for order in turn.orders_of(group.id) if group.account == account else ():
+            is_owed = order.owed > 0 and not order.is_live
+            if is_owed or (order.is_amending and ("amend", order.client_order_id) not in turn.state.in_flight):
                 turn.effect(LookUpOrder(account, order.client_order_id))
 
 
@@ -133,43 +137,9 @@ def _unexpected(turn: Turn, report: OrderReport, order: Order | None) -> list[Or
     if order is not None and order.status is OrderStatus.LOST and group is not None and group.is_open:
         apply_report(turn, report)
         return []
-    if order is None and group is not None and group.is_open and group.legs_at(address.pyramid, address.leg):
-        _adopt(turn, report, address, group)
+    if order is None and adopt(turn, report):
         return []
     return [report]
-
-
-def _adopt(turn: Turn, report: OrderReport, address: client_order_id.OrderAddress, group: Group) -> None:
-    order = Order(
-        client_order_id=report.client_order_id or "",
-        account=report.account,
-        symbol=report.symbol,
-        group_id=group.id,
-        pyramid=address.pyramid,
-        leg=address.leg,
-        role=address.role,
-        side=report.side,
-        type=report.type,
-        quantity=report.quantity,
-        price=report.price,
-        trigger_price=report.trigger_price,
-        reduce_only=report.reduce_only,
-        time_in_force=TimeInForce.GTC,
-        number=address.number,
-        attempt=1,
-        status=OrderStatus.SUBMITTED,
-        created_at=report.at,
-        updated_at=turn.now,
-    )
-    turn.put_order(order)
-    turn.put_group(replace(group, next_number=max(group.next_number, address.number + 1)))
-    apply_report(turn, report)
-    turn.emit("order.adopted", order=order, role=order.role)
-    turn.find(
-        Finding(
-            report.account, report.symbol, "order_adopted", "", order.client_order_id, "adopted", turn.now, group.id
-        )
-    )
 
 
 # ---------------------------------------------------------------------------------------------- quantities

@@ -8,7 +8,7 @@ import structlog
 
 from app.base.changing import changed
 from app.domain.group import EntryState, Group, end_entry
-from app.domain.order import RESTING, Order, OrderStatus, may_become
+from app.domain.order import RESTING, TERMINAL, Order, OrderStatus, may_become
 from app.domain.values import OrderRole, OrderType
 from app.domain.wanted import REDUCE_ONLY
 from app.domain.wishes import place_of
@@ -98,6 +98,8 @@ def apply_report(turn: Turn, report: OrderReport, *, looked_up: bool = False) ->
     before, order = order, turn.orders.get(report.client_order_id) or order
     if report.filled > order.filled:
         order = _owed(turn, order, report, looked_up=looked_up)
+    elif looked_up and report.status in TERMINAL and order.owed > 0:
+        order = _owed_no_more(turn, order)
     if report.venue_order_id and report.venue_order_id != order.venue_order_id:
         order = changed(order, venue_order_id=report.venue_order_id)
         turn.put_order(order)
@@ -115,6 +117,15 @@ def _owed(turn: Turn, order: Order, report: OrderReport, *, looked_up: bool) -> 
         return order
     apply_fill(turn, missing_part(order, report))
     return turn.orders.get(order.client_order_id) or order
+
+
+def _owed_no_more(turn: Turn, order: Order) -> Order:
+    """It is over with less than had been told of it, and nothing can fill it any more: what it seemed to have sold
+    is open still."""
+    log.warning("an order had filled less than was told", order=order.client_order_id, owed=f"{order.owed:f}")
+    settled = changed(order, seen_filled=order.filled)
+    turn.put_order(settled)
+    return settled
 
 
 _ENDED = {

@@ -210,3 +210,8 @@ def test_on_spot_what_a_pyramid_without_a_record_bought_is_told(spot: Desk) -> N
 def test_on_spot_what_was_sold_but_for_fees_is_not_told(spot: Desk) -> None:
     read(spot, held="5", fills=(fill(OrderSide.BUY, "3"), fill(OrderSide.SELL, "2.99")))
     assert told(spot, "critical") == []
+
+
+def test_on_spot_what_others_sold_since_needs_no_word(spot: Desk) -> None:
+    read(spot, held="0", fills=(fill(OrderSide.BUY, "3"),))
+    assert told(spot, "critical") == told(spot, "warning") == []
