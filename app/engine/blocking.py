@@ -69,13 +69,19 @@ def waits_for(account: AccountState, identity: Identity, group: Group) -> bool:
 def _opposite_is_open(turn: Turn, identity: Identity, account: AccountState) -> bool:
     if any(waits_for(account, identity, group) for group in turn.groups_on(identity.account, identity.symbol)):
         return True
-    return account.one_way and _is_tradable(turn, (identity.account, identity.symbol, identity.side.opposite))
+    return account.one_way and _is_tradable(turn, (identity.account, identity.symbol, identity.side.opposite), account)
 
 
-def _is_tradable(turn: Turn, book: BookKey) -> bool:
+def _is_tradable(turn: Turn, book: BookKey, account: AccountState) -> bool:
     """Whether a position that is not ours is more than dust: the venue would net an entry against it."""
     told = turn.fact(external_fact(book))
     if told is None:
         return False
     theirs, market = Decimal(told), turn.state.market(book[0], book[1])
-    return theirs > 0 if market is None else theirs >= max(market.rules.min_qty, market.rules.step_size)
+    if market is None:
+        return theirs > 0
+    if theirs < max(market.rules.min_qty, market.rules.step_size):
+        return False
+    if account.capabilities.exits_below_minimum or market.quote is None:
+        return True
+    return market.rules.meets_minimum(market.quote.last, theirs)

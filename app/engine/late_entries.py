@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from app.domain.group import Group
 from app.domain.order import Order
 from app.domain.stop_loss import stop_refusal
@@ -25,15 +27,29 @@ def forbidden(turn: Turn, account: str) -> str | None:
     return None if arming.may_enter(turn, account) else f"{account} is not armed"
 
 
-def waits(turn: Turn, group: Group, wish: Wanted, *, again: bool) -> bool:
-    """Whether an entry of an open group that has not left is kept from it: no group would be opened now either, or it
-    goes again and its price is missed."""
+def waits(turn: Turn, group: Group, wish: Wanted) -> bool:
+    """Whether an entry of an open group that has not left is kept from it: no group would be opened now either."""
     if wish.place.role is not OrderRole.ENTRY:
         return False
     is_held = hold_of(turn.state.accounts.get(group.account)) is not None
-    if is_held or _is_closed(turn, group) or forbidden(turn, group.account) is not None:
-        return True
-    return again and _missed(turn, group, wish.place, wish) is not None
+    return is_held or _is_closed(turn, group) or forbidden(turn, group.account) is not None
+
+
+def came_to_nothing(turn: Turn, group: Group, wish: Wanted) -> str | None:
+    """Why an entry that was lost before is not sent again, now that it might be; None where it is."""
+    return _missed(turn, group, wish.place, wish) or _is_too_old(turn, group, wish)
+
+
+def _is_too_old(turn: Turn, group: Group, wish: Wanted) -> str | None:
+    """After its account was away: at market it buys whatever the price is by now."""
+    if wish.place.role is not OrderRole.ENTRY or wish.type is not OrderType.MARKET or wish.place.pyramid is None:
+        return None
+    decided_at, account = group.pyramids[wish.place.pyramid].created_at, turn.state.accounts[group.account]
+    was_away = account.ready_since is not None and account.ready_since > decided_at
+    age, most = turn.now - decided_at, turn.config.webhook.max_age_sec
+    if not was_away or age <= timedelta(seconds=most):
+        return None
+    return f"it was decided {age.total_seconds():.0f} s ago, at most {most:.0f} s are waited"
 
 
 def _is_closed(turn: Turn, group: Group) -> bool:

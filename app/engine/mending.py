@@ -11,14 +11,14 @@ from app.domain import client_order_id
 from app.domain.booking import without_owed_exits
 from app.domain.client_order_id import OrderAddress
 from app.domain.difference import Amendment, Means, difference
-from app.domain.group import EntryState, Group, Leg
+from app.domain.group import EntryState, Group, Leg, end_entry
 from app.domain.order import RESTING, Order, OrderStatus, bound_by_exits
 from app.domain.values import ZERO, OrderRole, OrderType, TimeInForce
 from app.domain.wanted import (
     wanted_orders,
 )
 from app.domain.wishes import Terrain, Wanted
-from app.engine.late_entries import waits
+from app.engine.late_entries import came_to_nothing, waits
 from app.engine.pairs import make_room, tie
 from app.engine.retrying import attempt_of, failures, forget_failures
 from app.engine.state import AccountState
@@ -69,11 +69,13 @@ def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain) -> 
     placed: list[Order] = []
     failed = failures(turn, group)
     attempts = {wish.place: attempt_of(turn, wish, failed) for wish in wishes}
+    if _gave_up(turn, group, [wish for wish in wishes if (attempts[wish.place] or 1) > 1]):
+        return  # the group is looked at again without them
     for wish in wishes:
         attempt = attempts[wish.place]
         if attempt is None or (wish.paired_with is not None and attempts[wish.paired_with] is None):
             continue
-        if waits(turn, group, wish, again=attempt > 1):
+        if waits(turn, group, wish):
             continue
         asked = _within_bound(turn, group, wish, terrain) if attempt % LIMIT_EVERY == 0 else wish
         for quantity in terrain.rules.split(asked.quantity, asked.expected_price or ZERO):
@@ -85,6 +87,18 @@ def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain) -> 
         make_room(turn, group, placed)
         _note_placed(turn, group, placed)
         turn.effect(SubmitOrders(group.account, tuple(order.client_order_id for order in placed)))
+
+
+def _gave_up(turn: Turn, group: Group, again: list[Wanted]) -> bool:
+    """Whether entries among those that go again were ended, told by one alert: theirs is another moment."""
+    reasons = {wish.place: came_to_nothing(turn, group, wish) for wish in again if not waits(turn, group, wish)}
+    late = {(place.pyramid, place.leg): why for place, why in reasons.items() if why is not None}
+    if not late:
+        return False
+    turn.put_group(group.with_legs(lambda leg: end_entry(leg) if leg.key in late else leg))
+    why = next(iter(late.values()))
+    turn.alert("warning", f"an entry of {group.symbol} was lost and is not sent again: {why}", group=group)
+    return True
 
 
 def _note_placed(turn: Turn, group: Group, placed: list[Order]) -> None:
