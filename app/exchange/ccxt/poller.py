@@ -12,7 +12,7 @@ from app.base.errors import AppError
 from app.domain.order import OrderStatus
 from app.exchange.ccxt.errors import said
 from app.exchange.ccxt.known import LIVE, Known, remember
-from app.exchange.ccxt.reads import MOST_SYMBOLS_ASKED_SINGLY, Reader
+from app.exchange.ccxt.reads import Reader
 from app.messages.reports import Found, NotFound, OrderReport, VenueReport
 from app.ports.venue import OrderRef
 
@@ -20,6 +20,8 @@ FAST_SEC = 2.0
 """While no stream tells of our orders."""
 SLOW_SEC = 30.0
 """While one does, at the latest."""
+FEW_MARKETS = 8
+"""Whose orders weigh next to nothing."""
 BALANCE_AFTER_SEC = 0.5
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ class Poller:
     """Looks after the live orders of one account: fast while the stream is away, slowly while it is there.
 
     A change that the stream, though up, has not told by the next look means that it has fallen silent. `scan_sec` is
-    the pace beside a stream where the orders lie in few markets: asking for those weighs next to nothing.
+    the pace beside a stream where the orders lie in few markets.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class Poller:
 
     def _slow_sec(self) -> float:
         markets = {report.symbol for report in self._known.live.values()}
-        is_light = len(markets) <= MOST_SYMBOLS_ASKED_SINGLY
+        is_light = len(markets) <= FEW_MARKETS
         return min(max(self._scan_sec, FAST_SEC), SLOW_SEC) if is_light else SLOW_SEC
 
     async def look(self) -> None:

@@ -45,8 +45,6 @@ from app.ports.venue import OVERLAP, OrderRef
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 FUNDING_PAGE = 1000
-MOST_SYMBOLS_ASKED_SINGLY = 8
-"""Up to so many markets it is cheaper to ask for each one's orders than for all the account's."""
 READ_AT_ONCE = 50
 """Of a thousand listed orders: what else is to be done must not wait for all of them."""
 ABSENT = frozenset({RefusalCode.NOT_FOUND, RefusalCode.HALTED})
@@ -76,7 +74,7 @@ class Reader:
             child = mapping.child_order_id(told)
             if child is not None:
                 report = await self._with_child(report, child, priority)
-            return Found(await self._with_fills(report, child or report.venue_order_id))
+            return Found(await self._with_fills(report, child or report.venue_order_id, priority))
         except RequestFailed as failed:
             answer = self._session.outcome(failed.failure)
             if isinstance(answer, Refused):
@@ -108,14 +106,16 @@ class Reader:
         now = mapping.order_report(told, self._account, self._clock.now(), ahead=self._session.ahead)
         return replace(stop, status=now.status, filled=now.filled, average=now.average, at=now.at)
 
-    async def _with_fills(self, report: OrderReport, order_id: str) -> OrderReport:
+    async def _with_fills(self, report: OrderReport, order_id: str, priority: Priority) -> OrderReport:
         """The order with its executions, without them where they cannot be had just now."""
         if not report.filled:
             return report
         size = self._dialect.trade_page
         try:
             rows = await self._session.read(
-                Operation.FILLS, lambda api: api.fetch_my_trades(report.symbol, None, size, {"orderId": order_id})
+                Operation.FILLS,
+                lambda api: api.fetch_my_trades(report.symbol, None, size, {"orderId": order_id}),
+                priority,
             )
         except AppError:
             return report
@@ -224,7 +224,8 @@ class Reader:
 
     async def open_orders_of(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
         """Those of some markets, at the least weight."""
-        if len(symbols) > MOST_SYMBOLS_ASKED_SINGLY:
+        singly = len(symbols) * self._dialect.weight(Operation.OPEN_ORDERS_OF_MARKET)
+        if singly > self._dialect.weight(Operation.OPEN_ORDERS):
             return await self.open_orders()
         return await self._open_orders_of(symbols)
 

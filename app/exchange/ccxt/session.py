@@ -151,10 +151,12 @@ class Session:
         if exchange is not None:
             await exchange.close()
 
-    async def read(self, operation: Operation, ask: Callable[[Any], Awaitable[T]]) -> T:
+    async def read(
+        self, operation: Operation, ask: Callable[[Any], Awaitable[T]], priority: Priority = Priority.READ
+    ) -> T:
         """The answer to a question. Raises Retryable or OperatorActionNeeded."""
         try:
-            return await self.call(operation, Priority.READ, ask)
+            return await self.call(operation, priority, ask)
         except RequestFailed as failed:
             if self.refused is not None and operation not in _PUBLIC:
                 raise OperatorActionNeeded(self.refused) from failed

@@ -13,8 +13,7 @@ from app.base.clock import EPOCH
 from app.domain.order import OrderStatus
 from app.domain.values import Liquidity, OrderSide, OrderType
 from app.exchange.ccxt.known import Known
-from app.exchange.ccxt.poller import FAST_SEC, SLOW_SEC, Poller
-from app.exchange.ccxt.reads import MOST_SYMBOLS_ASKED_SINGLY
+from app.exchange.ccxt.poller import FAST_SEC, FEW_MARKETS, SLOW_SEC, Poller
 from app.messages.reports import BalanceReport, FillReport, Found, LookUpOutcome, NotFound, OrderReport
 from app.ports.venue import OrderRef
 from tests.support.clock import ManualClock, settle
@@ -117,7 +116,7 @@ async def test_few_markets_are_looked_at_as_often_as_protection_is_scanned() -> 
 
 async def test_many_markets_weigh_more_and_are_looked_at_slowly() -> None:
     desk = Desk(scan_sec=10.0)
-    for number in range(MOST_SYMBOLS_ASKED_SINGLY):
+    for number in range(FEW_MARKETS):
         desk.known.learn(replace(RESTING, client_order_id=f"other{number}", symbol=f"M{number}/USDT:USDT"), {})
     await settle()
     await desk.wait(SLOW_SEC - 1)

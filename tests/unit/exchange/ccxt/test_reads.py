@@ -62,6 +62,7 @@ class Api:
         self.orders: list[dict[str, Any]] = []
         self.trades: list[dict[str, Any]] = []
         self.asked: list[tuple[Any, ...]] = []
+        self.listed: list[str | None] = []
         self.broken = ""
         self.unpriced: set[str] = set()
         self.unfound = False
@@ -70,7 +71,8 @@ class Api:
         self.priced: list[str] = []
         self.markets = dict.fromkeys(LISTED)
 
-    async def fetch_open_orders(self, *_asked: Any) -> list[dict[str, Any]]:
+    async def fetch_open_orders(self, symbol: str | None, *_asked: Any) -> list[dict[str, Any]]:
+        self.listed.append(symbol)
         return self.orders
 
     async def fetch_ticker(self, symbol: str) -> dict[str, Any]:
@@ -253,6 +255,29 @@ async def test_h41_orders_are_asked_of_the_markets_that_are_still_listed(desk: D
     desk.api.orders = [order(OURS)]
     told = await desk.venue._reader.open_orders_of(["GONE/USDT", SOL])
     assert [report.client_order_id for report in told] == [OURS]
+
+
+@pytest.mark.parametrize(("markets", "lists"), [(13, 13), (14, 1)])
+async def test_orders_of_some_markets_are_asked_for_at_the_least_weight(desk: Desk, markets: int, lists: int) -> None:
+    """On Binance spot 6 for one market, 80 for all."""
+    symbols = [f"M{number}/USDT" for number in range(markets)]
+    desk.api.markets = dict.fromkeys(symbols)
+    await desk.venue._reader.open_orders_of(symbols)
+    assert len(desk.api.listed) == lists
+
+
+async def test_what_became_of_an_order_is_told_with_its_fills_though_reads_have_used_up_their_part(desk: Desk) -> None:
+    desk.api.orders = [order(OURS, id="9", filled="2", status="closed")]
+    desk.api.trades = [trade(1, A_MINUTE_AGO, amount="2")]
+    (budget,) = [bucket for bucket in desk.venue._session._limiter.host.buckets if bucket.budget.seconds == 60]
+    budget.spend(budget.budget.amount * 3 // 4)
+    waiting = asyncio.ensure_future(desk.venue.fetch_open_orders())
+    await settle()
+    assert desk.api.listed == []
+    found = await desk.venue.look_up(OrderRef(OURS, "9", SOL, OrderType.LIMIT))
+    assert isinstance(found, Found)
+    assert [fill.quantity for fill in found.order.fills] == [2]
+    waiting.cancel()
 
 
 async def test_h41_a_price_that_cannot_be_read_hides_none_of_the_others(desk: Desk) -> None:
