@@ -26,8 +26,6 @@ PRICES_POLLED_SEC = 2.0
 """How often prices are asked for where no stream tells them."""
 LATE_SEC = 1.0
 """How long a stream may take to tell what was found by asking."""
-MOST_FOLLOWED_AT_ONCE = 100
-"""So many markets share one subscription, which no venue finds too long."""
 log = logging.getLogger(__name__)
 
 
@@ -46,13 +44,19 @@ class Takers:
 
 
 class Streams:
-    """The streams of one account; `exchange` gives ccxt's object as it is at the time."""
+    """The streams of one account; `exchange` gives ccxt's object as it is at the time.
 
-    def __init__(self, exchange: Callable[[], Any], clock: Clock, takers: Takers, has_marks: bool) -> None:
+    `at_once` is how many markets share one subscription.
+    """
+
+    def __init__(
+        self, exchange: Callable[[], Any], clock: Clock, takers: Takers, *, has_marks: bool, at_once: int
+    ) -> None:
         self._exchange = exchange
         self._clock = clock
         self._takers = takers
         self._has_marks = has_marks
+        self._at_once = at_once
         self._own: list[asyncio.Task[None]] = []
         self._prices: dict[frozenset[str], list[asyncio.Task[None]]] = {}
         self._watcher: asyncio.Task[None] | None = None
@@ -112,8 +116,8 @@ class Streams:
         """Follow those that the venue lists by now and that are not followed yet."""
         missing = self._symbols.difference(*self._prices)
         added = sorted(symbol for symbol in missing if symbol in self._exchange().markets)
-        for start in range(0, len(added), MOST_FOLLOWED_AT_ONCE):
-            self._follow_prices(added[start : start + MOST_FOLLOWED_AT_ONCE])
+        for start in range(0, len(added), self._at_once):
+            self._follow_prices(added[start : start + self._at_once])
 
     def _follow_prices(self, symbols: list[str]) -> None:
         """Follow some more markets; those that are followed already stay as they are."""

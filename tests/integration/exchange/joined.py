@@ -35,16 +35,19 @@ class Fake(Protocol):
     def ledger(self) -> Ledger: ...
 
 
-def board_with(symbol: str, price: str = "200", balance_step: str = "0.001") -> PriceBoard:
-    """A board with one market of tick 0.01, step 0.001 and minimum notional 5."""
+def board_with(*symbols: str, price: str = "200", balance_step: str = "0.001") -> PriceBoard:
+    """A board with markets of tick 0.01, step 0.001 and minimum notional 5."""
+    board = PriceBoard(system_clock(), RuleBook({symbol: _rules(symbol, Decimal(balance_step)) for symbol in symbols}))
+    for symbol in symbols:
+        board.open(symbol, Decimal(price))
+    return board
+
+
+def _rules(symbol: str, step: Decimal) -> MarketRules:
     pair, _, settle = symbol.partition(":")
     base, _, quote = pair.partition("/")
     kind = MarketType.LINEAR if settle else MarketType.SPOT
-    step = Decimal(balance_step)
-    rules = MarketRules(symbol, kind, base, quote, Decimal("0.01"), step, step, Decimal(5), Decimal(1_000_000))
-    board = PriceBoard(system_clock(), RuleBook({symbol: rules}))
-    board.open(symbol, Decimal(price))
-    return board
+    return MarketRules(symbol, kind, base, quote, Decimal("0.01"), step, step, Decimal(5), Decimal(1_000_000))
 
 
 class WireHarness:

@@ -12,6 +12,7 @@ import pytest
 from app.domain.order import OrderStatus
 from app.domain.values import OrderSide, OrderType
 from app.exchange.ccxt import streams
+from app.exchange.ccxt.dialects.bybit import BYBIT_SPOT
 from app.messages.reports import (
     FillKind,
     FillReport,
@@ -22,8 +23,10 @@ from app.messages.reports import (
     RefusalCode,
     Refused,
 )
-from tests.integration.exchange.bybit import SPOT, Met, met_linear, met_spot, stop
+from tests.integration.exchange.bybit import SPOT, Met, access, met_linear, met_spot, stop
+from tests.integration.exchange.joined import board_with, joined
 from tests.integration.exchange.venue_contract import SYMBOL, accepted, market, ref, refused, request
+from tests.support.venues.bybit import BybitSpot
 from tests.support.venues.faults import FaultKind
 
 D = Decimal
@@ -261,3 +264,16 @@ async def test_h25_one_conditional_order_more_than_the_market_takes_is_refused(m
     answer = await met.harness.venue.create_order(stop(most + 1, "150"))
     assert isinstance(answer, Refused)
     assert "110009" in answer.detail
+
+
+async def test_twelve_spot_markets_are_streamed_though_a_subscription_takes_ten() -> None:
+    names = [f"C{number:02d}/USDT" for number in range(12)]
+    board = board_with(*names)
+    fake = BybitSpot(board)
+    async with joined(fake, board, BYBIT_SPOT, access(await fake.start()), names[0]) as harness:
+        for name in names[1:]:
+            await harness.venue.load_market(name, None)
+        harness.venue.watch_prices(frozenset(names))
+        wanted = {f"tickers.{name.replace('/', '')}" for name in names}
+        await harness.until(lambda: wanted <= {topic for line in fake.streams.public_lines for topic in line.topics})
+        assert len(fake.streams.public_lines) == 1

@@ -18,12 +18,17 @@ from tests.support.venues.words import text
 PRIVATE_TOPICS = frozenset({"order", "execution", "position", "wallet"})
 
 
+SPOT_ARGUMENTS = 10
+"""https://bybit-exchange.github.io/docs/v5/ws/connect: so many in one request for public topics of spot."""
+
+
 class BybitLine(Line):
     def __init__(self, request: web.Request, number: int) -> None:
         super().__init__(request)
         self.number = number
         self.is_known = False
         """Whether it has logged in."""
+        self.most_arguments = SPOT_ARGUMENTS if request.path.endswith("/public/spot") else None
 
 
 class BybitStreams(UserEvents):
@@ -134,6 +139,9 @@ class BybitStreams(UserEvents):
     def _subscribe(self, line: BybitLine, asked: Mapping[str, Any], names: list[str], *, is_private: bool) -> None:
         if is_private and (not line.is_known or not set(names) <= PRIVATE_TOPICS):
             line.say(self._answer(line, asked, "Request not authorized", success=False))
+            return
+        if line.most_arguments is not None and len(names) > line.most_arguments:
+            line.say(self._answer(line, asked, f"args size >{line.most_arguments}", success=False))
             return
         line.topics |= dict.fromkeys(names)
         line.say(self._answer(line, asked, ""))

@@ -129,6 +129,8 @@ class Dialect:
     """Whether ccxt wants an id even where our own is given; elsewhere an id given would hide ours."""
     trade_window: timedelta = timedelta(days=7) - timedelta(milliseconds=1)
     """The longest span of time that own trades can be asked for at once."""
+    followed_at_once: int = 100
+    """How many markets may share one subscription to prices."""
     conditional_orders: int | None = None
     """How many a market takes of an account, where the venue's list of markets does not say."""
     oco: bool = False

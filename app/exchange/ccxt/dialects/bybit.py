@@ -186,6 +186,7 @@ BYBIT_SPOT = BybitSpot(
     client_id_read="orderLinkId",
     hedge_style=HedgeStyle.NONE,
     stop_types=CONDITIONAL_TYPES,
+    followed_at_once=10,
     conditional_orders=30,
     maker_fee=Decimal("0.001"),
     taker_fee=Decimal("0.001"),

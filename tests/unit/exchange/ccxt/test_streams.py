@@ -81,7 +81,7 @@ class Desk:
         self.asked: list[frozenset[str]] = []
         self.moved: frozenset[str] = frozenset()
         takers = Takers(self._take, self._take, self.told.append, self._ask)
-        self.streams = Streams(lambda: self.api, self.clock, takers, has_marks=False)
+        self.streams = Streams(lambda: self.api, self.clock, takers, has_marks=False, at_once=100)
 
     def _take(self, row: Any) -> None:
         if row == "odd":
