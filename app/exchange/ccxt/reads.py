@@ -104,7 +104,9 @@ class Reader:
         """A triggered stop as the plain order that it became. Raises RequestFailed."""
         told = await self._session.call(Operation.LOOK_UP, priority, lambda api: api.fetch_order(child, stop.symbol))
         now = mapping.order_report(told, self._account, self._clock.now(), ahead=self._session.ahead)
-        return replace(stop, status=now.status, filled=now.filled, average=now.average, at=now.at)
+        report = replace(stop, status=now.status, filled=now.filled, average=now.average, at=now.at)
+        self._known.learn(report, told)
+        return report
 
     async def _with_fills(self, report: OrderReport, order_id: str, priority: Priority) -> OrderReport:
         """The order with its executions, without them where they cannot be had just now."""

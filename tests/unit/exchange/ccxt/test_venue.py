@@ -156,6 +156,18 @@ async def test_a_triggered_stop_stands_as_the_order_it_became(venue: CcxtVenue, 
     assert [(fill.trade_id, fill.client_order_id) for fill in order.fills] == [("t1", "zg4")]
 
 
+async def test_a_triggered_stop_that_was_found_over_is_looked_after_no_more(venue: CcxtVenue, api: Scripted) -> None:
+    stop = row(id="3000", clientOrderId="zg4", status="closed", side="sell", filled=None)
+    stop["info"] = {"algoStatus": "FINISHED", "actualOrderId": "900"}
+    child = row(id="900", side="sell", filled="0.5", status="expired", info={"status": "EXPIRED"})
+    api.script["fetch_order"] = [stop, child]
+    api.script["fetch_my_trades"] = [[]]
+    answer = await venue.look_up(STOP)
+    assert isinstance(answer, Found)
+    assert (answer.order.status, answer.order.filled) == (OrderStatus.EXPIRED, Decimal("0.5"))
+    assert venue._known.live == {}
+
+
 async def test_h05_a_cancel_of_an_order_that_is_gone_is_not_found(venue: CcxtVenue, api: Scripted) -> None:
     api.script["cancel_order"] = [refusal(-2011)]
     assert await venue.cancel_order(PLAIN) == Refused(RefusalCode.NOT_FOUND, "-2011: words")
