@@ -28,6 +28,7 @@ from app.exchange.ccxt.telling import tell_answer, tell_request
 
 KEEP_ALIVE_SEC = 60.0
 PRIVATE_TOPICS = ("orders", "order", "myTrades")
+_TRIGGERS = ("triggerPrice", "stopLossPrice", "takeProfitPrice")
 
 
 class Environment(StrEnum):
@@ -327,6 +328,14 @@ def _patient(base: Any) -> Any:
         async def load_markets(self, reload: bool = False, params: Any = None) -> Any:
             """All who ask meanwhile share ccxt's one question: who gives up waiting must not end it for the others."""
             return await asyncio.shield(super().load_markets(reload, params or {}))
+
+        def safe_order(self, order: Any, market: Any = None) -> Any:
+            """Filled as far as the venue tells: ccxt takes a conditional order that is over for filled, and what it
+            became may have expired (Binance's FINISHED says no more than "filled or cancelled")."""
+            told = super().safe_order(order, market)
+            is_guessed = order.get("filled") is None and not told["trades"]
+            is_conditional = any(told[name] is not None for name in _TRIGGERS)
+            return {**told, "filled": None} if is_guessed and is_conditional else told
 
         @staticmethod
         def rawencode(params: Mapping[str, Any], _sort: bool = False) -> str:

@@ -12,7 +12,9 @@ from app.domain.churn import MOST_MOVES
 from app.domain.client_order_id import Namespace, OrderAddress, encode
 from app.domain.values import CloseReason, OrderRole, OrderSide, OrderType, Side
 from app.ports.venue import OrderRef
+from tests.integration.exchange.main_job import every_perpetual
 from tests.integration.exchange.venue_contract import request
+from tests.support.markets import Place
 from tests.support.trading import ACCOUNT, ALGO_ORDER, ORDER, QUICK, SOL, Trading, grid
 from tests.support.venues.faults import FaultKind
 
@@ -249,6 +251,21 @@ async def test_h17_an_exit_that_keeps_failing_goes_on_and_is_told() -> None:
         assert len(trading.alerts("critical")) == 1
         trading.fake.faults.clear()
         await trading.flat()
+
+
+@pytest.mark.parametrize("filled", ["2", "0"])
+@every_perpetual
+async def test_h09_what_a_triggered_stop_left_is_not_left_bare(place: Place, filled: str) -> None:
+    async with Trading(place=place) as trading:
+        await trading.enter()
+        (stop,), book = trading.stops(), trading.fake.book
+        book.core.matcher.fill_sizes[SOL] = D(filled)
+        trading.price("189")
+        book.core.matcher.fill_sizes.clear()
+        book.expire(stop.number)
+        assert trading.held() == 5 - D(filled)
+        await trading.flat()
+        assert trading.last.close_reason == CloseReason.STOP_LOSS
 
 
 def trailing_grid() -> dict[str, Any]:

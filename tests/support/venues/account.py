@@ -9,6 +9,7 @@ from typing import TypeVar
 from app.base.clock import Clock
 from app.base.config.groups import AccountConfig
 from app.domain.market import Quote
+from app.domain.order import OrderStatus
 from app.domain.values import MarketType
 from app.exchange.paper.board import PriceBoard
 from app.exchange.paper.candles import CandleTape
@@ -76,6 +77,10 @@ class PaperAccount:
     def force(self, symbol: str, kind: FillKind, quantity: Decimal | None = None) -> None:
         """Liquidate, or auto-deleverage, at the mark."""
         self.act(lambda: self.core.force(symbol, kind, quantity, self.clock.now()))
+
+    def expire(self, number: int) -> None:
+        """End an order with what it has filled, as a triggered stop's that finds no more takers."""
+        self.act(lambda: self.ledger.end(self.ledger.orders[number], OrderStatus.EXPIRED, self.clock.now()))
 
     # ------------------------------------------------------------------ changing
 

@@ -70,7 +70,7 @@ def listening(base: Any) -> Any:
     for who watches to follow all markets anew.
     """
 
-    class Listening(base):  # type: ignore[misc]  # ccxt is untyped
+    class Listening(_executing(base)):  # type: ignore[misc]  # ccxt is untyped
         def handle_message(self, client: Any, message: Any) -> None:
             event = message.get("e") if isinstance(message, dict) else None
             market = self.markets_by_id.get(message.get("s")) if event in _PRICES else None
@@ -104,6 +104,17 @@ def listening(base: Any) -> Any:
             """Nobody follows balances and positions here: they are read, beside each other, at one moment."""
 
     return Listening
+
+
+def _executing(base: Any) -> Any:
+    """`base`, telling what a pushed conditional order has filled: `aq` of Algo Order Update, which ccxt leaves out."""
+
+    class Executing(base):  # type: ignore[misc]  # ccxt is untyped
+        def parse_ws_order(self, order: Any, market: Any = None) -> Any:
+            told = super().parse_ws_order(order, market)
+            return {**told, "filled": order.get("aq")} if "aid" in order else told
+
+    return Executing
 
 
 def row_of(exchange: Any, order: Params) -> Params:

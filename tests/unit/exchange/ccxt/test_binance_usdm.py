@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.market import Quote
+from app.domain.order import OrderStatus
 from app.exchange.ccxt import mapping, market_mapping
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
@@ -138,6 +139,36 @@ def test_a_liquidation_tells_its_fill(exchange: Any, told: Told) -> None:
     exchange.handle_order_update(None, {"e": "ORDER_TRADE_UPDATE", "o": row})
     fill = mapping.fill_report(told.trades[0], "perp", NOW)
     assert (fill.kind, fill.quantity) == (FillKind.LIQUIDATION, Decimal("0.004"))
+
+
+ALGO: dict[str, Any] = {
+    "caid": "zg4", "aid": 2148719, "at": "CONDITIONAL", "o": "STOP_MARKET", "s": "BTCUSDT", "S": "SELL", "ps": "BOTH",
+    "f": "GTC", "q": "5", "ai": "8886774", "ap": "189.9", "act": "MARKET", "tp": "190", "p": "0", "V": "EXPIRE_MAKER",
+    "wt": "CONTRACT_PRICE", "pm": "NONE", "cp": False, "pP": False, "R": True, "tt": 1750515742303, "gtd": 0, "rm": "",
+}  # fmt: skip
+"""Event: Algo Order Update."""
+
+
+@pytest.mark.parametrize("status", ["TRIGGERED", "FINISHED"])
+@pytest.mark.parametrize(
+    ("filled", "meaning"),
+    [
+        ({}, OrderStatus.OPEN),
+        ({"aq": ""}, OrderStatus.OPEN),
+        ({"aq": "0.00000"}, OrderStatus.OPEN),
+        ({"aq": "2"}, OrderStatus.PARTIALLY_FILLED),
+        ({"aq": "5"}, OrderStatus.FILLED),
+    ],
+)
+def test_h09_a_stop_that_triggered_has_filled_what_binance_tells_and_no_more(
+    exchange: Any, status: str, filled: dict[str, str], meaning: OrderStatus
+) -> None:
+    client = SimpleNamespace(resolve=lambda *_: None, subscriptions={})
+    event = {"e": "ALGO_UPDATE", "T": 1750515742297, "E": 1750515742303, "o": {**ALGO, "X": status, **filled}}
+    exchange.handle_message(client, event)
+    told = mapping.order_report(exchange.orders[-1], "perp", NOW)
+    assert (told.client_order_id, told.quantity) == ("zg4", Decimal(5))
+    assert (told.status, told.filled) == (meaning, Decimal(filled.get("aq") or 0))
 
 
 BEST: dict[str, Any] = {

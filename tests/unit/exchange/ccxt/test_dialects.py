@@ -35,6 +35,19 @@ async def test_every_coin_has_the_name_that_the_venue_gives_it(dialect: Dialect)
 
 
 @ALL
+async def test_a_conditional_order_that_is_over_has_filled_what_the_venue_tells_and_no_more(dialect: Dialect) -> None:
+    made = make_exchange(dialect, Access(), StreamHooks(lambda: None, lambda _: None))
+    over = {"amount": "5", "status": "closed"}
+    for trigger in ("triggerPrice", "stopLossPrice", "takeProfitPrice"):
+        conditional = {**over, trigger: "190"}
+        assert made.safe_order(conditional)["filled"] is None
+        assert made.safe_order({**conditional, "remaining": "0"})["filled"] is None
+        assert made.safe_order({**conditional, "filled": "2"})["filled"] == "2"
+    assert made.safe_order(over)["filled"] == "5"
+    await made.close()
+
+
+@ALL
 def test_a_market_whose_coins_the_venue_knows_by_other_names_is_told_apart(dialect: Dialect) -> None:
     market = {"id": "FLUX-USDT", "base": "FLUX", "baseId": "flux", "quote": "USDT", "quoteId": "USDT", "info": {}}
     assert not dialect.is_renamed(market)
