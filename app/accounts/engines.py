@@ -18,7 +18,6 @@ from app.messages.commands import (
     AcceptDifference,
     ApplyConfig,
     ArmAccount,
-    ChangeKeys,
     CommandResult,
     Deed,
     DisarmAccount,
@@ -32,10 +31,13 @@ _HANDLERS: Mapping[type, Any] = {
     ApplyConfig: operator.apply_config,
     ArmAccount: arming.arm,
     DisarmAccount: arming.disarm,
-    ChangeKeys: arming.change_keys,
     SettleForeign: holds.settle_foreign,
     AcceptDifference: holds.accept_difference,
 }
+
+
+def is_in_use(state: EngineState, account_id: str) -> bool:
+    return any(state.groups[group_id].account == account_id for group_id in state.open_ids)
 
 
 class RunningEngine:
@@ -51,6 +53,9 @@ class RunningEngine:
 
     def armed(self, account_id: str) -> bool | None:
         return arming.armed_in(self._engine.state, account_id)
+
+    def is_in_use(self, account_id: str) -> bool:
+        return is_in_use(self._engine.state, account_id)
 
     async def add_account(self, venue: Venue) -> None:
         await self._engine.add_account(venue)
@@ -93,15 +98,22 @@ class RestingEngine:
 
     async def ask(self, command: Deed) -> CommandResult:
         turn = Turn(self._state, self._clock.now(), self._ids, lambda: 0.0, self._namespace)
-        answer: CommandResult = _HANDLERS[type(command)](turn, command)
-        changes = turn.changes()
-        if not changes.is_empty:
-            await self._store.commit(changes)
+        try:
+            answer: CommandResult = _HANDLERS[type(command)](turn, command)
+            changes = turn.changes()
+            if not changes.is_empty:
+                await self._store.commit(changes)
+        except BaseException:
+            turn.journal.rewind(0)
+            raise
         turn.apply()
         return answer
 
     def armed(self, account_id: str) -> bool | None:
         return arming.armed_in(self._state, account_id)
+
+    def is_in_use(self, account_id: str) -> bool:
+        return is_in_use(self._state, account_id)
 
     async def add_account(self, venue: Venue) -> None:
         """The next start makes it anew."""

@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
+import structlog
+
 from app.accounts.keys import LABELS, AccountVault, Keys, complete, fields_of, fingerprint, same_account, shown
 from app.accounts.venues import VenueMaker, watches_stops
 from app.base.config import Config, parse_config
 from app.base.config.file import ConfigFile
 from app.base.config.groups import AccountConfig
 from app.base.config.tree import deep_merged
+from app.base.errors import AppError
 from app.domain.arming import LIMITS, WorstCase, missing, trades_without_stop, worst_case
 from app.domain.symbol import quote_of
+from app.engine.arming import other_keys_refused
 from app.messages.commands import (
     AcceptDifference,
     ApplyConfig,
@@ -29,6 +33,7 @@ from app.ports.accounts import KeyReport, Wire
 from app.ports.engine import CommandRefused
 from app.ports.venue import Venue
 
+log = structlog.get_logger("system")
 WHO = "accounts"
 _WATCHED = "no stop rests at this exchange: its stops are watched here, only while Ziggurat runs"
 
@@ -40,6 +45,10 @@ class AccountEngine(Protocol):
     def config(self) -> Config: ...
 
     async def ask(self, command: Deed) -> CommandResult: ...
+
+    def is_in_use(self, account_id: str) -> bool:
+        """Whether groups are open on it, also where the configuration does not have it."""
+        ...
 
     def armed(self, account_id: str) -> bool | None:
         """None where the account needs no arming."""
@@ -61,6 +70,8 @@ class AccountOffice:
         self._vault = vault
         self._maker = maker
         self._file = file
+        self._rekeyed: str | None = None
+        """The account whose keys are being exchanged."""
 
     # ------------------------------------------------------------------ reading
 
@@ -131,17 +142,25 @@ class AccountOffice:
         report = None
         if keys is not None and with_test:
             report = await self._tested(account, keys, allow_withdrawal=allow_withdrawal)
+        wanted = await asyncio.shield(self._keep(settings, keys, is_same=is_same))
+        return {"detail": _welcome(account, wanted), "report": None if report is None else asdict(report)}
+
+    async def _keep(self, settings: Mapping[str, Any], keys: Keys | None, *, is_same: bool) -> Config:
+        """Carried through to its end, whoever stops waiting for it."""
         async with self._file.change(self._running, lambda running: _with(running, settings)) as wanted:
             account = wanted.accounts[-1]
-            if keys is not None:
+            if keys is None:
+                venue = self._maker.make(account, keys, wanted)
+                await self._engine.ask(ApplyConfig(wanted, who=WHO))
+                await self._engine.add_account(venue)
+            else:
                 await self._refuse_twice(account, keys, wanted)
-                await self._keys_change(account.id, keys, is_same=is_same)
-            venue = self._maker.make(account, keys, wanted)
-            if keys is not None:
-                await asyncio.to_thread(self._vault.write, account.id, keys)
-            await self._engine.ask(ApplyConfig(wanted, who=WHO))
-            await self._engine.add_account(venue)
-        return {"detail": _welcome(account, wanted), "report": None if report is None else asdict(report)}
+                self._rekeyed = account.id
+                try:
+                    await self._exchange_keys(account, keys, wanted, is_same=is_same)
+                finally:
+                    self._rekeyed = None
+        return wanted
 
     async def _refuse_twice(self, account: AccountConfig, keys: Keys, wanted: Config) -> None:
         """Two accounts here on one book there would take each other's positions for strangers'."""
@@ -152,9 +171,33 @@ class AccountOffice:
                     "account_shared", f"nothing was kept: these are the keys of {other.id}, which trades there already"
                 )
 
-    async def _keys_change(self, account_id: str, keys: Keys, *, is_same: bool) -> None:
-        is_same = is_same or same_account(await asyncio.to_thread(self._vault.read, account_id), keys)
-        await self._engine.ask(ChangeKeys(account_id, fingerprint(keys), is_same))
+    async def _exchange_keys(self, account: AccountConfig, keys: Keys, wanted: Config, *, is_same: bool) -> None:
+        """Vault, engine and venue have the new keys, or all have the old ones.
+
+        The vault comes first: if all ends in between, the next start finds that it has others, and disarms.
+        """
+        before = await asyncio.to_thread(self._vault.read, account.id)
+        is_same = is_same or same_account(before, keys)
+        if not is_same and self._engine.is_in_use(account.id):
+            raise other_keys_refused(account.id)
+        venue = self._maker.make(account, keys, wanted)
+        try:
+            await asyncio.to_thread(self._vault.write, account.id, keys)
+            change = ChangeKeys(account.id, fingerprint(keys), is_same)
+            await self._engine.ask(ApplyConfig(wanted, who=WHO, keys=change))
+        except BaseException:
+            await self._put_back(account.id, before)
+            raise
+        await self._engine.add_account(venue)
+
+    async def _put_back(self, account_id: str, keys: Keys | None) -> None:
+        try:
+            if keys is None:
+                await asyncio.to_thread(self._vault.forget, account_id)
+            else:
+                await asyncio.to_thread(self._vault.write, account_id, keys)
+        except AppError as error:
+            log.warning("the vault may keep keys that were not taken", account=account_id, error=str(error))
 
     async def remove(self, account_id: str) -> str:
         """Forget an account and its keys; not while groups are open on it. Keys left without an account go too."""
@@ -187,6 +230,8 @@ class AccountOffice:
         return "set: " + "; ".join(f"risk.{name} is {most}" for name, most in limits.items())
 
     async def arm(self, account_id: str, typed_name: str, typed_stop: str) -> str:
+        if account_id == self._rekeyed:
+            raise CommandRefused("keys_change", f"the keys of {account_id} are being changed; arm it after that")
         return (await self._engine.ask(ArmAccount(account_id, typed_name, typed_stop))).detail
 
     async def disarm(self, account_id: str) -> str:

@@ -82,19 +82,23 @@ def disarm(turn: Turn, command: DisarmAccount) -> CommandResult:
     return CommandResult(f"{command.account} takes no entries any more; open groups are still managed to their exit")
 
 
-def change_keys(turn: Turn, command: ChangeKeys) -> CommandResult:
+def change_keys(turn: Turn, change: ChangeKeys) -> None:
     """Other keys may be of another account, on which the open groups have no position."""
-    account = command.account
-    if not command.same_account and any(group.account == account for group in turn.open_groups()):
-        raise CommandRefused(
-            "account_in_use",
-            f"groups are open on {account}: close them first; or, if the new keys are of the same account at the "
-            "exchange, give them on the command line with --same-account",
-        )
-    turn.state.key_prints[account] = command.key_print
+    account = change.account
+    if not change.same_account and any(group.account == account for group in turn.open_groups()):
+        raise other_keys_refused(account)
+    turn.journal.keep(turn.state, "key_prints")
+    turn.state.key_prints = {**turn.state.key_prints, account: change.key_print}
     if turn.fact(armed_fact(account)) is not None:
         _disarm(turn, account, "its keys were changed")
-    return CommandResult(f"{account} is reached with other keys from now on")
+
+
+def other_keys_refused(account: str) -> CommandRefused:
+    return CommandRefused(
+        "account_in_use",
+        f"groups are open on {account}: close them first; or, if the new keys are of the same account at the "
+        "exchange, give them on the command line with --same-account",
+    )
 
 
 def follow_config(turn: Turn) -> None:

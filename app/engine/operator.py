@@ -56,6 +56,8 @@ def apply_config(turn: Turn, command: ApplyConfig) -> CommandResult:
     in_use = sorted({group.account for group in turn.open_groups()} & gone)
     if in_use:
         raise CommandRefused("account_in_use", f"open groups still trade on {', '.join(in_use)}")
+    if command.keys is not None:
+        arming.change_keys(turn, command.keys)
     later = from_the_next_start(turn.config, command.config)
     before, after = (config.model_dump(mode="json") for config in (turn.config, command.config))
     turn.new_config = command.config

@@ -263,10 +263,11 @@ class RaiseAlert:
 
 @dataclass(frozen=True, slots=True)
 class ApplyConfig:
-    """From now on; `who` is told with the change."""
+    """From now on; `who` is told with the change. `keys` come with it, or neither does."""
 
     config: Config
     who: str = ""
+    keys: ChangeKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +292,8 @@ class DisarmAccount:
 class ChangeKeys:
     """Reach an account with other keys from now on; `key_print` is their fingerprint. It is disarmed.
 
-    Refused while groups are open on it, unless the keys are said to be of the same account at the exchange.
+    Part of what is applied as configuration. Refused while groups are open on it, unless the keys are said to be of the
+    same account at the exchange.
     """
 
     account: str
@@ -351,7 +353,6 @@ Deed = (
     | ApplyConfig
     | ArmAccount
     | DisarmAccount
-    | ChangeKeys
     | SettleForeign
     | AcceptDifference
     | SampleEquity

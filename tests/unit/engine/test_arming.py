@@ -243,7 +243,9 @@ def test_keys_that_may_be_of_another_account_wait_until_no_group_is_open() -> No
     with live() as stage:
         stage.ask(ARM)
         buy(stage)
-        assert "groups are open on perp" in (stage.ask(ChangeKeys("perp", "new")) or "")
+        change = ApplyConfig(stage.world.config, keys=ChangeKeys("perp", "new"))
+        assert "groups are open on perp" in (stage.ask(change) or "")
         assert stage.world.engine.snapshot().accounts[0].armed is True
-        assert stage.ask(ChangeKeys("perp", "new", same_account=True)) is None
+        same = ChangeKeys("perp", "new", same_account=True)
+        assert stage.ask(ApplyConfig(stage.world.config, keys=same)) is None
         assert stage.world.engine.snapshot().accounts[0].armed is False
