@@ -206,11 +206,15 @@ class AccountOffice:
         has_keys = not is_paper and await asyncio.to_thread(self._vault.has, account_id)
         if not has_keys:
             self._known(account_id)
+        if self._engine.is_in_use(account_id):
+            raise CommandRefused("account_in_use", f"open groups still trade on {account_id}")
         async with self._file.change(self._running, lambda running: _without(running, account_id)) as wanted:
             await self._engine.ask(ApplyConfig(wanted, who=WHO))
             await self._engine.remove_account(account_id)
             if has_keys:
                 await asyncio.to_thread(self._vault.forget, account_id)
+        if known is None:
+            return f"deleted keys left without an account: {account_id}; revoke them at the exchange too"
         if not has_keys:
             return f"{account_id} was removed"
         return f"{account_id} was removed, and its keys were deleted; revoke them at the exchange too"

@@ -137,7 +137,7 @@ async def test_a_removal_that_the_keyring_broke_off_is_finished_by_the_next(
         with pytest.raises(VaultLocked):
             await app.accounts.remove("perp")
     assert [account["id"] for account in kept(instance)["accounts"]] == ["paper"]
-    assert "its keys were deleted" in await app.accounts.remove("perp")
+    assert "deleted keys left without an account: perp" in await app.accounts.remove("perp")
     assert instance.vault().read("perp") is None
 
 
@@ -150,7 +150,7 @@ async def test_keys_left_without_an_account_can_be_forgotten(instance: Instance)
         await app.accounts.remove("perp")
     assert keys is not None
     app.accounts._vault.write("perp", keys)
-    assert "its keys were deleted" in await app.accounts.remove("perp")
+    assert "deleted keys left without an account: perp" in await app.accounts.remove("perp")
 
 
 async def test_what_counts_from_the_next_start_is_named(instance: Instance) -> None:

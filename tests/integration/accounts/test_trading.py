@@ -162,6 +162,31 @@ async def test_an_account_with_an_open_group_stays(instance: Instance) -> None:
     assert instance.state("perp").ready
 
 
+async def test_keys_stay_while_a_group_is_open_on_an_account_that_was_taken_out_by_hand(instance: Instance) -> None:
+    await instance.joined(PERP)
+    await instance.buy()
+    await until(lambda: len(instance.orders_sent()) == 6)
+    await instance.restarted(accounts=[{"id": "paper"}])
+    with pytest.raises(CommandRefused, match="open groups still trade on perp"):
+        await instance.application.accounts.remove("perp")
+    assert (await asyncio.to_thread(instance.vault)).read("perp") == complete("binance", KEYS)
+
+
+async def test_keys_stay_while_a_group_is_open_on_an_account_of_a_configuration_that_is_not_at_hand(
+    instance: Instance,
+) -> None:
+    await instance.joined(PERP)
+    await instance.buy()
+    await until(lambda: len(instance.orders_sent()) == 6)
+    await instance.stop()
+    instance.write()
+    async with administer(instance.settings) as administration:
+        with pytest.raises(CommandRefused, match="open groups still trade on perp"):
+            await administration.accounts.remove("perp")
+    assert (await asyncio.to_thread(instance.vault)).read("perp") == complete("binance", KEYS)
+    await instance.start()
+
+
 async def test_wrong_keys_are_not_kept(instance: Instance) -> None:
     office = instance.application.accounts
     with pytest.raises(CommandRefused, match="nothing was kept: the exchange refuses the keys"):
