@@ -259,6 +259,8 @@ class AccountOffice:
         for told, code in ((report.reachable, "unreachable"), (report.may_trade, "may_not_trade")):
             if told.value is False:
                 raise CommandRefused(code, f"nothing was kept: {told.detail}")
+        if report.unasked is not None:
+            raise CommandRefused("unasked", f"nothing was kept: {report.unasked}; try again, or add it with --no-test")
         if report.may_withdraw.value and not allow_withdrawal:
             raise CommandRefused(
                 "may_withdraw", f"nothing was kept: {report.may_withdraw.detail}; make keys without it"

@@ -156,8 +156,9 @@ def _set_limits(options: argparse.Namespace) -> int:
 def _test(options: argparse.Namespace) -> int:
     report = perform(options, "account test", {"id": options.id})
     print(_report(report))
-    good = report["reachable"]["value"] and report["may_trade"]["value"] is not False
-    return 0 if good and not report["may_withdraw"]["value"] else 1
+    may_trade, may_withdraw = report["may_trade"], report["may_withdraw"]
+    is_known = report["reachable"]["value"] and not (may_trade["failed"] or may_withdraw["failed"])
+    return 0 if is_known and may_trade["value"] is not False and not may_withdraw["value"] else 1
 
 
 def _arm(options: argparse.Namespace) -> int:

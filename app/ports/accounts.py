@@ -12,10 +12,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Told(Generic[T]):
-    """One thing that was asked of an exchange; `value` is None where it does not tell, `detail` a sentence."""
+    """One thing that was asked of an exchange; `value` is None where it does not tell, `detail` a sentence.
+
+    `failed` where it could not be asked, so that nothing is known: it might have told.
+    """
 
     value: T | None
     detail: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,11 @@ class KeyReport:
     address_restricted: Told[bool]
     position_mode: Told[str]
     clock_skew_ms: Told[int]
+
+    @property
+    def unasked(self) -> str | None:
+        """Why it is not known what the keys may do; None where the exchange was asked, whether or not it tells."""
+        return next((told.detail for told in (self.may_trade, self.may_withdraw) if told.failed), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -344,6 +344,8 @@ def test_keys_that_may_not_trade_or_were_not_reached_are_refused() -> None:
     dumb = replace(report, reachable=Told(False, "no answer"))
     assert key_refusal(dumb, withdrawal_accepted=True) is not None
     assert key_refusal(replace(report, may_trade=Told(False, "read only")), withdrawal_accepted=True) is not None
+    dropped = replace(report, may_withdraw=Told(None, "the connection dropped", failed=True))
+    assert "could not be asked" in (key_refusal(dropped, withdrawal_accepted=True) or "")
 
 
 # ---------------------------------------------------------------------- arming

@@ -1,4 +1,7 @@
-"""What an account's keys may do, asked of its exchange. What it does not tell stays unknown."""
+"""What an account's keys may do, asked of its exchange. What it does not tell stays unknown.
+
+A question that failed is told apart from one that the exchange does not answer.
+"""
 
 from __future__ import annotations
 
@@ -46,9 +49,9 @@ async def _report(exchange: Any, dialect: Dialect) -> KeyReport:
     try:
         skew = await _skew(exchange)
     except Exception as error:  # noqa: BLE001 - ccxt raises anything; each means that the exchange was not reached
-        unknown: Told[bool] = Told(None, _NOT_REACHED)
         reachable = Told(False, f"the exchange does not answer: {said(error)}")
-        return KeyReport(reachable, unknown, unknown, unknown, Told(None, _NOT_REACHED), Told(None, _NOT_REACHED))
+        unknown = _failed(_NOT_REACHED)
+        return KeyReport(reachable, unknown, unknown, unknown, unknown, unknown)
     permissions = await _permissions(exchange, dialect)
     return KeyReport(
         reachable=Told(True, "the exchange answers"),
@@ -77,7 +80,12 @@ async def _permissions(exchange: Any, dialect: Dialect) -> Permissions:
     except Exception as error:  # noqa: BLE001 - ccxt raises anything; the kinds that matter are told apart
         if isinstance(error, import_module("ccxt").AuthenticationError):
             return Permissions(may_trade=Told(False, f"the exchange refuses the keys: {said(error)}"))
-        return Permissions(may_trade=Told(None, f"{_NOT_REACHED}: {said(error)}"))
+        why = _failed(f"{_NOT_REACHED} what these keys may do: {said(error)}")
+        return Permissions(why, _failed(_NOT_REACHED), _failed(_NOT_REACHED))
+
+
+def _failed(why: str) -> Told[Any]:
+    return Told(None, why, failed=True)
 
 
 async def _position_mode(exchange: Any, dialect: Dialect) -> Told[str]:
@@ -88,7 +96,7 @@ async def _position_mode(exchange: Any, dialect: Dialect) -> Told[str]:
     try:
         told = await exchange.fetch_position_mode()
     except Exception as error:  # noqa: BLE001 - ccxt raises anything; the mode is then not known
-        return Told(None, f"{_NOT_REACHED}: {said(error)}")
+        return _failed(f"{_NOT_REACHED}: {said(error)}")
     if told.get("hedged"):
         return Told("hedge", "long and short may be held at once (hedge mode)")
     return Told("one_way", "one position a market (one-way mode)")
@@ -110,12 +118,11 @@ async def _binance_spot(exchange: Any) -> Permissions:
 
 
 async def _binance_rights(exchange: Any) -> Mapping[str, Any]:
-    """Of the key; test networks do not have this."""
-    try:
-        told = await exchange.sapiGetAccountApiRestrictions()
-    except Exception:  # noqa: BLE001 - ccxt raises anything; the rights are then not known
+    """Of the key; test networks have no such addresses, which ccxt knows without asking."""
+    if "sapi" not in exchange.urls["api"]:
         return {}
-    return told if isinstance(told, dict) else {}
+    told: Mapping[str, Any] = await exchange.sapiGetAccountApiRestrictions()
+    return told
 
 
 def _binance(account: Mapping[str, Any], rights: Mapping[str, Any], right: str, what: str) -> Permissions:

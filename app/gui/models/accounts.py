@@ -257,6 +257,8 @@ def key_refusal(report: KeyReport, *, withdrawal_accepted: bool) -> str | None:
         return "The exchange must answer before keys are kept."
     if report.may_trade.value is False:
         return "Keys that may not trade are not kept."
+    if report.unasked is not None:
+        return "It could not be asked what these keys may do. Test them again."
     if report.may_withdraw.value and not withdrawal_accepted:
         return "These keys may withdraw. Make keys without it, or accept the danger."
     return None

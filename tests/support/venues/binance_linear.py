@@ -67,7 +67,9 @@ class BinanceLinear(VenueServer):
         self.gate = Gate(api_key, secret, self.now)
         self.limits = Limits(lambda: self.clock.now().timestamp())
         trading = Trading(self.book)
-        self._endpoints = _endpoints(trading, Reading(self.book, trading, self.clock, self.now), self.streams)
+        self.rights: dict[str, Any] = {"enableFutures": True, "enableWithdrawals": False, "ipRestrict": True}
+        reading = Reading(self.book, trading, self.clock, self.now)
+        self._endpoints = _endpoints(trading, reading, self.streams, self._restrictions)
 
     # ------------------------------------------------------------------ life
 
@@ -87,6 +89,12 @@ class BinanceLinear(VenueServer):
                 scheme, _, rest = address.partition("://")
                 base = self.url.replace("http://", "ws://") if scheme.startswith("ws") else self.url
                 urls[name] = base + "/" + rest.partition("/")[2]
+
+    def _restrictions(self, params: Params) -> dict[str, Any]:
+        """Title: Get API Key Permission (wallet)."""
+        rest = ("enableInternalTransfer", "enableMargin", "enableFutures", "permitsUniversalTransfer")
+        told = dict.fromkeys(rest, False)
+        return {"createTime": self.now(), "enableReading": True, **told, **self.rights}
 
     # ------------------------------------------------------------------ prices
 
@@ -156,7 +164,9 @@ def _error(status: int, code: int, message: str, headers: Mapping[str, str] | No
     return Reply(status, {"code": code, "msg": message}, headers or {}, code)
 
 
-def _endpoints(trading: Trading, reading: Reading, streams: Streams) -> dict[tuple[str, str], Endpoint]:
+def _endpoints(
+    trading: Trading, reading: Reading, streams: Streams, restrictions: Answer
+) -> dict[tuple[str, str], Endpoint]:
     """Weights are those of the documents; where they depend on a length, the least."""
     public: list[tuple[str, Answer, Weight]] = [
         ("v1/ping", reading.ping, 1),
@@ -206,6 +216,7 @@ def _endpoints(trading: Trading, reading: Reading, streams: Streams) -> dict[tup
         ("GET", "v1/commissionRate", reading.commission_rate, 20, 0),
     ]
     table = table_of("/fapi", public, signed)
+    table["GET", "/sapi/v1/account/apiRestrictions"] = Endpoint(restrictions, 1, Security.SIGNED)
     table["GET", "/sapi/v1/capital/config/getall"] = Endpoint(reading.coins, 10, Security.SIGNED)
     for path in ("allAssets", "allPairs", "isolated/allPairs"):
         table["GET", f"/sapi/v1/margin/{path}"] = Endpoint(reading.margin_pairs, 1, Security.KEY)

@@ -12,8 +12,6 @@ from tests.support.venues import binance_spot_rows
 from tests.support.venues.binance_book import AccountEvent, AlgoEvent, BookEvent, OrderEvent
 from tests.support.venues.binance_gate import Security
 from tests.support.venues.binance_linear import Answer, BinanceLinear, Endpoint, Weight, by_market, table_of
-from tests.support.venues.binance_orders import Params
-from tests.support.venues.binance_rows import Json
 from tests.support.venues.binance_spot_orders import SpotTrading
 from tests.support.venues.binance_spot_reads import SpotReading
 from tests.support.venues.binance_spot_rows import OrderList
@@ -57,7 +55,7 @@ class SpotLimits(Limits):
 
 
 class BinanceSpot(BinanceLinear):
-    """The venue. `rights` is what `apiRestrictions` tells of the key; `streams.refusals` refuse subscriptions."""
+    """The venue. `streams.refusals` refuse subscriptions."""
 
     prefix = "/stream"
     """ccxt knows the spot streams by this word in their address."""
@@ -75,7 +73,7 @@ class BinanceSpot(BinanceLinear):
         super().__init__(board, clock, config=config, api_key=api_key, secret=secret)
         self.limits = SpotLimits(lambda: self.clock.now().timestamp())
         self.streams: SpotStreams = SpotStreams(self.clock, self.faults, self._by_name, lambda: self.gate, self._heard)
-        self.rights: Json = {"enableSpotAndMarginTrading": True, "enableWithdrawals": False, "ipRestrict": True}
+        self.rights = {"enableSpotAndMarginTrading": True, "enableWithdrawals": False, "ipRestrict": True}
         self.trading = SpotTrading(self.book, self._tell_list)
         reading = SpotReading(self.book, self.trading, self.clock, self.now)
         self._endpoints = _endpoints(self.trading, reading, self._restrictions)
@@ -107,12 +105,6 @@ class BinanceSpot(BinanceLinear):
 
     def _tell_list(self, pair: OrderList) -> None:
         self.streams.tell(binance_spot_rows.list_status(self.book, pair, self.now()))
-
-    def _restrictions(self, params: Params) -> Json:
-        """Title: Get API Key Permission (wallet)."""
-        rest = ("enableInternalTransfer", "enableMargin", "enableFutures", "permitsUniversalTransfer")
-        told = dict.fromkeys(rest, False)
-        return {"createTime": self.now(), "enableReading": True, **told, **self.rights}
 
 
 def _endpoints(trading: SpotTrading, reading: SpotReading, restrictions: Answer) -> dict[tuple[str, str], Endpoint]:

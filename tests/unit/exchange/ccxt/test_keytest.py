@@ -17,7 +17,6 @@ from app.exchange.ccxt.keytest import ask_about_keys
 from app.exchange.ccxt.wire import Access, StreamHooks
 from app.ports.accounts import KeyReport
 
-NO_RIGHTS = ccxt.BadRequest("not found")
 RIGHTS = {"enableFutures": True, "enableSpotAndMarginTrading": True, "enableWithdrawals": False, "ipRestrict": True}
 BYBIT = {"readOnly": "0", "permissions": {"ContractTrade": ["Order", "Position"], "Wallet": []}, "ips": ["*"]}
 
@@ -29,6 +28,7 @@ class Library:
         self._answers = {"fetch_time": 1_000, "fetch_position_mode": {"hedged": False}, **answers}
         self.has = {"fetchPositionMode": True}
         self.options: dict[str, Any] = {"defaultType": "swap"}
+        self.urls = {"api": {"sapi": "https://api.binance.com/sapi/v1"}}
         self.is_closed = False
 
     def milliseconds(self) -> int:
@@ -82,12 +82,32 @@ async def test_good_keys_trade_cannot_withdraw_and_are_bound() -> None:
         (futures(rights={**RIGHTS, "enableFutures": False}), (False, False, True)),
         (futures(rights={**RIGHTS, "ipRestrict": False}), (True, False, False)),
         (futures(can_trade=False), (False, False, True)),
-        (futures(rights=NO_RIGHTS), (True, None, None)),
-        (futures(rights=[]), (True, None, None)),
+        (futures(rights={}), (True, None, None)),
     ],
 )
 async def test_binance_futures_tells_by_key_and_account(library: Library, expected: tuple[bool | None, ...]) -> None:
     assert values(await asked(library)) == expected
+
+
+async def test_a_test_network_of_binance_is_not_asked_for_rights_that_it_does_not_tell() -> None:
+    library = futures(rights=ccxt.NotSupported("binance does not have a testnet/sandbox URL for sapi endpoints"))
+    del library.urls["api"]["sapi"]
+    report = await asked(library)
+    assert values(report) == (True, None, None)
+    assert report.unasked is None
+
+
+@pytest.mark.parametrize("failure", [ccxt.ExchangeNotAvailable("503"), ccxt.BadRequest("404"), []])
+async def test_rights_that_could_not_be_asked_for_are_not_taken_for_untold(failure: Any) -> None:
+    report = await asked(futures(rights=failure))
+    assert values(report) == (None, None, None)
+    assert "it could not be asked what these keys may do" in (report.unasked or "")
+
+
+async def test_a_question_of_bybit_that_failed_is_not_taken_for_untold() -> None:
+    report = await asked(Library(privateGetV5UserQueryApi=ccxt.RequestTimeout("slow")), BYBIT_LINEAR)
+    assert (report.may_withdraw.value, report.may_withdraw.failed) == (None, True)
+    assert "slow" in (report.unasked or "")
 
 
 async def test_binance_spot_looks_at_the_right_to_trade_spot() -> None:
