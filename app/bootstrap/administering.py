@@ -27,6 +27,7 @@ from app.persistence.tokens import SqliteTokens
 async def administer(settings: Settings) -> AsyncIterator[Administration]:
     """Tokens, keys and accounts of a data directory that no instance runs on; it is locked meanwhile."""
     with SingleInstance(settings.data_dir):
+        settings = settings.again()
         clock = system_clock()
         database = open_database(settings.data_dir)
         try:

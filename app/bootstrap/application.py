@@ -218,15 +218,16 @@ class Application:
 
     @classmethod
     async def open(cls, settings: Settings, stay_awake: StayAwake | None = None) -> Application:
-        """Lock the data directory, open the database, unlock the vault. OperatorActionNeeded says why not.
+        """Lock the data directory, read its settings again, open the database, unlock the vault.
 
-        Without `stay_awake` the computer may fall asleep while positions are open.
+        OperatorActionNeeded says why not. Without `stay_awake` the computer may fall asleep while positions are open.
         """
-        set_up(settings.log_level, settings.data_dir / "logs", settings.config.logging.keep_days)
         async with AsyncExitStack() as undone:
             lock = SingleInstance(settings.data_dir)
             lock.acquire()
             undone.callback(lock.release)
+            settings = settings.again()
+            set_up(settings.log_level, settings.data_dir / "logs", settings.config.logging.keep_days)
             database = open_database(settings.data_dir)
             undone.push_async_callback(database.close)
             vault = await unlock(settings)
@@ -237,10 +238,15 @@ class Application:
             return opened
 
     async def start(self) -> tuple[int, int]:
-        """Listen first, so that signals are recorded at once; then connect and act. (API port, webhook port)."""
+        """Listen first, so that signals are recorded at once; then connect and act. (API port, webhook port).
+
+        From then on the configuration may change, so what runs is remembered as good before that.
+        """
         self._event_log.start()
         await self._tokens.load()
         await self.engine.open()
+        if not self.settings.fault:
+            await self.settings.file.remember(self.settings.document)
         ports = await self._listeners.start()
         await self._maker.warm_up(self.config.accounts)
         await self.engine.start()
@@ -253,16 +259,12 @@ class Application:
         self._collector.start()
         self._pruner.start()
         self._space.start()
-        await self._tell_configuration()
+        if self.settings.fault:
+            await self._tell_fault(self.settings.fault)
         log.info("started", api_port=ports[0], webhook_port=ports[1], vault=self._vault.kind)
         return ports
 
-    async def _tell_configuration(self) -> None:
-        """What runs is good; that the file is not is told."""
-        fault = self.settings.fault
-        if not fault:
-            await self.settings.file.remember(self.settings.document)
-            return
+    async def _tell_fault(self, fault: str) -> None:
         log.error("the last good configuration runs", detail=fault)
         with suppress(EngineUnavailable):
             await self.engine.ask(RaiseAlert("critical", fault))

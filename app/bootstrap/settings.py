@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ FEED_VARIABLE = "ZIGGURAT_PAPER_FEED"
 class Settings:
     """What one process runs with. `config` is `document`, with the command line's changes.
 
-    `fault` says why the document is not that of `file`, but its last good version.
+    `fault` says why the document is not that of `file`, but its last good version. `again` reads them anew: until the
+    data directory is locked, another process may change what they are read from.
     """
 
     data_dir: Path
@@ -30,7 +32,8 @@ class Settings:
     paper_feed: str
     environ: Mapping[str, str]
     document: Mapping[str, Any]
-    fault: str = ""
+    fault: str
+    again: Callable[[], Settings]
 
 
 def read_settings(
@@ -57,4 +60,14 @@ def read_settings(
         changes["webhook"] = {"port": webhook_port}
     config = parse_config(deep_merged(document, changes))
     feed = given.get(FEED_VARIABLE) or config.paper.feed
-    return Settings(data_dir, config, file, log_level or config.logging.level, feed, given, document, fault)
+    again = partial(
+        read_settings,
+        data_dir=data_dir,
+        config_file=config_file,
+        log_level=log_level,
+        api_port=api_port,
+        webhook_port=webhook_port,
+        environ=environ,
+        or_last_good=or_last_good,
+    )
+    return Settings(data_dir, config, file, log_level or config.logging.level, feed, given, document, fault, again)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from app.base.config import ConfigError
+from app.bootstrap.administering import administer
 from app.bootstrap.application import Application
 from app.bootstrap.settings import Settings, read_settings
 from app.ports.queries import PageRequest
@@ -85,6 +88,61 @@ async def test_a_change_while_the_file_is_gone_is_laid_over_its_last_good_versio
 async def test_starts_without_any_file_are_silent(tmp_path: Path) -> None:
     for _ in range(2):
         assert await alerts_of_a_run(settings_of(tmp_path)) == []
+
+
+async def test_what_another_process_changed_before_the_lock_was_taken_counts(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    (tmp_path / "config.json").write_text('{"risk": {"max_order_quote": "50"}, "logging": {"level": "error"}}')
+    application = await Application.open(settings)
+    try:
+        await application.start()
+        runs, log_level = application.config, application.settings.log_level
+    finally:
+        await application.stop(0.5)
+    good = json.loads((tmp_path / "config.last-good.json").read_text())
+    assert (str(runs.risk.max_order_quote), runs.api.port, log_level) == ("50", 0, "error")
+    assert good["risk"] == {"max_order_quote": "50"}
+
+
+async def test_a_command_goes_by_what_the_file_holds_once_the_lock_is_taken(tmp_path: Path) -> None:
+    settings = read_settings(data_dir=tmp_path, environ=ENVIRONMENT)
+    (tmp_path / "config.json").write_text('{"risk": {"max_order_quote": "50"}}')
+    async with administer(settings) as administration:
+        assert administration.accounts.limits()["max_order_quote"] == "50"
+
+
+async def test_a_file_that_was_broken_before_the_lock_was_taken_leaves_it_free(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ConfigError):
+        await Application.open(settings)
+    (tmp_path / "config.json").write_text("{}")
+    await (await Application.open(settings)).stop(0.5)
+
+
+async def test_a_change_during_the_start_is_in_the_last_good_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    application = await Application.open(settings_of(tmp_path))
+
+    async def meanwhile(_: Any) -> None:
+        token = await application.administration.create_token("me", "admin")
+        ports = await application.administration.ports()
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            answer = await client.put(
+                f"http://127.0.0.1:{ports['api']}/api/config",
+                headers={"Authorization": f"Bearer {token}"},
+                json={"risk": {"max_order_quote": "50"}},
+            )
+        assert answer.status_code == 200
+
+    monkeypatch.setattr(application._maker, "warm_up", meanwhile)
+    try:
+        await application.start()
+    finally:
+        await application.stop(0.5)
+    for file in ("config.json", "config.last-good.json"):
+        assert json.loads((tmp_path / file).read_text())["risk"] == {"max_order_quote": "50"}
 
 
 def test_a_file_that_a_person_named_and_that_is_gone_lets_its_last_good_version_run(tmp_path: Path) -> None:
