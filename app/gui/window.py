@@ -333,6 +333,7 @@ class MainWindow(QMainWindow):
         def make() -> Sheet:
             sheet = FirstStart(self.content, self._desk, self._store)
             sheet.finished.connect(self._first_start_over)
+            sheet.accounts_wanted.connect(self.list_accounts)
             return sheet
 
         self._open(make)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QSignalSpy, QTest
 
+from app.base.config import parse_config
 from app.gui.actions import EMERGENCY, RESUMING, RISK
+from app.gui.dialogs.accounts import AccountsSheet
 from app.gui.dialogs.palette import CommandPalette
 from app.gui.dialogs.shortcuts import SHORTCUTS
 from app.gui.theme import theme
@@ -186,6 +190,31 @@ async def test_the_first_start_shows_the_way_in_and_sends_a_test(scene: Scene) -
     sheet.next.click()  # type: ignore[attr-defined]  # as above
     await until(lambda: bool(scene.sent))
     assert scene.sent == ["BTCUSDT.P"]
+
+
+REAL = {"id": "perp", "venue": "binance", "environment": "live", "allowed_symbols": ["BTC/USDT:USDT"]}
+
+
+@pytest.mark.parametrize("accounts", [[], [REAL]])
+async def test_without_a_paper_account_the_first_start_offers_to_add_one(
+    scene: Scene, accounts: list[dict[str, Any]]
+) -> None:
+    config = parse_config({"accounts": accounts})
+    scene.window._desk = replace(scene.desk, config=lambda: config)
+    scene.tell(accounts=())
+    scene.window.show_first_start()
+    assert "no paper account" in scene.said()
+    assert "USDT" not in scene.said()
+    scene.sheet().accounts.click()
+    assert isinstance(scene.sheet(), AccountsSheet)
+    assert scene.window.needs_first_start
+
+
+async def test_the_first_start_shows_the_paper_account_beside_a_real_one(scene: Scene) -> None:
+    config = parse_config({"accounts": [REAL, {"id": "play", "balances": {"USDT": "500"}}]})
+    scene.window._desk = replace(scene.desk, config=lambda: config)
+    scene.window.show_first_start()
+    assert "Account play: 500 USDT, linear markets" in scene.said()
 
 
 async def test_a_market_that_is_none_stops_the_first_start_there(scene: Scene) -> None:

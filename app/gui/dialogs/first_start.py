@@ -30,6 +30,7 @@ class FirstStart(Sheet):
     """Four steps; `finished(group_id)` names the test's group, empty where it was skipped."""
 
     finished = Signal(str)
+    accounts_wanted = Signal()
 
     def __init__(self, parent: QWidget, desk: Desk, store: ViewStore) -> None:
         super().__init__(parent, "Welcome to Ziggurat", width=960)
@@ -86,14 +87,30 @@ class FirstStart(Sheet):
         page, layout = _page(
             "Where do you want to trade?", "Paper uses live-like prices and no money. You can change it later."
         )
-        self.paper = QRadioButton("Paper exchange: everything works, nothing is real")
-        self.paper.setChecked(True)
-        layout.addWidget(self.paper)
-        account = self._desk.config().accounts[0]
-        funds = ", ".join(f"{amount:,f} {asset}" for asset, amount in account.balances.items())
-        layout.addWidget(Text(f"Account {account.id}: {funds}, {account.market_type} markets", "table", "secondary"))
+        account = next((account for account in self._desk.config().accounts if account.venue == "paper"), None)
+        if account is None:
+            self._offer_paper(layout)
+        else:
+            paper = QRadioButton("Paper exchange: everything works, nothing is real")
+            paper.setChecked(True)
+            layout.addWidget(paper)
+            funds = ", ".join(f"{amount:,f} {asset}" for asset, amount in account.balances.items())
+            said = f"Account {account.id}: {funds}, {account.market_type} markets"
+            layout.addWidget(Text(said, "table", "secondary"))
         layout.addStretch(1)
         return page
+
+    def _offer_paper(self, layout: Any) -> None:
+        said = Text("There is no paper account. The test signal needs one: it is never carried out with money.", "body")
+        said.setWordWrap(True)
+        layout.addWidget(said)
+        self.accounts = Button("Add a paper account\u2026", "plus")
+        self.accounts.clicked.connect(self._leave_for_accounts)
+        layout.addWidget(self.accounts, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def _leave_for_accounts(self) -> None:
+        self.dismiss()
+        self.accounts_wanted.emit()
 
     def _market(self) -> QWidget:
         page, layout = _page(
