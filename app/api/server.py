@@ -11,8 +11,8 @@ from typing import Any
 
 import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.api.connections import PatientProtocol, most_connections
 from app.api.guard import Guard
 from app.api.private_app import PrivateApp
 from app.api.public_app import PublicApp
@@ -31,47 +31,6 @@ from app.ports.tokens import Tokens
 
 log = structlog.get_logger("system")
 BACKLOG = 2048
-
-
-class PatientProtocol(HttpToolsProtocol):
-    """Closes a connection whose headers do not come within five seconds (signals.md)."""
-
-    headers_timeout_sec = 5.0
-    _wants_headers = True
-    _headers_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
-        super().connection_made(transport)
-        self._bound_headers()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._bound_headers()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._wants_headers = True
-
-    def on_headers_complete(self) -> None:
-        self._wants_headers = False
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._wants_headers = False
-        self._bound_headers()
-        super().connection_lost(exc)
-
-    def _bound_headers(self) -> None:
-        """Once per piece that came: headers that came whole need no timer."""
-        if self._wants_headers and self._headers_timer is None:
-            self._headers_timer = self.loop.call_later(self.headers_timeout_sec, self._give_up)
-        elif not self._wants_headers and self._headers_timer is not None:
-            self._headers_timer.cancel()
-            self._headers_timer = None
-
-    def _give_up(self) -> None:
-        self._headers_timer = None
-        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -98,6 +57,7 @@ class Listeners:
     async def start(self) -> tuple[int, int]:
         """(API port, webhook port). OperatorActionNeeded where a port is taken."""
         config = self._config()
+        PatientProtocol.most_connections = most_connections()
         api = _bound(config.api.host, config.api.port, "api.port")
         webhook = _bound(config.webhook.host, config.webhook.port, "webhook.port")
         self.api_port, self.webhook_port = api.getsockname()[1], webhook.getsockname()[1]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.api.server import PatientProtocol
+from app.api.connections import PatientProtocol
 from app.base.clock import system_clock
 from tests.integration.serving.conftest import Running
 

@@ -7,10 +7,12 @@ import json
 import signal
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import httpx
 import pytest
 
+from app.api.connections import PatientProtocol
 from app.base.errors import OperatorActionNeeded
 from app.ports.engine import EngineUnavailable
 from tests.integration.api.listeners.conftest import ANSWER_WITHIN_SEC, STOP_GRACE_SEC, Front, ports_free
@@ -113,6 +115,86 @@ async def test_sixty_four_signals_at_once_are_all_answered(front: Front) -> None
         answers = await asyncio.gather(*sending)
     assert {answer.status_code for answer in answers} == {202}
     assert len(front.engine.asked) == 80
+
+
+LONG = b"Content-Type: application/json\r\nContent-Length: 200000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("listener", "request_line", "headers", "status"),
+    [
+        ("webhook", b"POST /elsewhere", LONG, b"404"),
+        ("api", b"POST /api/execution/order", LONG, b"401"),
+        ("api", b"POST /webhook/tradingview", LONG, b"413"),
+        ("api", b"POST /api/execution/order", LONG.replace(b"200000", b"300000"), b"413"),
+    ],
+)
+async def test_a_body_that_drips_after_its_answer_does_not_hold_the_connection(
+    front: Front, monkeypatch: pytest.MonkeyPatch, listener: str, request_line: bytes, headers: bytes, status: bytes
+) -> None:
+    port = getattr(front, f"{listener}_port")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request_line + b" HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n" % port + headers)
+    assert status in await reader.readuntil(b"\r\n")
+    await drip_until_gone(reader, writer, b"x", monkeypatch)
+
+
+async def drip_until_gone(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, drop: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PatientProtocol, "headers_timeout_sec", 0.05)
+    gone = asyncio.create_task(reader.read())
+    while not gone.done():
+        writer.write(drop)
+        await asyncio.wait({gone}, timeout=0.001)
+    with suppress(ConnectionError):
+        await gone
+    writer.close()
+
+
+async def test_empty_lines_that_drip_between_requests_do_not_hold_the_connection(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", front.webhook_port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    await drip_until_gone(reader, writer, b"\r\n", monkeypatch)
+
+
+async def test_a_request_sent_behind_another_may_take_its_time(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = json.dumps(message()).encode()
+    head = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (HOOK.encode(), len(body))
+    front.engine.gate = asyncio.Event()
+    reader, writer = await asyncio.open_connection("127.0.0.1", front.webhook_port)
+    writer.write(head + body + head.replace(b"Host: x", b"Host: x\r\nConnection: close"))
+    await until(lambda: bool(front.engine.asked))
+    monkeypatch.setattr(PatientProtocol, "headers_timeout_sec", 0.0)
+    front.engine.gate.set()
+    assert b"202" in await reader.readuntil(b"\r\n\r\n")
+    for byte in body:
+        writer.write(bytes([byte]))
+        await writer.drain()
+    assert (await reader.read()).count(b"HTTP/1.1 202") == 1
+    writer.close()
+
+
+async def test_connections_beyond_what_a_listener_may_have_take_the_place_of_silent_ones(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PatientProtocol, "headers_timeout_sec", 3600)
+    monkeypatch.setattr(PatientProtocol, "most_connections", 3)
+    front.engine.gate = asyncio.Event()
+    under_way = asyncio.create_task(post(front.private + "/webhook/tradingview", message()))
+    await until(lambda: bool(front.engine.asked))
+    silent = [await asyncio.open_connection("127.0.0.1", front.api_port) for _ in range(5)]
+    for reader, _ in silent[:3]:
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+    assert (await front.ask("GET", "/health")).status_code == 200
+    front.engine.gate.set()
+    assert (await under_way).status_code == 202
+    for _, writer in silent:
+        writer.close()
 
 
 async def test_stopping_waits_for_a_signal_under_way() -> None:
