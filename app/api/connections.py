@@ -75,7 +75,8 @@ class PatientProtocol(HttpToolsProtocol):
 
     @property
     def is_waiting(self) -> bool:
-        is_answering = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
+        cycles = filter(None, (self.cycle,))  # none before the first request
+        is_answering = any(not cycle.response_complete and not cycle.more_body for cycle in cycles)
         return not is_answering and not self.transport.is_closing()
 
 

@@ -55,13 +55,7 @@ class PublicPrices:
         )
         self._reader = Reader(dialect.name, self._session, clock, self._known)
         takers = Takers(_nothing, _nothing, self._take_ticker, self._ask)
-        self._streams = Streams(
-            lambda: self._session.exchange,
-            clock,
-            takers,
-            has_marks=dialect.is_linear,
-            at_once=dialect.followed_at_once,
-        )
+        self._streams = Streams(lambda: self._session.exchange, clock, takers, dialect, host.paused_for)
         self._clock = clock
         self._loaded_at: float | None = None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -105,7 +105,7 @@ class Session:
         self._clock = clock
         self._limiter = limiter
         self._breaker = breaker
-        self._hooks = hooks
+        self._hooks = replace(hooks, failed=self._learn_pause)
         self._make = make
         self._on_skew = on_skew
         self._on_trouble = on_trouble
@@ -281,12 +281,16 @@ class Session:
             return
         meaning = verdict(failure, self.dialect.codes)
         self.note(meaning.kind, detail_of(failure))
-        if meaning.kind is Kind.LIMITED:
-            self._limiter.host.pause(retry_after(failure.answer, self.venue_now()) or DEFAULT_PAUSE_SEC)
+        self._learn_pause(failure)
         if meaning.kind in {Kind.UNKNOWN, Kind.UNREACHED, Kind.BUSY}:
             self._breaker.failed(told_of(failure, meaning.kind))
         else:
             self._breaker.succeeded()
+
+    def _learn_pause(self, failure: Failure) -> None:
+        """Where the venue finds the requests too many, whoever makes them."""
+        if verdict(failure, self.dialect.codes).kind is Kind.LIMITED:
+            self._limiter.host.pause(retry_after(failure.answer, self.venue_now()) or DEFAULT_PAUSE_SEC)
 
     def note(self, kind: Kind, detail: str) -> None:
         """What a request, or one order of a batch, was refused for may be true of all that follow."""

@@ -10,8 +10,10 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from aiohttp import WSServerHandshakeError
+
 from app.base.clock import Clock
-from app.exchange.ccxt.errors import said
+from app.exchange.ccxt.errors import Answer, retry_after, said
 from app.exchange.ccxt.mapping import Raw, Unreadable
 from app.exchange.ccxt.wire import is_private
 
@@ -46,17 +48,22 @@ class Takers:
 class Streams:
     """The streams of one account; `exchange` gives ccxt's object as it is at the time.
 
-    `at_once` is how many markets share one subscription.
+    `paused_for` is for how many seconds the venue wants to hear nothing.
     """
 
     def __init__(
-        self, exchange: Callable[[], Any], clock: Clock, takers: Takers, *, has_marks: bool, at_once: int
+        self,
+        exchange: Callable[[], Any],
+        clock: Clock,
+        takers: Takers,
+        dialect: Dialect,
+        paused_for: Callable[[], float],
     ) -> None:
         self._exchange = exchange
+        self._paused_for = paused_for
         self._clock = clock
         self._takers = takers
-        self._has_marks = has_marks
-        self._at_once = at_once
+        self._dialect = dialect
         self._own: list[asyncio.Task[None]] = []
         self._prices: dict[frozenset[str], list[asyncio.Task[None]]] = {}
         self._watcher: asyncio.Task[None] | None = None
@@ -116,8 +123,9 @@ class Streams:
         """Follow those that the venue lists by now and that are not followed yet."""
         missing = self._symbols.difference(*self._prices)
         added = sorted(symbol for symbol in missing if symbol in self._exchange().markets)
-        for start in range(0, len(added), self._at_once):
-            self._follow_prices(added[start : start + self._at_once])
+        most = self._dialect.followed_at_once
+        for start in range(0, len(added), most):
+            self._follow_prices(added[start : start + most])
 
     def _follow_prices(self, symbols: list[str]) -> None:
         """Follow some more markets; those that are followed already stay as they are."""
@@ -127,7 +135,7 @@ class Streams:
             watches.append(lambda api, listed: api.watch_tickers(listed))
         if has.get("watchBidsAsks"):
             watches.append(lambda api, listed: api.watch_bids_asks(listed))
-        if self._has_marks and has.get("watchMarkPrices"):
+        if self._dialect.is_linear and has.get("watchMarkPrices"):
             watches.append(lambda api, listed: api.watch_mark_prices(listed))
         self._prices[frozenset(symbols)] = [
             self._follow(
@@ -227,6 +235,7 @@ class Streams:
         self, watch: Callable[[Any], Awaitable[Any]], take: Callable[[Any], None], on_break: Callable[[], None]
     ) -> None:
         wait = FIRST_WAIT_SEC
+        await self._pause_over()
         while True:
             since = self._clock.monotonic()
             try:
@@ -236,10 +245,23 @@ class Streams:
                     wait = FIRST_WAIT_SEC
                 log.log(_level(is_first=wait == FIRST_WAIT_SEC), "a stream of the exchange broke: %s", said(error))
                 on_break()
-                await self._clock.sleep(wait)
+                await self._clock.sleep(max(wait, self._asked_wait(error)))
                 wait = min(wait * 2, LONGEST_WAIT_SEC)
+                await self._pause_over()
                 continue
             wait = FIRST_WAIT_SEC
+
+    async def _pause_over(self) -> None:
+        """To open a stream is to ask the venue for something (hazard 28)."""
+        while (seconds := self._paused_for()) > 0:
+            await self._clock.sleep(seconds)
+
+    def _asked_wait(self, error: Exception) -> float:
+        """Seconds that the venue asked for as it refused to open a stream, which ccxt tells as the cause in words."""
+        refusal = error.args[0] if error.args else None
+        if not isinstance(refusal, WSServerHandshakeError):
+            return 0.0
+        return retry_after(Answer(refusal.status, "", refusal.headers or {}), self._clock.now()) or 0.0
 
 
 def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:

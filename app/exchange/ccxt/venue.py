@@ -88,13 +88,7 @@ class CcxtVenue:
         self._known = Known(clock)
         self._reader = Reader(account, self._session, clock, self._known)
         takers = Takers(self._take_order, self._take_trade, self._take_ticker, self._ask_prices)
-        self._streams = Streams(
-            lambda: self._session.exchange,
-            clock,
-            takers,
-            has_marks=dialect.is_linear,
-            at_once=dialect.followed_at_once,
-        )
+        self._streams = Streams(lambda: self._session.exchange, clock, takers, dialect, host.paused_for)
         self._poller = Poller(
             clock, self._reader, self._known, self._tell, self._is_streaming, self._fell_silent, scan_sec
         )

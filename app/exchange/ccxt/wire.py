@@ -75,7 +75,7 @@ class Trace:
 TRACE: ContextVar[Trace | None] = ContextVar("ccxt_trace", default=None)
 
 
-def _ignored(_told: Mapping[str, Any]) -> None:
+def _ignored(_told: Any) -> None:
     return
 
 
@@ -92,6 +92,7 @@ class StreamHooks:
     order: Callable[[Mapping[str, Any]], None] = _ignored
     trade: Callable[[Mapping[str, Any]], None] = _ignored
     ticker: Callable[[Mapping[str, Any]], None] = _ignored
+    failed: Callable[[Failure], None] = _ignored
 
 
 def redirected(urls: Any, base_url: str) -> Any:
@@ -109,7 +110,7 @@ def redirected(urls: Any, base_url: str) -> Any:
 def make_exchange(dialect: Dialect, access: Access, hooks: StreamHooks) -> Any:
     """ccxt's object for this venue: numbers as text, no limiter and no time correction of its own."""
     base = dialect.refined(getattr(import_module("ccxt.pro"), dialect.exchange))
-    kind = _watched(_traced(_connecting(_fetching(_patient(base), dialect))), hooks)
+    kind = _watched(_minded(_traced(_connecting(_fetching(_patient(base), dialect))), hooks), hooks)
     exchange = kind(
         {
             "apiKey": access.api_key,
@@ -257,6 +258,26 @@ def _traced(base: Any) -> Any:
             return super().parse_orders(orders, market, *rest, **named)
 
     return Traced
+
+
+def _minded(base: Any, hooks: StreamHooks) -> Any:
+    """`base`, telling the hooks of what fails while no call of ours runs."""
+
+    class Minded(base):  # type: ignore[misc]  # ccxt is untyped
+        async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+            if TRACE.get() is not None:
+                return await super().fetch(url, method, headers, body)
+            trace = Trace()
+            token = TRACE.set(trace)
+            try:
+                return await super().fetch(url, method, headers, body)
+            except Exception as error:
+                hooks.failed(trace.failure(error))
+                raise
+            finally:
+                TRACE.reset(token)
+
+    return Minded
 
 
 class Replaced(Exception):

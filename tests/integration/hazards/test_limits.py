@@ -33,6 +33,38 @@ async def test_h28_a_429_is_waited_out_and_the_same_order_goes_once() -> None:
         assert trading.held() == 5
 
 
+LISTEN_KEY = "/fapi/v1/listenKey"
+BAN_SEC = 5
+"""Longer than a stream waits between two tries."""
+
+
+async def test_h28_a_stream_that_breaks_in_a_ban_asks_for_its_key_when_that_is_over() -> None:
+    async with Trading() as trading:
+        banned_at = trading.clock.monotonic()
+        trading.host.pause(BAN_SEC)
+        trading.fake.streams.cut_user_streams()
+        assert await next_key(trading, banned_at) >= banned_at + BAN_SEC
+
+
+async def test_h28_a_ban_that_meets_a_streams_key_is_waited_out() -> None:
+    async with Trading() as trading:
+        trading.fake.faults.arm(FaultKind.BANNED, LISTEN_KEY, method="POST", seconds=BAN_SEC)
+        trading.fake.streams.cut_user_streams()
+        banned_at = await next_key(trading, trading.clock.monotonic())
+        assert await next_key(trading, banned_at) >= banned_at + BAN_SEC
+
+
+async def next_key(trading: Trading, since: float) -> float:
+    """When a stream's key was asked for next."""
+
+    def asked() -> list[float]:
+        times = zip(trading.requests, trading.requests.at, strict=True)
+        return [at for item, at in times if item.path == LISTEN_KEY and at > since]
+
+    await trading.until(lambda: bool(asked()))
+    return asked()[0]
+
+
 async def test_h29_a_clock_that_has_drifted_is_measured_anew_and_the_order_goes_once() -> None:
     async with Trading() as trading:
         trading.fake.faults.clock_skew_ms = 10_000

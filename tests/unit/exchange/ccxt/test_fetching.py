@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
+from app.exchange.ccxt.errors import Failure
 from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, Trace, make_exchange
 
 ccxt = import_module("ccxt")
@@ -114,6 +115,22 @@ async def test_the_venues_count_is_found_by_its_name_in_lower_case(url: str, bot
     TRACE.reset(token)
     assert trace.answer is not None
     assert trace.answer.headers.get("x-mbx-used-weight-1m") == "7"
+
+
+async def test_h28_what_fails_while_no_call_of_ours_runs_is_told(url: str) -> None:
+    told: list[Failure] = []
+    hooks = StreamHooks(lambda: None, lambda _: None, failed=told.append)
+    exchange = make_exchange(BINANCE_USDM, Access(), hooks)
+    exchange.timeout_on_exit = 0
+    token = TRACE.set(Trace())
+    await ended(exchange, url + "/limited")
+    TRACE.reset(token)
+    await ended(exchange, url + "/dict")
+    assert told == []
+    await ended(exchange, url + "/limited")
+    assert [failure.answer and failure.answer.status for failure in told] == [429]
+    assert TRACE.get() is None
+    await exchange.close()
 
 
 async def test_who_gives_up_waiting_for_the_markets_ends_it_for_nobody_else(both: tuple[Any, Any]) -> None:

@@ -14,7 +14,7 @@ from app.domain.market import Quote
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
 from app.exchange.ccxt.limits import Host
 from app.exchange.ccxt.public_prices import PublicPrices
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, settle
 
 ccxt = import_module("ccxt")
 SOL = "SOL/USDT:USDT"
@@ -78,8 +78,8 @@ class Bench:
         self.clock = ManualClock()
         self.api = Scripted()
         self.told: list[tuple[str, Quote]] = []
-        host = Host(BINANCE_USDM.budgets, self.clock)
-        self.prices = PublicPrices(BINANCE_USDM, self.clock, self._take, host, None, lambda *_: self.api)
+        self.host = Host(BINANCE_USDM.budgets, self.clock)
+        self.prices = PublicPrices(BINANCE_USDM, self.clock, self._take, self.host, None, lambda *_: self.api)
 
     def _take(self, symbol: str, quote: Quote) -> None:
         self.told.append((symbol, quote))
@@ -152,3 +152,17 @@ async def test_an_outage_of_an_hour_is_a_line_for_each_stream_and_one_for_the_qu
     await bench.prices.close()
     assert bench.api.followed > 100
     assert len(caplog.messages) == 3, caplog.messages
+
+
+async def test_h28_prices_are_not_followed_anew_before_a_ban_is_over() -> None:
+    bench = Bench()
+    await bench.prices.market(SOL)
+    bench.prices.watch(frozenset({SOL}))
+    await settle()
+    bench.host.pause(60)
+    followed = bench.api.followed
+    await bench.clock.advance(59)
+    assert bench.api.followed == followed > 0
+    await bench.clock.advance(2)
+    assert bench.api.followed > followed
+    await bench.prices.close()

@@ -13,9 +13,9 @@ from app.base.errors import OperatorActionNeeded, Retryable
 from app.base.waiting import together
 from app.exchange.breaker import Breaker
 from app.exchange.ccxt.dialects.aster import ASTER_LINEAR
-from app.exchange.ccxt.dialects.base import Operation
+from app.exchange.ccxt.dialects.base import Dialect, Operation
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
-from app.exchange.ccxt.errors import Answer
+from app.exchange.ccxt.errors import Answer, Failure
 from app.exchange.ccxt.limits import Host, Limiter, Priority
 from app.exchange.ccxt.mapping import milliseconds
 from app.exchange.ccxt.session import RequestFailed, Session
@@ -63,9 +63,11 @@ class Desk:
         self.host = Host(BINANCE_USDM.budgets, self.clock)
         self.breaker = Breaker("main", self.clock, lambda _: None)
         limiter = Limiter(self.host, BINANCE_USDM.budgets, self.clock)
-        self.session = Session(
-            BINANCE_USDM, Access(), self.clock, limiter, self.breaker, HOOKS, lambda *_: self.exchange
-        )
+        self.session = Session(BINANCE_USDM, Access(), self.clock, limiter, self.breaker, HOOKS, self._made)
+
+    def _made(self, _dialect: Dialect, _access: Access, hooks: StreamHooks) -> Exchange:
+        self.hooks = hooks
+        return self.exchange
 
     async def call(self, priority: Priority = Priority.ENTRY) -> Any:
         return await self.session.call(Operation.CREATE, priority, lambda api: api.ask(), orders=1)
@@ -300,6 +302,13 @@ async def test_h28_a_ban_keeps_the_next_request_back(desk: Desk) -> None:
         await desk.call(Priority.EXIT)
     assert raised.value.failure.retry_after == 60.0
     assert desk.exchange.asked == 1
+
+
+@pytest.mark.parametrize(("status", "pause"), [(418, 60.0), (429, 60.0), (400, 0.0)])
+async def test_h28_what_a_stream_is_told_keeps_all_requests_back(desk: Desk, status: int, pause: float) -> None:
+    assert desk.session.exchange is desk.exchange
+    desk.hooks.failed(Failure(ccxt.ExchangeError("words"), Answer(status, "", {"retry-after": "60"})))
+    assert desk.host.paused_for() == pause
 
 
 async def test_reads_raise_what_the_engine_knows(desk: Desk) -> None:

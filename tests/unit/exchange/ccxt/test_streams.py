@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Container
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from app.exchange.ccxt.dialects.binance import BINANCE_USDM
+from app.exchange.ccxt.dialects.binance import BINANCE_SPOT, BINANCE_USDM
+from app.exchange.ccxt.limits import Host
 from app.exchange.ccxt.streams import (
     FIRST_WAIT_SEC,
     LASTING_SEC,
@@ -51,6 +55,8 @@ class Api:
         self.clients = {"wss://x.example": self.connection}
         self.followed: list[list[str]] = []
         self.ended: list[list[str]] = []
+        self.opened = 0
+        """How often our own orders and trades were followed anew."""
         self._pushed: dict[str, asyncio.Queue[Any]] = {}
 
     def push(self, name: str, told: Any) -> None:
@@ -67,9 +73,11 @@ class Api:
             raise
 
     async def watch_my_trades(self) -> Any:
+        self.opened += 1
         return await self._pushed.setdefault("trades", asyncio.Queue()).get()
 
     async def watch_orders(self) -> Any:
+        self.opened += 1
         return await self._pushed.setdefault("orders", asyncio.Queue()).get()
 
 
@@ -81,7 +89,8 @@ class Desk:
         self.asked: list[frozenset[str]] = []
         self.moved: frozenset[str] = frozenset()
         takers = Takers(self._take, self._take, self.told.append, self._ask)
-        self.streams = Streams(lambda: self.api, self.clock, takers, has_marks=False, at_once=100)
+        self.host = Host(BINANCE_SPOT.budgets, self.clock)
+        self.streams = Streams(lambda: self.api, self.clock, takers, BINANCE_SPOT, self.host.paused_for)
 
     def _take(self, row: Any) -> None:
         if row == "odd":
@@ -287,3 +296,75 @@ async def test_a_stream_that_lasted_is_opened_as_soon_as_at_first(desk: Desk) ->
         await desk.wait(1)
     waits = [later - before for before, later in pairwise(watched_at)]
     assert waits[:4] == [1 + FIRST_WAIT_SEC, 3, 1 + LONGEST_WAIT_SEC, LASTING_SEC + 1 + FIRST_WAIT_SEC]
+
+
+async def test_h28_no_stream_is_opened_while_the_venue_wants_to_hear_nothing(desk: Desk) -> None:
+    desk.host.pause(60)
+    desk.streams.start()
+    desk.streams.watch_prices(frozenset({"A"}))
+    await desk.wait(59)
+    assert (desk.api.opened, desk.api.followed) == (0, [])
+    await desk.wait(2)
+    assert (desk.api.opened, desk.api.followed) == (2, [["A"]])
+
+
+async def test_h28_a_stream_that_breaks_is_not_opened_again_before_a_ban_is_over_however_it_grew(desk: Desk) -> None:
+    opened_at = breaking(desk, ConnectionError("broke"))
+    desk.streams.start()
+    await settle()
+    desk.host.pause(60)
+    await desk.wait(30)
+    desk.host.pause(60)
+    await desk.wait(59)
+    assert opened_at == [0]
+    await desk.wait(1)
+    assert opened_at == [0, 90]
+
+
+async def test_h28_a_stream_that_is_open_is_read_all_through_a_ban(desk: Desk) -> None:
+    desk.streams.start()
+    await settle()
+    desk.host.pause(60)
+    for told in ("first", "second"):
+        desk.api.push("orders", [told])
+        await settle()
+    assert desk.told == ["first", "second"]
+
+
+async def test_h28_a_stream_that_the_venue_refuses_to_open_waits_as_long_as_it_is_told_to(desk: Desk) -> None:
+    opened_at = breaking(desk, await refused_handshake({"Retry-After": "60"}))
+    desk.streams.start()
+    await desk.wait(59)
+    assert opened_at == [0]
+    await desk.wait(2)
+    assert opened_at == [0, 60]
+
+
+def breaking(desk: Desk, error: Exception) -> list[float]:
+    """When our own orders were followed; doing so ends in `error`."""
+    opened_at: list[float] = []
+
+    async def watch_orders() -> None:
+        opened_at.append(desk.clock.monotonic())
+        raise error
+
+    desk.api.watch_orders = watch_orders  # type: ignore[method-assign]  # one that breaks
+    return opened_at
+
+
+async def refused_handshake(headers: dict[str, str]) -> Exception:
+    """What ccxt raises where the venue answers 429 instead of opening a stream."""
+
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.Response(status=429, headers=headers)
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", refuse)
+    async with TestServer(app) as server:
+        exchange = make_exchange(BINANCE_USDM, Access(), StreamHooks(lambda: None, lambda _: None))
+        exchange.timeout_on_exit = 0
+        raised: pytest.ExceptionInfo[Exception]
+        with pytest.raises(import_module("ccxt").NetworkError) as raised:
+            await exchange.watch(str(server.make_url("/ws")), "any")
+        await exchange.close()
+    return raised.value
