@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 
 from app.base.errors import OperatorActionNeeded
@@ -12,16 +13,18 @@ from app.ports.secrets import SecretStore, VaultCorrupt
 
 _ENTRY = "account/"
 _USUAL = ("api_key", "secret")
+_ADDRESS = "wallet_address"
+_WRITTEN = re.compile("0x[0-9a-f]{40}")
 _FIELDS = {
     "okx": (*_USUAL, "password"),
     "kucoin": (*_USUAL, "password"),
-    "aster": ("wallet_address", "private_key"),
+    "aster": (_ADDRESS, "private_key"),
 }
 LABELS: Mapping[str, str] = {
     "api_key": "API key",
     "secret": "secret",
     "password": "passphrase of the key",
-    "wallet_address": "address of the main wallet",
+    _ADDRESS: "address of the main wallet",
     "private_key": "private key of the agent signer",
 }
 Keys = Mapping[str, Secret]
@@ -33,12 +36,22 @@ def fields_of(venue: str) -> tuple[str, ...]:
 
 
 def complete(venue: str, given: Mapping[str, str]) -> dict[str, Secret]:
-    """`given` as secrets. OperatorActionNeeded names what is missing."""
+    """`given` as secrets, an address written in one way. OperatorActionNeeded names what is missing or wrong."""
     fields = fields_of(venue)
     empty = [LABELS[name] for name in fields if not given.get(name, "").strip()]
     if empty:
         raise OperatorActionNeeded(f"{venue} needs: {', '.join(empty)}")
-    return {name: Secret(given[name].strip()) for name in fields}
+    keys = {name: Secret(given[name].strip()) for name in fields}
+    if _ADDRESS in keys:
+        keys[_ADDRESS] = Secret(_written(keys[_ADDRESS].reveal()))
+        if _WRITTEN.fullmatch(keys[_ADDRESS].reveal()) is None:
+            raise OperatorActionNeeded(f"the {LABELS[_ADDRESS]} is 0x and 40 hexadecimal digits")
+    return keys
+
+
+def _written(address: str) -> str:
+    """One address in the one way that it is kept: capitals only help who types it."""
+    return f"0x{address.lower().removeprefix('0x')}"
 
 
 class AccountVault:
@@ -78,7 +91,13 @@ def fingerprint(keys: Keys | None) -> str:
 
 def same_account(some: Keys | None, others: Keys) -> bool:
     """Whether both are certainly of one account: the first of the keys names it, or is a key of it."""
-    return some is not None and next(iter(some.items()), None) == next(iter(others.items()))
+    return _name_of(some) == _name_of(others) if some else False
+
+
+def _name_of(keys: Keys) -> tuple[str, str]:
+    """The first of the keys, as it is written today: an address may have been kept as it was typed."""
+    name, secret = next(iter(keys.items()))
+    return name, _written(secret.reveal()) if name == _ADDRESS else secret.reveal()
 
 
 def shown(keys: Keys | None) -> str:

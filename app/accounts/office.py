@@ -140,6 +140,8 @@ class AccountOffice:
         account = _with(self._engine.config, settings).accounts[-1]
         keys = None if account.venue == "paper" else complete(account.venue, given)
         report = None
+        if keys is not None:
+            await self._maker.refuse_main_wallet(account, keys)
         if keys is not None and with_test:
             report = await self._tested(account, keys, allow_withdrawal=allow_withdrawal)
         wanted = await asyncio.shield(self._keep(settings, keys, is_same=is_same))

@@ -68,6 +68,10 @@ class VenueMaker:
     def wire(self, account_id: str) -> Wire:
         return Wire() if self._exchanges is None else self._exchanges.wire(account_id)
 
+    async def refuse_main_wallet(self, account: AccountConfig, keys: Keys) -> None:
+        """OperatorActionNeeded where a key can move everything; no exchange is asked."""
+        await self._real().refuse_main_wallet(account, keys)
+
     async def test(self, account: AccountConfig, keys: Keys) -> KeyReport:
         """What keys may do at a real exchange."""
         return await self._real().test(account, keys)

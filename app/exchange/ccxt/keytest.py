@@ -5,7 +5,8 @@ A question that failed is told apart from one that the exchange does not answer.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -17,6 +18,7 @@ from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 from app.messages.reports import NOTABLE_SKEW_MS
 from app.ports.accounts import KeyReport, Told
 
+Make = Callable[[Dialect, Access, StreamHooks], Any]
 _UNTOLD = "the exchange does not tell"
 _NOT_REACHED = "it could not be asked"
 
@@ -33,14 +35,25 @@ class Permissions:
     address_restricted: Told[bool] = _ADDRESSES
 
 
-async def ask_about_keys(
-    dialect: Dialect, access: Access, make: Callable[[Dialect, Access, StreamHooks], Any] = make_exchange
-) -> KeyReport:
+async def ask_about_keys(dialect: Dialect, access: Access, make: Make = make_exchange) -> KeyReport:
     """Ask, change nothing. Raises MainWalletRefused."""
+    async with _looked_at(dialect, access, make) as exchange:
+        return await _report(exchange, dialect)
+
+
+async def look_at_keys(dialect: Dialect, access: Access, make: Make = make_exchange) -> None:
+    """Ask nothing. Raises MainWalletRefused."""
+    async with _looked_at(dialect, access, make):
+        return
+
+
+@asynccontextmanager
+async def _looked_at(dialect: Dialect, access: Access, make: Make) -> AsyncIterator[Any]:
+    """ccxt's object for keys of a kind that may be kept."""
     exchange = make(dialect, access, StreamHooks(lambda: None, lambda _: None))
     try:
         refuse_main_wallet(exchange, access.private_key, access.wallet_address)
-        return await _report(exchange, dialect)
+        yield exchange
     finally:
         await exchange.close()
 

@@ -16,7 +16,7 @@ from app.base.secret import Secret
 from app.domain.values import MarketType
 from app.exchange.ccxt.dialects import dialect_of
 from app.exchange.ccxt.dialects.base import Dialect
-from app.exchange.ccxt.keytest import ask_about_keys
+from app.exchange.ccxt.keytest import ask_about_keys, look_at_keys
 from app.exchange.ccxt.limits import Host
 from app.exchange.ccxt.poller import SLOW_SEC
 from app.exchange.ccxt.public_prices import PublicPrices, TakeQuote
@@ -98,6 +98,12 @@ class Exchanges:
         """What the keys may do. Raises OperatorActionNeeded where they are of a kind that must not be kept."""
         await self.load_library()
         return await ask_about_keys(_dialect(account), self._access(account, keys))
+
+    async def refuse_main_wallet(self, account: AccountConfig, keys: Keys) -> None:
+        """Raises OperatorActionNeeded where they are of a kind that must not be kept. Nothing is asked."""
+        if keys.get("private_key"):
+            await self.load_library()
+            await look_at_keys(_dialect(account), self._access(account, keys))
 
     def _rules(self, account: AccountConfig, dialect: Dialect) -> KeptRules:
         file = RulesFile(self._rules_dir / f"{dialect.name}-{account.environment}.json")

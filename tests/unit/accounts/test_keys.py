@@ -11,6 +11,7 @@ from app.ports.secrets import VaultCorrupt
 from app.vault.memory_store import MemoryStore
 
 KEY = "abcdefghijklmnop4B19"
+WALLET = "0x" + "a5" * 20
 
 
 def test_what_was_written_is_read_again_until_it_is_forgotten() -> None:
@@ -64,7 +65,20 @@ def test_a_fingerprint_tells_keys_apart_and_gives_none_of_them_away() -> None:
 
 
 def test_keys_are_certainly_of_one_account_where_the_first_is_the_same() -> None:
-    keys = complete("aster", {"wallet_address": "0x1", "private_key": "a"})
-    assert same_account(keys, complete("aster", {"wallet_address": "0x1", "private_key": "b"}))
-    assert not same_account(keys, complete("aster", {"wallet_address": "0x2", "private_key": "a"}))
+    keys = complete("aster", {"wallet_address": WALLET, "private_key": "a"})
+    assert same_account(keys, complete("aster", {"wallet_address": WALLET, "private_key": "b"}))
+    assert not same_account(keys, complete("aster", {"wallet_address": f"0x{'b6' * 20}", "private_key": "a"}))
     assert not same_account(None, keys)
+
+
+@pytest.mark.parametrize("typed", [WALLET, WALLET.upper(), WALLET[2:], f"0x{'A5' * 20}", f" {WALLET} "])
+def test_an_address_is_kept_in_one_way_however_it_is_typed(typed: str) -> None:
+    keys = complete("aster", {"wallet_address": typed, "private_key": "a"})
+    assert keys["wallet_address"].reveal() == WALLET
+    assert same_account({"wallet_address": Secret(typed.strip())}, keys)
+
+
+@pytest.mark.parametrize("typed", ["0x1", WALLET + "a5", "0x" + "g5" * 20, "0x0x" + "a5" * 19, "main.eth"])
+def test_what_is_no_address_is_told_as_such(typed: str) -> None:
+    with pytest.raises(OperatorActionNeeded, match="address of the main wallet is 0x and 40 hexadecimal digits"):
+        complete("aster", {"wallet_address": typed, "private_key": "a"})
