@@ -19,7 +19,7 @@ from app.exchange.paper.rules import RuleBook
 from tests.crash.kill_serve import Server
 from tests.support.fakes import until
 from tests.support.typed import run_typed
-from tests.support.venues import BinanceLinear
+from tests.support.venues import BinanceLinear, FaultKind
 
 SYMBOL = "SOL/USDT:USDT"
 KEYS = "key\nsecret\n"
@@ -101,6 +101,13 @@ async def test_wrong_keys_are_told_and_not_kept(desk: Desk) -> None:
     assert refused.status == 1
     assert "nothing was kept" in refused.errors
     assert "perp" not in (await desk.account("list")).out
+
+
+async def test_a_test_that_could_not_be_made_is_not_passed(desk: Desk) -> None:
+    await desk.account("add", *AT_BINANCE, "testnet", typed=KEYS)
+    desk.fake.faults.arm(FaultKind.ERROR_BEFORE, "/fapi/v2/account", method="GET", status=503, times=None)
+    tested = await desk.account("test", "perp")
+    assert (tested.status, "could not be asked what these keys may do" in tested.out) == (1, True)
 
 
 async def test_a_missing_key_is_named(desk: Desk) -> None:
