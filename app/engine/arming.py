@@ -8,6 +8,7 @@ from app.base.clock import iso
 from app.base.config import Config
 from app.domain.arming import Terms, missing, terms_of, trades_without_stop, wider
 from app.engine.closing import end_entries
+from app.engine.past import forget_past
 from app.engine.state import EngineState
 from app.engine.turn import Turn
 from app.messages.commands import ArmAccount, ChangeKeys, CommandResult, DisarmAccount
@@ -87,6 +88,8 @@ def change_keys(turn: Turn, change: ChangeKeys) -> None:
     account = change.account
     if not change.same_account and any(group.account == account for group in turn.open_groups()):
         raise other_keys_refused(account)
+    if not change.same_account:
+        forget_past(turn, account)
     turn.journal.keep(turn.state, "key_prints")
     turn.state.key_prints = {**turn.state.key_prints, account: change.key_print}
     if turn.fact(armed_fact(account)) is not None:

@@ -55,6 +55,7 @@ from app.engine.inbox import (
     Unwritable,
 )
 from app.engine.outcomes import reject
+from app.engine.past import forget_past
 from app.engine.recorded import ReadRecord
 from app.engine.state import Balance
 from app.engine.turn import Turn
@@ -287,11 +288,14 @@ def _of_known(handler: Callable[[Turn, Any], None]) -> Callable[[Turn, Any], Non
 
 
 def _account_left(turn: Turn, message: AccountLeft) -> None:
+    """What it told since its removal was decided is its past too."""
+    forget_past(turn, message.account)
     state = turn.state
     state.accounts.pop(message.account, None)
-    state.balances.pop(message.account, None)
-    for key in [key for key in state.markets if key[0] == message.account]:
-        del state.markets[key]
+    known: tuple[dict[Any, Any], ...] = (state.markets, state.suspicions, state.other_leverages, state.external_fills)
+    for kept in known:
+        for key in [key for key in kept if key[0] == message.account]:
+            del kept[key]
 
 
 def _account_read(turn: Turn, read: AccountRead) -> None:

@@ -294,6 +294,14 @@ def note_peak(turn: Turn, environment: str, *, anew: bool = False) -> None:
             turn.facts.put(name, "")
 
 
+def forget_peaks(turn: Turn, account: str) -> None:
+    """As if the account had never been there."""
+    for name in turn.facts_under(_PEAK):
+        peak = _read(turn.fact(name) or "{}")
+        if account in peak:
+            turn.facts.put(name, _written({other: equity for other, equity in peak.items() if other != account}))
+
+
 def _kept(turn: Turn, peak: Mapping[str, Decimal]) -> dict[str, Decimal]:
     """Without the accounts that were removed; one that is only out of reach may come back."""
     return {account: equity for account, equity in peak.items() if turn.config.account(account) is not None}

@@ -121,7 +121,7 @@ def money_view(state: EngineState, now: datetime, environment: str, accounts: Co
     groups = [group for group_id in state.open_ids if (group := state.groups[group_id]).account in accounts]
     equities = [equity_of(state, groups, account) for account in accounts]
     known = [equity for equity in equities if equity is not None]
-    started = [state.facts[name] for name in map(started_fact, accounts) if name in state.facts]
+    started = [first for name in map(started_fact, accounts) if (first := state.facts.get(name))]
     sums = _Sums()
     for group in groups:
         sums.add(state, group)

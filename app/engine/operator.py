@@ -11,6 +11,7 @@ from app.engine import arming, emergency, signals
 from app.engine.conditional import note_conditional_orders
 from app.engine.money import samples, started_fact
 from app.engine.outcomes import reject
+from app.engine.past import forget_past
 from app.engine.troubles import tell_breaker, tell_refusal
 from app.engine.turn import Turn
 from app.engine.waiting import take_out
@@ -62,6 +63,8 @@ def apply_config(turn: Turn, command: ApplyConfig) -> CommandResult:
     before, after = (config.model_dump(mode="json") for config in (turn.config, command.config))
     turn.new_config = command.config
     _drop_what_waits(turn, gone)
+    for account in gone:
+        forget_past(turn, account)
     arming.follow_config(turn)
     turn.wants_promotion = True
     turn.emit("policy.updated", who=command.who or None, changes=difference(before, after))

@@ -293,4 +293,8 @@ class EngineState:
 
 def external_fact(book: BookKey) -> str:
     account, symbol, side = book
-    return f"external/{account}/{symbol}/{side}"
+    return f"{external_prefix(account)}{symbol}/{side}"
+
+
+def external_prefix(account: str) -> str:
+    return f"external/{account}/"

@@ -14,6 +14,8 @@ from app.bootstrap.administering import administer
 from app.bootstrap.application import Application
 from app.domain.client_order_id import Namespace, OrderAddress, encode
 from app.domain.values import OrderRole
+from app.engine.inbox import TimerDue
+from app.messages.commands import SampleEquity
 from app.messages.records import EventRecord
 from app.ports.engine import CommandRefused
 from tests.integration.accounts.conftest import KEYS, LIMITS, LIVE, PERP, SYMBOL, Instance
@@ -151,6 +153,27 @@ async def test_an_account_that_was_removed_is_gone_with_its_keys(instance: Insta
     assert list(instance.application.venues) == ["paper"]
     with pytest.raises(CommandRefused, match="there is no account"):
         await instance.application.accounts.test("perp")
+
+
+async def test_another_account_of_a_removed_ones_name_has_no_drawdown_from_it(instance: Instance) -> None:
+    await instance.restarted(risk={**LIMITS, "max_drawdown_percent": "30"}, grid=STOPPED)
+    await instance.joined(LIVE)
+    engine = instance.application.engine
+    await looked_at_the_limits(instance)
+    assert Decimal(engine.state.facts["started_with/perp"]) == 10_000
+    await instance.application.accounts.remove("perp")
+    instance.fake.book.ledger.balances["USDT"] /= 10
+    await instance.joined(LIVE)
+    await looked_at_the_limits(instance)
+    assert Decimal(engine.state.facts["started_with/perp"]) == 1_000
+    assert engine.snapshot().emergency.level == "normal"
+
+
+async def looked_at_the_limits(instance: Instance) -> None:
+    engine = instance.application.engine
+    await until(lambda: "perp" in engine.state.balances)
+    engine._mailbox.post(TimerDue("queue"))
+    await engine.ask(SampleEquity())
 
 
 async def test_an_account_with_an_open_group_stays(instance: Instance) -> None:

@@ -8,11 +8,18 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from app.base.config import parse_config
 from app.domain.values import Side
+from app.engine.binding import put_balance
+from app.engine.inbox import AccountLeft
+from app.engine.money import money_view
+from app.engine.state import AccountState, Balance
 from app.exchange.paper.venue import PaperVenue
-from app.messages.commands import ApplyConfig, CloseAll, CloseGroup
+from app.messages.commands import ApplyConfig, ChangeKeys, CloseAll, CloseGroup, SampleEquity
 from app.messages.records import ActionStatus, SignalOutcome
+from app.messages.reports import BalanceReport
 from tests.support.examples import signal_record
 from tests.support.strategies import filled_group
 from tests.unit.engine.bench import Bench
@@ -31,6 +38,72 @@ def test_what_is_recorded_for_it_is_rejected_and_not_read_for_another() -> None:
     bench.tell(ApplyConfig(parse_config({"accounts": accounts[:1]})))
     told = [event.data for event in bench.events if event.type == "signal.rejected"]
     assert [(data["reason"], data["detail"]) for data in told] == [("account_removed", "the account beta was removed")]
+
+
+TWO = [{"id": name, "market_type": "linear"} for name in ("alpha", "beta")]
+PEAK = "peak_equities/paper/2026-01-05"
+
+
+def with_a_past() -> Bench:
+    """A group on `alpha`, nothing on `beta`; both have been there for long."""
+    bench = Bench(replace(filled_group(Side.LONG, ("100", "1")), account="alpha"))
+    state = bench.state
+    state.config = parse_config({"accounts": TWO})
+    state.accounts["beta"] = AccountState("beta", state.accounts["alpha"].capabilities, connected=True, reconciled=True)
+    for name in ("alpha", "beta"):
+        put_balance(state, name, "USDT", Balance(D(1000), D(1000), bench.now))
+        state.facts |= {
+            f"started_with/{name}": "10000",
+            f"watermark/{name}": "2026-01-05T11:00:00Z",
+            f"mass_difference/{name}": "accepted g1",
+            f"foreign/{name}/zzzzz": "ignore",
+            f"external/{name}/SOL/USDT:USDT/long": "3",
+            f"realized/{name}/2026-01-05": "5",
+        }
+    state.facts[PEAK] = '{"alpha": "700", "beta": "10000"}'
+    return bench
+
+
+def past_of(bench: Bench, name: str) -> set[str]:
+    """Which facts still say something of the account."""
+    return {fact.partition("/")[0] for fact, told in bench.state.facts.items() if told and f"/{name}" in fact}
+
+
+ALL = {"started_with", "watermark", "mass_difference", "foreign", "external", "realized"}
+
+
+def changed_keys(*, same_account: bool) -> ApplyConfig:
+    return ApplyConfig(parse_config({"accounts": TWO}), keys=ChangeKeys("beta", "new", same_account))
+
+
+@pytest.mark.parametrize(
+    "command", [ApplyConfig(parse_config({"accounts": TWO[:1]})), changed_keys(same_account=False)]
+)
+def test_what_an_account_leaves_is_not_the_past_of_the_next_one_of_its_name(command: ApplyConfig) -> None:
+    bench = with_a_past()
+    bench.tell(command)
+    assert past_of(bench, "beta") == {"realized"}
+    assert past_of(bench, "alpha") == ALL
+    assert bench.state.facts[PEAK] == '{"alpha": "700"}'
+    assert list(bench.state.balances) == ["alpha"]
+
+
+def test_other_keys_of_the_same_account_keep_its_past() -> None:
+    bench = with_a_past()
+    bench.tell(changed_keys(same_account=True))
+    assert past_of(bench, "beta") == ALL
+    assert list(bench.state.balances) == ["alpha", "beta"]
+
+
+def test_what_is_noted_before_the_account_has_left_goes_with_it() -> None:
+    bench = with_a_past()
+    bench.tell(ApplyConfig(parse_config({"accounts": TWO[:1]})))
+    bench.tell(BalanceReport("beta", "USDT", D(10000), D(10000), bench.now))
+    bench.tell(SampleEquity())
+    assert "started_with" in past_of(bench, "beta")
+    bench.tell(AccountLeft("beta"))
+    assert past_of(bench, "beta") == {"realized"}
+    assert money_view(bench.state, bench.now, "paper", ["beta"]).started_with is None
 
 
 def account(name: str) -> dict[str, Any]:
