@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
@@ -15,6 +15,20 @@ from app.domain.plaintext import plain_text
 Item = TypeVar("Item")
 LARGEST_SEQUENCE: Final = 2**53
 """The greatest whole number that every JSON reader keeps."""
+
+
+class WrittenNumber(float):
+    """A number of JSON whose `str` is what was written: money is read from that, for a float keeps 15 digits."""
+
+    _written: str
+
+    def __new__(cls, written: str) -> Self:
+        made = super().__new__(cls, written)
+        made._written = written
+        return made
+
+    def __str__(self) -> str:
+        return self._written
 
 
 def _from_text(value: Any) -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from app.api.models.values import LARGEST_SEQUENCE, Error, Result
+from app.api.models.values import LARGEST_SEQUENCE, Error, Result, WrittenNumber
 from app.api.models.values import Page as PageAnswer
 from app.api.tables import csv_response, wants_csv
 from app.messages.commands import Deed
@@ -44,8 +47,25 @@ When = Annotated[datetime | None, Query()]
 SideName = Literal["long", "short"]
 
 
+class _ExactRequest(Request):
+    async def json(self) -> Any:
+        return json.loads(await self.body(), parse_float=WrittenNumber)
+
+
+class _ExactRoute(APIRoute):
+    """The numbers of its body keep the text that they were written as."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_exactly(request: Request) -> Response:
+            return await handle(_ExactRequest(request.scope, request.receive))
+
+        return handle_exactly
+
+
 def new_router(tag: str) -> APIRouter:
-    return APIRouter(responses=ERRORS, tags=[tag])
+    return APIRouter(responses=ERRORS, tags=[tag], route_class=_ExactRoute)
 
 
 async def done(request: Request, deed: Deed) -> Result:

@@ -383,6 +383,38 @@ async def test_an_action_becomes_one_command(front: Front, path: str, body: Any,
     assert front.engine.asked == [command]
 
 
+async def test_numbers_are_taken_digit_by_digit_as_they_were_written(front: Front) -> None:
+    for path, body in (
+        ("order", '{"symbol": "SOL/USDT:USDT", "side": "long", "quantity": 1234567.12345678901234, "price": 1e-17}'),
+        (
+            "events",
+            '{"type": "ai.decision.made", "data": {"symbol": "SOL/USDT:USDT", "side": "buy", "wait_ms": 0.0,'
+            ' "size": 1234567.12345678901234, "confidence": 0.12345678901234567890, "take_profit": 1E-17}}',
+        ),
+    ):
+        headers = {"Content-Type": "application/json"}
+        await front.ask("POST", f"/api/execution/{path}", headers=headers, content=body)
+    by_hand, decided = front.engine.asked
+    assert (str(by_hand.quantity), str(by_hand.price)) == ("1234567.12345678901234", "1E-17")
+    assert (str(decided.quantity), str(decided.confidence)) == ("1234567.12345678901234", "0.12345678901234567890")
+    assert str(decided.take_profit) == "1E-17"
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1e99999999999999999999", "0.1e-99", "1.5" + 99 * "0" + "1"])
+async def test_a_number_out_of_reach_is_a_field_error(front: Front, number: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await front.ask("POST", POSITION + "/add-funds", headers=headers, content=f'{{"quote": {number}}}')
+    assert (answer.status_code, answer.json()["fields"][0]["field"]) == (422, "body.quote")
+    assert front.engine.asked == []
+
+
+@pytest.mark.parametrize("reason", ["1.5", "1", "null"])
+async def test_a_number_is_no_text(front: Front, reason: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await front.ask("POST", "/api/execution/pause", headers=headers, content=f'{{"reason": {reason}}}')
+    assert answer.status_code == 422
+
+
 async def test_a_paper_price_is_set_and_released(front: Front) -> None:
     for given in ("50000.10", 50000.1):
         answer = await front.ask("PUT", "/api/paper/price", json={"symbol": "BTC/USDT:USDT", "price": given})
