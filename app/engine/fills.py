@@ -14,7 +14,7 @@ from app.domain.fill import Fill
 from app.domain.group import Group, share_of_value
 from app.domain.order import Order, OrderStatus, may_become
 from app.domain.symbol import market_type_of
-from app.domain.values import HUNDRED, ZERO, CloseReason, MarketType, OrderRole
+from app.domain.values import HUNDRED, ZERO, CloseReason, Liquidity, MarketType, OrderRole
 from app.engine.holds import is_ours
 from app.engine.ledger import Layer
 from app.engine.sums import is_sum, take_place
@@ -282,8 +282,28 @@ def settle_oversold(turn: Turn, account: str) -> None:
     for group in turn.open_groups():
         if group.account == account and group.oversold > 0 and not _may_tell_fills(turn, group):
             turn.alert("error", f"{group.oversold:f} {group.symbol} more was sold than was open", group=group)
+            turn.state.external_fills.setdefault(group.market_key, []).append(_sold_for_others(turn, group))
             turn.put_group(changed(group, oversold=ZERO, oversold_value=ZERO))
             turn.touch(group.id)
+
+
+def _sold_for_others(turn: Turn, group: Group) -> FillReport:
+    """What a group sold of others as a fill that was not theirs: it explains and prices what its book has lost."""
+    last = max((fill.at for fill in turn.fills_of(group.id)), default=turn.now)
+    return FillReport(
+        account=group.account,
+        symbol=group.symbol,
+        trade_id=f"oversold/{group.id}",
+        client_order_id=None,
+        side=group.side.exit_order_side,
+        price=group.oversold_value / group.oversold,
+        quantity=group.oversold,
+        fee=ZERO,
+        fee_asset=group.quote,
+        liquidity=Liquidity.UNKNOWN,
+        at=last,
+        position_side=group.side,
+    )
 
 
 def _may_tell_fills(turn: Turn, group: Group) -> bool:
