@@ -128,10 +128,11 @@ def failed_exit(place: Place, orders: Iterable[Order]) -> Order | None:
 
 
 def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]:
-    """The stop at the venue: until the group is flat, also while it closes where reduce-only guards it."""
-    if terrain.stop_type is None or (group.closing is not None and not terrain.reduce_only):
-        return []
+    """The stop at the venue: until the group is flat, also while it closes where reduce-only guards it. Where it does
+    not, the stop ends first, save one that has triggered and takes any price."""
     resting = [order for order in live if order.role is OrderRole.STOP_LOSS]
+    if terrain.stop_type is None or (group.closing is not None and not _stays_while_closing(resting, terrain)):
+        return []
     price = _stop_price(group, resting, terrain)
     if price is None:
         return []
@@ -151,6 +152,12 @@ def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]
             expected_price=price,
         )
     ]
+
+
+def _stays_while_closing(resting: Iterable[Order], terrain: Terrain) -> bool:
+    return terrain.is_guarded or (
+        terrain.reduce_only and any(order.type.takes_any_price and _is_triggered_stop(order) for order in resting)
+    )
 
 
 def _stop_quantity(group: Group, resting: Sequence[Order], live: Sequence[Order], terrain: Terrain) -> Decimal:
@@ -222,12 +229,12 @@ def _sale(group: Group, quantity: Decimal, live: Iterable[Order], terrain: Terra
 
 def _way_is_clear(group: Group, live: Sequence[Order], terrain: Terrain) -> bool:
     in_the_way = [order for order in live if order.role is OrderRole.TAKE_PROFIT]
-    if not terrain.reduce_only:
+    if not terrain.is_guarded:
         in_the_way += [order for order in live if order.role is OrderRole.STOP_LOSS and not _is_triggered_stop(order)]
     if not in_the_way:
         return True
     waited = (terrain.now - group.closing_at).total_seconds() if group.closing_at else 0.0
-    return terrain.reduce_only and waited >= terrain.close_without_waiting_sec
+    return terrain.is_guarded and waited >= terrain.close_without_waiting_sec
 
 
 def _is_triggered_stop(order: Order) -> bool:

@@ -53,8 +53,15 @@ class Terrain:
     take_profit_trigger: bool
     close_without_waiting_sec: float
     """How long a close waits for take-profits to be cancelled where reduce-only guards it."""
+    is_shared: bool = False
+    """Whether the group's book at the venue holds, or may hold, what is not the group's."""
     pairs: int = 0
     """How many pairs of a take-profit and a stop the group may have at the venue."""
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether the venue lets no exit sell what is not the group's: reduce-only guards a book, not its groups."""
+        return self.reduce_only and not self.is_shared
 
 
 def place_of(order: Order) -> Place:

@@ -36,7 +36,7 @@ from app.engine.pairs import pairs_left
 from app.engine.pausing import note_stop
 from app.engine.protecting import guard_protection
 from app.engine.state import external_fact
-from app.engine.terrain import terrain_of
+from app.engine.terrain import shares_its_book, terrain_of
 from app.engine.turn import Turn
 from app.messages.effects import LoadMarket
 
@@ -55,7 +55,15 @@ def care_for(turn: Turn, group_id: str) -> None:
         return
     orders = turn.orders_of(group.id)
     pairs = pairs_left(turn, group, account, market.rules)
-    terrain = terrain_of(turn.config, account, market, turn.now, stop_rests=has_stop(orders), pairs=pairs)
+    terrain = terrain_of(
+        turn.config,
+        account,
+        market,
+        turn.now,
+        stop_rests=has_stop(orders),
+        is_shared=group.open_quantity > 0 and shares_its_book(turn, group),
+        pairs=pairs,
+    )
     group = _advanced(turn, group, orders, terrain)
     group = _settle_leftovers(turn, group, orders, terrain)
     if _is_over(turn, group):

@@ -41,7 +41,7 @@ def mend_orders(
     wishes = wanted_orders(left, live, terrain)
     room = None if terrain.reduce_only else left.open_quantity - bound_by_exits(orders)
     stops = [wish for wish in wishes if wish.place.role is OrderRole.STOP_LOSS]
-    beside = bool(stops) and terrain.reduce_only and _is_alone_in_its_book(turn, group)
+    beside = bool(stops) and terrain.is_guarded
     gap = difference(wishes, live, Means(account.capabilities.amend_types, room, terrain.rules.max_qty, beside))
     _place(turn, group, gap.place, terrain)
     for amendment in gap.amend:
@@ -54,13 +54,6 @@ def mend_orders(
 
 def live_ones(orders: Iterable[Order]) -> list[Order]:
     return [order for order in orders if order.is_live]
-
-
-def _is_alone_in_its_book(turn: Turn, group: Group) -> bool:
-    """Whether nothing else is held there that one stop too many would sell."""
-    others = turn.groups_on(group.account, group.symbol)
-    is_shared = any(other.id != group.id and other.side is group.side and other.open_quantity > 0 for other in others)
-    return not is_shared and turn.external((group.account, group.symbol, group.side)) == 0
 
 
 def _place(turn: Turn, group: Group, wishes: list[Wanted], terrain: Terrain) -> None:

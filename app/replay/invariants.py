@@ -6,12 +6,13 @@ The second is held where requests leave (`trap`), the fifth from step to step (`
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from app.domain.order import OrderStatus, bound_by_exits
-from app.domain.values import ZERO, MarketType, Side
+from app.domain.group import Group
+from app.domain.order import Order, OrderStatus, bound_by_exits
+from app.domain.values import ZERO, MarketType, OrderRole, Side
 from app.engine.state import EngineState
 from app.exchange.paper.venue import PaperVenue
 
@@ -57,6 +58,7 @@ _UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.UNKNOWN})
 def _exits_exceed(state: EngineState) -> Iterator[str]:
     """Invariant 4, on accounts that have been read since the start: what was open before may be gone by then.
 
+    Reduce-only orders count beside the close of a group that has others in its book: the venue guards that, not them.
     Of a group that ends as all was sold at the venue, exits without an answer are looked up; those that rest count.
     """
     for group in state.groups.values():
@@ -66,9 +68,20 @@ def _exits_exceed(state: EngineState) -> Iterator[str]:
         is_sold = group.closing is not None and group.open_quantity <= 0
         orders = [state.orders[order_id] for order_id in state.orders_of.get(group.id, ())]
         counted = [order for order in orders if not (is_sold and order.status in _UNANSWERED)]
-        live = bound_by_exits(order for order in counted if not order.reduce_only)
+        is_guarded = not _closes_beside_others(state, group, counted)
+        live = bound_by_exits(order for order in counted if not (order.reduce_only and is_guarded))
         if live > group.open_quantity:
             yield f"exits of {group.id} sell {live:f}, {group.open_quantity:f} are open"
+
+
+def _closes_beside_others(state: EngineState, group: Group, orders: Iterable[Order]) -> bool:
+    """Whether a close is at the venue, or on its way, that was decided while other groups were in its book."""
+    closes = [order for order in orders if order.role is OrderRole.CLOSE and order.is_live]
+    if group.closing is None or not closes:
+        return False
+    decided = min(order.created_at for order in closes)
+    others = (state.groups[group_id] for group_id in state.open_on.get(group.market_key, ()))
+    return any(other.id != group.id and other.side is group.side and other.opened_at < decided for other in others)
 
 
 def _slots(state: EngineState, excused: frozenset[str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from app.base.changing import changed
 from app.domain.order import OrderStatus
-from app.domain.values import OrderRole, OrderSide, Side
+from app.domain.values import CloseReason, OrderRole, OrderSide, Side
 from app.engine.state import external_fact
 from app.exchange.paper.venue import PaperVenue
 from app.replay.invariants import books_differ, violations
@@ -107,6 +107,30 @@ def test_exits_count_once_the_account_has_been_read(stage: Stage) -> None:
     assert list(violations(state, stage.world.venues)) == ["exits of g0000001 sell 3, 2 are open"]
     state.accounts["paper"].last_reconciled_at = None
     assert list(violations(state, stage.world.venues)) == []
+
+
+def closing_though_its_stop_rests(stage: Stage) -> None:
+    """The first group's close is at the venue while its exits rest."""
+    state, stop = stage.world.engine.state, resting(stage, OrderRole.STOP_LOSS)
+    state.groups[stop.group_id] = changed(state.groups[stop.group_id], closing=CloseReason.MANUAL)
+    close = changed(stop, client_order_id="zgclose", role=OrderRole.CLOSE, created_at=stage.world.clock.now())
+    state.orders[close.client_order_id] = close
+    state.orders_of[stop.group_id].append(close.client_order_id)
+
+
+def test_a_close_beside_the_stop_shows_where_the_book_has_another_group() -> None:
+    with Stage(scenario("SOL", grid=STOPPED, risk={"cooldown_sec": 0})) as stage:
+        bought(stage)
+        stage.signal(action="buy", symbol="SOLUSDT.P", price=Decimal(100), size=Decimal(2), timeframe="240")
+        stage.wait(1)
+        closing_though_its_stop_rests(stage)
+        found = list(violations(stage.world.engine.state, stage.world.venues))
+        assert "exits of g0000001 sell 6, 2 are open" in found
+
+
+def test_a_close_beside_the_stop_of_a_group_alone_in_its_book_is_guarded_by_the_venue(stage: Stage) -> None:
+    closing_though_its_stop_rests(stage)
+    assert not [text for text in violations(stage.world.engine.state, stage.world.venues) if "exits" in text]
 
 
 def test_coins_that_the_account_does_not_have_show() -> None:
