@@ -85,7 +85,7 @@ def _note_activity(turn: Turn, order: Order, outcome: object) -> None:
     account = turn.state.accounts.get(order.account)
     match outcome:
         case Accepted() | OutcomeUnknown() | Refused(RefusalCode.DUPLICATE_ID) if account is not None:
-            account.activity += 1
+            account.note_activity(order.symbol)
 
 
 def _refused(turn: Turn, order: Order, code: RefusalCode, detail: str) -> None:

@@ -17,6 +17,7 @@ from app.domain.symbol import market_type_of
 from app.domain.values import HUNDRED, ZERO, CloseReason, Liquidity, MarketType, OrderRole
 from app.engine.holds import is_ours
 from app.engine.ledger import Layer
+from app.engine.state import AccountState
 from app.engine.sums import is_sum, take_place
 from app.engine.turn import Turn
 from app.messages.effects import LoadGroup, Reconcile
@@ -132,7 +133,7 @@ def _place_of(entry: Order) -> tuple[int, int]:
 def _note_activity(turn: Turn, order: Order) -> None:
     account = turn.state.accounts.get(order.account)
     if account is not None:
-        account.activity += 1
+        account.note_activity(order.symbol)
         account.unsettled_since = turn.now
 
 
@@ -277,10 +278,12 @@ def _book_exit(turn: Turn, order: Order, group: Group, part: _Part) -> Group:
     return shrunk
 
 
-def settle_oversold(turn: Turn, account: str) -> None:
-    """A reading has told all fills: what was sold beyond what was open and no entry explains was somebody else's."""
+def settle_oversold(turn: Turn, account: AccountState, counted: Mapping[str, int]) -> None:
+    """A reading has told all fills, save of markets that were active after `counted`: what was sold beyond what was
+    open and no entry explains was somebody else's."""
     for group in turn.open_groups():
-        if group.account == account and group.oversold > 0 and not _may_tell_fills(turn, group):
+        is_read = group.account == account.id and not account.has_moved(group.symbol, counted)
+        if is_read and group.oversold > 0 and not _may_tell_fills(turn, group):
             turn.alert("error", f"{group.oversold:f} {group.symbol} more was sold than was open", group=group)
             turn.state.external_fills.setdefault(group.market_key, []).append(_sold_for_others(turn, group))
             turn.put_group(changed(group, oversold=ZERO, oversold_value=ZERO))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -103,11 +104,12 @@ class PriceTouched:
 
 @dataclass(frozen=True, slots=True)
 class AccountRead:
-    """Everything a reconciliation fetched from one account; reading began at `started_at` with `activity` actions."""
+    """Everything a reconciliation fetched from one account; reading began at `started_at` with `activity` actions by
+    market."""
 
     account: str
     started_at: datetime
-    activity: int
+    activity: Mapping[str, int]
     open_orders: tuple[OrderReport, ...]
     positions: tuple[PositionReport, ...]
     balances: tuple[BalanceReport, ...]

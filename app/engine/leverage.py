@@ -15,14 +15,12 @@ from app.messages.records import Finding
 def compare_leverages(turn: Turn, read: AccountRead) -> None:
     """Tell once where a position runs at another leverage than its groups: it is liquidated elsewhere than at the price
     that their stops were checked against."""
-    if read.activity != turn.state.accounts[read.account].activity:
-        return  # what is open may not be what was read
-    told = turn.state.other_leverages
+    account, told = turn.state.accounts[read.account], turn.state.other_leverages
     found = {(group.account, group.symbol, group.side): (group, leverage) for group, leverage in _differing(turn, read)}
     for book, (group, leverage) in found.items():
         if told.get(book) != leverage:
             _tell(turn, group, leverage)
-    for book in [book for book in told if book[0] == read.account]:
+    for book in [book for book in told if book[0] == read.account and not account.has_moved(book[1], read.activity)]:
         del told[book]
     told.update({book: leverage for book, (_, leverage) in found.items()})
 
@@ -33,7 +31,10 @@ def runs_otherwise(state: EngineState, market: MarketKey) -> bool:
 
 
 def _differing(turn: Turn, read: AccountRead) -> Iterator[tuple[Group, Decimal]]:
+    account = turn.state.accounts[read.account]
     for position in read.positions:
+        if account.has_moved(position.symbol, read.activity):
+            continue  # what is open may not be what was read
         for group in turn.groups_on(read.account, position.symbol):
             is_its = group.side is position.side and group.open_quantity > 0
             if is_its and position.leverage not in {None, group.leverage}:

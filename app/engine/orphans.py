@@ -78,7 +78,7 @@ def _stays(turn: Turn, read: AccountRead, account: AccountState, report: OrderRe
         return False
     if address.role is OrderRole.ENTRY or not _is_unknown(turn, report):
         return False
-    if read.activity != account.activity:
+    if account.has_moved(report.symbol, read.activity):
         return True  # the quantities may be older than what is booked
     book = _book(report)
     return _unexplained(turn, read, book) > 0 or turn.external(book) > 0

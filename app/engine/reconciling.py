@@ -161,12 +161,14 @@ class _Book:
 
 def _compare_books(turn: Turn, read: AccountRead, account: AccountState) -> bool:
     """False where something could not be told yet and the account must be read again."""
-    if read.activity != account.activity:
-        return False  # fills or orders came after the reading began: its quantities may be older than them
-    settle_oversold(turn, account.id)
+    settle_oversold(turn, account, read.activity)
     unsettled: set[str] = set()
     verdicts: list[tuple[_Book, Comparison]] = []
     for books in _counted_together(turn, read, account):
+        if account.has_moved(books[0].symbol, read.activity):
+            # fills or orders came after the reading began: its quantities may be older than them
+            unsettled.update(book.symbol for book in books)
+            continue
         venue = _venue_quantity(read, account, books[0])
         groups = [group for book in books for group in book.groups]
         if any(_is_unsettled(turn, group) for group in groups) and not _is_explained(books, venue):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from app.domain.fill import Fill
 from app.domain.group import Group
 from app.domain.market import MarketRules, Quote
 from app.domain.order import Order
+from app.domain.symbol import base_of
 from app.domain.values import ZERO, Identity, MarketType, PositionMode, Side
 from app.domain.wishes import Place
 from app.engine.ranks import Ranks
@@ -68,8 +70,8 @@ class AccountState:
     """What the venue said when it took no conditional order of this account: its stops are watched here."""
     unsettled_since: datetime | None = None
     """When a fill was booked that no balance has been told since."""
-    activity: int = 0
-    """Counts fills and orders that reached the venue, so that a snapshot older than one is recognised."""
+    activity: Mapping[str, int] = field(default_factory=dict)
+    """Counts, by market, fills and orders that reached the venue, so that a snapshot older than one is recognised."""
     stop_moves: deque[datetime] = field(default_factory=lambda: deque(maxlen=MOST_MOVES))
     """When stops were moved for a better price lately, oldest first."""
 
@@ -85,6 +87,16 @@ class AccountState:
     @property
     def market_type(self) -> MarketType:
         return self.capabilities.market_type
+
+    def note_activity(self, symbol: str) -> None:
+        self.activity = {**self.activity, symbol: self.activity.get(symbol, 0) + 1}
+
+    def has_moved(self, symbol: str, since: Mapping[str, int]) -> bool:
+        """Whether the market, on spot any of its coin, has been active since `since` was counted."""
+        markets = {symbol}
+        if self.market_type is MarketType.SPOT:
+            markets = {other for other in self.activity if base_of(other) == base_of(symbol)}
+        return any(self.activity.get(market, 0) != since.get(market, 0) for market in markets)
 
     @property
     def one_way(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -30,11 +31,12 @@ def holding_coins() -> EngineState:
     return state
 
 
-def read_coins(state: EngineState, minute: int, coins: str) -> None:
+def read_coins(state: EngineState, minute: int, coins: str, activity: Mapping[str, int] | None = None) -> None:
+    seen = state.accounts["paper"].activity if activity is None else activity
     at = NOON + timedelta(minutes=minute)
     balance = BalanceReport("paper", "SOL", D(coins), D(coins), at)
     turn = Turn(state, at, Ids(), lambda: 0.0, Namespace("ab", 1))
-    account_read(turn, AccountRead("paper", at, state.accounts["paper"].activity, (), (), (balance,), (), ()))
+    account_read(turn, AccountRead("paper", at, seen, (), (), (balance,), (), ()))
     turn.changes()
     turn.apply()
 
@@ -49,6 +51,16 @@ def test_coins_that_fills_say_were_sold_on_one_market_are_taken_from_its_groups_
     state.external_fills["paper", COIN[1]] = [fill]
     read_coins(state, 0, "1")
     assert left(state) == [D(1), D(0)]
+
+
+def test_a_market_that_orders_have_overtaken_puts_off_all_markets_of_its_coin_and_no_other() -> None:
+    fill = replace(sold(1, "1", "90", NOON - timedelta(seconds=1)), symbol=COIN[1])
+    for busy, kept in ((COIN[0], [D(1), D(1)]), ("ETH/USDT", [D(1), D(0)])):
+        state = holding_coins()
+        state.external_fills["paper", COIN[1]] = [fill]
+        state.accounts["paper"].note_activity(busy)
+        read_coins(state, 0, "1", activity={})
+        assert left(state) == kept
 
 
 def test_coins_that_nothing_explains_are_missed_on_all_markets_together() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from app.domain.values import Side
@@ -13,7 +14,7 @@ from tests.unit.engine.bench import Bench
 D = Decimal
 
 
-def read(bench: Bench, leverage: str | None, activity: int | None = None) -> None:
+def read(bench: Bench, leverage: str | None, activity: Mapping[str, int] | None = None) -> None:
     """The account, with the group's contract in a position of this leverage."""
     group, told = bench.group, None if leverage is None else D(leverage)
     position = PositionReport(group.account, group.symbol, group.side, D(1), D(100), told, None, bench.now)
@@ -44,6 +45,13 @@ def test_a_leverage_that_a_venue_does_not_tell_is_no_difference() -> None:
 
 def test_a_reading_that_orders_have_overtaken_tells_no_leverage() -> None:
     bench = Bench(filled_group(Side.LONG, ("100", "1")))
-    bench.state.accounts[bench.group.account].activity = 2
-    read(bench, "25", activity=1)
+    bench.state.accounts[bench.group.account].note_activity(bench.group.symbol)
+    read(bench, "25", activity={})
     assert findings(bench) == []
+
+
+def test_orders_of_another_market_overtake_no_reading_of_this_one() -> None:
+    bench = Bench(filled_group(Side.LONG, ("100", "1")))
+    bench.state.accounts[bench.group.account].note_activity("DOGE/USDT:USDT")
+    read(bench, "25", activity={})
+    assert findings(bench) == [("1", "25")]

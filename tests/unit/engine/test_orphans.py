@@ -141,8 +141,8 @@ def test_an_exit_is_left_where_the_reading_may_be_older_than_the_books() -> None
     desk = Desk()
     desk.open(1, SOL)
     desk.turn = desk._turn()
-    read = AccountRead("paper", desk.turn.now, 0, (STOP,), (), (), (), ())
-    desk.state.accounts["paper"].activity = 1
+    read = AccountRead("paper", desk.turn.now, {}, (STOP,), (), (), (), ())
+    desk.state.accounts["paper"].note_activity(STOP.symbol)
     settle_orphans(desk.turn, read, [STOP])
     assert cancelled(desk) == []
 
@@ -170,7 +170,7 @@ def spot() -> Desk:
 def read(desk: Desk, *orders: OrderReport, held: str, fills: tuple[FillReport, ...] = ()) -> None:
     desk.turn = desk._turn()
     balance = BalanceReport("paper", "SOL", D(held), D(held), desk.turn.now)
-    reading = AccountRead("paper", desk.turn.now, 0, orders, (), (balance,), fills, ())
+    reading = AccountRead("paper", desk.turn.now, {}, orders, (), (balance,), fills, ())
     settle_orphans(desk.turn, reading, orders)
     desk._end()
 
