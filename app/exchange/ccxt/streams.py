@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import WSServerHandshakeError
 
 from app.base.clock import Clock
+from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.errors import Answer, retry_after, said
 from app.exchange.ccxt.mapping import Raw, Unreadable
 from app.exchange.ccxt.wire import is_private

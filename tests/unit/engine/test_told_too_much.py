@@ -68,7 +68,7 @@ def test_a_reading_asks_again_for_what_an_order_owes(bench: Bench) -> None:
     before = len(bench.asked_at(LookUpOrder, stop))
     bench.answers[LookUpOrder] = over_with(bench, "0")
     position = PositionReport(stop.account, stop.symbol, Side.LONG, D(1), D(100), D(1), None, bench.now)
-    bench.tell(AccountRead(stop.account, bench.now, 0, (), (position,), (), (), ()))
+    bench.tell(AccountRead(stop.account, bench.now, {}, (), (position,), (), (), ()))
     assert len(bench.asked_at(LookUpOrder, stop)) == before + 1
     assert stop.client_order_id != bench.stop().client_order_id
     assert bench.stop().is_live
