@@ -179,7 +179,7 @@ class Ordering:
         found_by, params = reference(order, self._dialect)
         try:
             await self._session.call(
-                Operation.CANCEL, Priority.EXIT, lambda api: api.cancel_order(found_by, order.symbol, params)
+                Operation.CANCEL, Priority.EXIT, lambda api: api.cancel_order(found_by, order.symbol, params), orders=1
             )
         except RequestFailed as failed:
             return self._session.outcome(failed.failure)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from app.base.clock import Clock
 from app.base.errors import OperatorActionNeeded, Retryable
 from app.exchange.breaker import Breaker
-from app.exchange.ccxt.dialects.base import Dialect, Operation
+from app.exchange.ccxt.dialects.base import SPENT_BY, Dialect, Operation, Pool
 from app.exchange.ccxt.errors import (
     DEFAULT_PAUSE_SEC,
     Failure,
@@ -24,7 +24,7 @@ from app.exchange.ccxt.errors import (
     told_of,
     verdict,
 )
-from app.exchange.ccxt.limits import Limiter, Priority
+from app.exchange.ccxt.limits import Cost, Limiter, Priority
 from app.exchange.ccxt.verdicts import Kind
 from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, Trace, make_exchange
 from app.messages.reports import NotSent, OutcomeUnknown, Refused
@@ -223,11 +223,13 @@ class Session:
         await self._admit(operation, priority)
         try:
             await self._await_turn(operation, priority, orders)
-            return await self._ask(priority, ask)
+            return await self._ask(operation, priority, ask, orders)
         finally:
             self._breaker.over()
 
-    async def _ask(self, priority: Priority, ask: Callable[[Any], Awaitable[T]]) -> T:
+    async def _ask(
+        self, operation: Operation, priority: Priority, ask: Callable[[Any], Awaitable[T]], orders: int
+    ) -> T:
         self._sent_at = self._clock.monotonic()
         trace = Trace()
         token = TRACE.set(trace)
@@ -243,8 +245,7 @@ class Session:
             raise RequestFailed(failure) from error
         finally:
             TRACE.reset(token)
-            if trace.answer is not None:
-                self._limiter.correct(trace.answer.headers)
+            self._limiter.over(self._cost(operation, orders), trace.answer.headers if trace.answer else {})
         self._breaker.succeeded()
         return answer
 
@@ -260,17 +261,21 @@ class Session:
 
     async def _await_turn(self, operation: Operation, priority: Priority, orders: int) -> None:
         patience = READ_PATIENCE_SEC if priority is Priority.READ else self.patience_sec
-        paused = self._limiter.host.paused_for()
+        paused = self._limiter.paused_for()
         if paused > patience:
             raise RequestFailed(self._held("the exchange has asked us to wait", paused))
-        weight = self.dialect.weight(operation)
-        if self._limiter.take_now(priority, weight, orders):
+        cost = self._cost(operation, orders)
+        if self._limiter.take_now(priority, cost):
             return
         try:
             async with asyncio.timeout(patience):
-                await self._limiter.take(priority, weight, orders)
+                await self._limiter.take(priority, cost)
         except TimeoutError:
             raise RequestFailed(self._held("the exchange's limits are used up", DEFAULT_PAUSE_SEC)) from None
+
+    def _cost(self, operation: Operation, orders: int) -> Cost:
+        pool = SPENT_BY.get(operation)
+        return {Pool.WEIGHT: self.dialect.weight(operation)} | ({} if pool is None else {pool: orders})
 
     @staticmethod
     def _held(why: str, seconds: float) -> Failure:
@@ -288,9 +293,11 @@ class Session:
             self._breaker.succeeded()
 
     def _learn_pause(self, failure: Failure) -> None:
-        """Where the venue finds the requests too many, whoever makes them."""
-        if verdict(failure, self.dialect.codes).kind is Kind.LIMITED:
-            self._limiter.host.pause(retry_after(failure.answer, self.venue_now()) or DEFAULT_PAUSE_SEC)
+        """Where the venue finds the requests too many, this account's or all of its host, whoever makes them."""
+        meaning = verdict(failure, self.dialect.codes)
+        if meaning.kind is Kind.LIMITED:
+            limited = self._limiter if meaning.of_account else self._limiter.host
+            limited.pause(retry_after(failure.answer, self.venue_now()) or DEFAULT_PAUSE_SEC)
 
     def note(self, kind: Kind, detail: str) -> None:
         """What a request, or one order of a batch, was refused for may be true of all that follow."""

@@ -37,6 +37,8 @@ class Kind(StrEnum):
 class Verdict:
     kind: Kind
     refusal: RefusalCode = RefusalCode.INVALID_ORDER
+    of_account: bool = False
+    """Whether only this account is limited; else its whole address is."""
 
 
 def refused(refusal: RefusalCode) -> Verdict:
@@ -46,6 +48,7 @@ def refused(refusal: RefusalCode) -> Verdict:
 
 UNKNOWN = Verdict(Kind.UNKNOWN)
 LIMITED = Verdict(Kind.LIMITED)
+LIMITED_ACCOUNT = Verdict(Kind.LIMITED, of_account=True)
 BUSY = Verdict(Kind.BUSY)
 CLOCK = Verdict(Kind.CLOCK)
 NO_CHANGE = Verdict(Kind.NO_CHANGE)

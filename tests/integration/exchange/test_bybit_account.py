@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from app.exchange.ccxt.dialects.base import Pool
 from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR
 from app.exchange.ccxt.dialects.bybit_wire import _Mends
 from app.exchange.ccxt.keytest import ask_about_keys
-from app.exchange.ccxt.limits import Bucket
+from app.exchange.ccxt.limits import Rolling
 from app.exchange.ccxt.wire import Access
 from app.messages.reports import Found, NotSent, OutcomeUnknown, RefusalCode, Refused
 from app.ports.venue import OrderRequest
@@ -176,10 +177,26 @@ async def test_an_address_that_is_shut_out_keeps_quiet_for_ten_minutes(met: Met)
 
 
 async def test_the_order_budget_is_learnt_from_the_answers(met: Met, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Bucket, "left", lambda bucket, _now: bucket._left)
+    monkeypatch.setattr(Rolling, "left", lambda bucket, _now: bucket._left)
     met.fake.limits.in_a_second["/order/create"] = 2
     await met.harness.venue.create_order(request(1))
     assert met.harness.venue.limiter.used()[Pool.ORDERS] > 0.7
+
+
+async def test_h28_many_cancels_at_once_are_sent_no_faster_than_the_account_may(met: Met) -> None:
+    met.harness.venue._session.patience_sec = 60.0
+    orders = [request(number, price=D(150)) for number in range(1, 26)]
+    met.place(*orders)
+    outcomes = await asyncio.gather(*(met.harness.venue.cancel_order(ref(order)) for order in orders))
+    assert {item.code for item in met.fake.asked("POST", "/order/cancel")} == {None}
+    assert {accepted(outcome).status for outcome in outcomes} == {OrderStatus.CANCELLED}
+
+
+async def test_h28_an_account_that_asked_too_often_keeps_no_other_back(met: Met) -> None:
+    met.fake.faults.arm(FaultKind.RATE_LIMIT, "/order/create", seconds=60)
+    assert isinstance(await met.harness.venue.create_order(request(1)), NotSent)
+    assert met.harness.venue.limiter.paused_for() > 0
+    assert met.harness.venue.limiter.host.paused_for() == 0
 
 
 async def test_keys_that_the_venue_refuses_need_a_person() -> None:

@@ -49,13 +49,15 @@ class Pool(StrEnum):
 
     WEIGHT = "weight"
     ORDERS = "orders"
+    CANCELS = "cancels"
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
     """So much may be spent in any `seconds`.
 
-    `header` names the header, in lower case, that tells what is used, or with `tells_rest` what is left.
+    `header` names the header, in lower case, that tells what is used, or with `tells_rest` what is left. A venue that
+    `rolls` its window refuses whatever is too much in any stretch of that length; others begin anew.
     """
 
     pool: Pool
@@ -63,6 +65,7 @@ class Budget:
     seconds: float
     header: str | None = None
     tells_rest: bool = False
+    rolls: bool = False
 
 
 class Operation(StrEnum):
@@ -85,6 +88,17 @@ class Operation(StrEnum):
     SETTING = "setting"
     LEVERAGE = "leverage"
     TIME = "time"
+
+
+SPENT_BY: Mapping[Operation, Pool] = MappingProxyType(
+    {
+        Operation.CREATE: Pool.ORDERS,
+        Operation.CREATE_BATCH: Pool.ORDERS,
+        Operation.AMEND: Pool.ORDERS,
+        Operation.CANCEL: Pool.CANCELS,
+    }
+)
+"""What an operation counts in beside its weight."""
 
 
 @dataclass(frozen=True, slots=True)

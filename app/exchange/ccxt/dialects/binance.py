@@ -25,7 +25,18 @@ from app.exchange.ccxt.dialects.base import (
 )
 from app.exchange.ccxt.dialects.binance_wire import answered, listening, naming, row_of, signing
 from app.exchange.ccxt.dialects.listen_key import outliving
-from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, MODE, NO_CHANGE, UNKNOWN, Codes, refused
+from app.exchange.ccxt.verdicts import (
+    BUSY,
+    CLOCK,
+    KEYS,
+    LIMITED,
+    LIMITED_ACCOUNT,
+    MODE,
+    NO_CHANGE,
+    UNKNOWN,
+    Codes,
+    refused,
+)
 from app.messages.reports import RefusalCode
 
 BINANCE_CODES = Codes(
@@ -40,7 +51,7 @@ BINANCE_CODES = Codes(
             "-1008": BUSY,
             "-1010": refused(RefusalCode.INVALID_ORDER),
             "-1013": refused(RefusalCode.INVALID_ORDER),
-            "-1015": LIMITED,
+            "-1015": LIMITED_ACCOUNT,
             "-1016": BUSY,
             "-1021": CLOCK,
             "-1022": KEYS,

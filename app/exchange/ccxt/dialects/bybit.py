@@ -31,6 +31,7 @@ from app.exchange.ccxt.verdicts import (
     CLOCK,
     KEYS,
     LIMITED,
+    LIMITED_ACCOUNT,
     MODE,
     NO_CHANGE,
     OPERATOR,
@@ -68,7 +69,8 @@ _OTHERS: Mapping[Verdict, str] = {
     OPERATOR: (
         "10005 10024 10027 10028 10029 100028 110067 110068 110069 170036 170037 170201 170209 170224 170241 3400045"
     ),
-    LIMITED: "10006 10018 10429 170005 170222",
+    LIMITED: "10018 10429 170222",
+    LIMITED_ACCOUNT: "10006 170005",
     BUSY: "429 110079 170144 170191",
     NO_CHANGE: "34040 110025 110026 110027 110043",
 }
@@ -139,8 +141,17 @@ _LIST: Shape = MappingProxyType({"result": {"list": list}})
 _ALWAYS: Mapping[str, Shape] = MappingProxyType(
     {**dict.fromkeys(_LISTS, _LIST), "/query-api": {"result": {"uta": object}}, "": {"retCode": object}}
 )
-_ADDRESS = Budget(Pool.WEIGHT, 600, 5.0)
+_ADDRESS = Budget(Pool.WEIGHT, 600, 5.0, rolls=True)
 """Page `rate-limit`, as the limits of orders: of an address in five seconds, of an account in one."""
+
+
+def _of_account(amount: int) -> tuple[Budget, ...]:
+    """Every address of the API has a count of its own; a batch counts as its orders."""
+    return tuple(
+        Budget(pool, amount, 1.0, "x-bapi-limit-status", tells_rest=True, rolls=True)
+        for pool in (Pool.ORDERS, Pool.CANCELS)
+    )
+
 
 BYBIT_LINEAR = BybitLinear(
     name="bybit_linear",
@@ -158,7 +169,7 @@ BYBIT_LINEAR = BybitLinear(
     conditional_orders=10,  # page `order/create-order`, as those of spot
     maker_fee=Decimal("0.0002"),
     taker_fee=Decimal("0.00055"),
-    batch_size=20,
+    batch_size=10,  # 20 may travel together, but count as 20 of 10 in a second
     batch_types=frozenset(OrderType),
     amend_types=frozenset(OrderType) - {OrderType.MARKET},
     trade_page=100,
@@ -169,7 +180,7 @@ BYBIT_LINEAR = BybitLinear(
     options=MappingProxyType(
         {**_BYBIT_OPTIONS, "defaultType": "swap", "defaultSubType": "linear", "fetchMarkets": {"types": ["linear"]}}
     ),
-    budgets=(_ADDRESS, Budget(Pool.ORDERS, 10, 1.0, "x-bapi-limit-status", True)),
+    budgets=(_ADDRESS, *_of_account(10)),
     # Orders and positions are listed by settlement coin, fills by type, and what is over may be in the history only.
     weights=MappingProxyType(
         {Operation.OPEN_ORDERS: 2, Operation.POSITIONS: 2, Operation.FILLS: 3, Operation.LOOK_UP: 2}
@@ -198,6 +209,6 @@ BYBIT_SPOT = BybitSpot(
     answers_with_id_only=True,
     always=_ALWAYS,
     options=MappingProxyType({**_BYBIT_OPTIONS, "defaultType": "spot", "fetchMarkets": {"types": ["spot"]}}),
-    budgets=(_ADDRESS, Budget(Pool.ORDERS, 20, 1.0, "x-bapi-limit-status", True)),
+    budgets=(_ADDRESS, *_of_account(20)),
     weights=MappingProxyType({Operation.LOOK_UP: 2}),
 )

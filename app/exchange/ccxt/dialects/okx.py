@@ -11,7 +11,7 @@ from typing import Any
 from app.domain.values import MarketType
 from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Params, Pool, facts
 from app.exchange.ccxt.dialects.refining import ById, refined
-from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, OPERATOR, UNKNOWN, Codes, refused
+from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, LIMITED_ACCOUNT, OPERATOR, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
 from app.ports.venue import OrderRequest
 
@@ -33,7 +33,7 @@ OKX_CODES = Codes(
             "50013": UNKNOWN,
             "50026": UNKNOWN,
             "50027": OPERATOR,
-            "50061": LIMITED,
+            "50061": LIMITED_ACCOUNT,
             "50100": KEYS,
             "50101": KEYS,
             "50102": CLOCK,

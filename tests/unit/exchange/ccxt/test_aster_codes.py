@@ -7,7 +7,19 @@ import json
 import pytest
 
 from app.exchange.ccxt.dialects.aster import ASTER_CODES
-from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, MODE, NO_CHANGE, OPERATOR, UNKNOWN, Verdict, refused
+from app.exchange.ccxt.verdicts import (
+    BUSY,
+    CLOCK,
+    KEYS,
+    LIMITED,
+    LIMITED_ACCOUNT,
+    MODE,
+    NO_CHANGE,
+    OPERATOR,
+    UNKNOWN,
+    Verdict,
+    refused,
+)
 from app.messages.reports import RefusalCode as R
 
 MEANINGS: list[tuple[int, str, Verdict]] = [
@@ -21,7 +33,7 @@ MEANINGS: list[tuple[int, str, Verdict]] = [
     (-1006, "Execution status unknown.", UNKNOWN),
     (-1007, "Send status unknown; execution status unknown.", UNKNOWN),
     (-1011, "This IP cannot access this route.", KEYS),
-    (-1015, "Too many new orders.", LIMITED),
+    (-1015, "Too many new orders.", LIMITED_ACCOUNT),
     (-1016, "This service is no longer available.", BUSY),
     (-1021, "Timestamp for this request was 1000ms ahead of the server's time.", CLOCK),
     (-1022, "Signature for this request is not valid.", KEYS),

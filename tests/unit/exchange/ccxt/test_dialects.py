@@ -12,8 +12,10 @@ from app.exchange.ccxt.dialects import DIALECTS
 from app.exchange.ccxt.dialects.aster import ASTER_LINEAR
 from app.exchange.ccxt.dialects.base import Dialect, Operation, Pool
 from app.exchange.ccxt.dialects.binance import BINANCE_SPOT, BINANCE_USDM
-from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR
+from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR, BYBIT_SPOT
 from app.exchange.ccxt.dialects.kucoin import KUCOIN_SPOT
+from app.exchange.ccxt.dialects.okx import OKX_SPOT
+from app.exchange.ccxt.verdicts import LIMITED, LIMITED_ACCOUNT
 from app.exchange.ccxt.wire import Access, StreamHooks, make_exchange
 
 ALL = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda dialect: dialect.name)
@@ -63,7 +65,7 @@ def test_a_market_that_kucoin_shows_by_another_name_than_its_id_is_told_apart() 
 
 @ALL
 def test_every_venue_has_a_budget_of_weight_and_one_of_orders(dialect: Dialect) -> None:
-    assert {budget.pool for budget in dialect.budgets} == set(Pool)
+    assert {budget.pool for budget in dialect.budgets} >= {Pool.WEIGHT, Pool.ORDERS}
 
 
 @ALL
@@ -102,3 +104,25 @@ def test_an_accounts_own_fees_replace_the_published_ones() -> None:
     own = (Decimal(0), Decimal("0.0003"))
     assert BINANCE_USDM.capabilities(PositionMode.HEDGE, own).fees == own
     assert BINANCE_USDM.capabilities(PositionMode.HEDGE).fees == (Decimal("0.0002"), Decimal("0.0005"))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "of_account", "of_address"),
+    [
+        (BINANCE_USDM, "-1015", "-1003"),
+        (BINANCE_SPOT, "-1015", "-1003"),
+        (BYBIT_LINEAR, "10006", "10018"),
+        (BYBIT_SPOT, "170005", "10018"),
+        (OKX_SPOT, "50061", "50011"),
+    ],
+)
+def test_h28_a_limit_of_the_account_is_known_from_one_of_the_address(
+    dialect: Dialect, of_account: str, of_address: str
+) -> None:
+    assert dialect.codes.table[of_account] == LIMITED_ACCOUNT
+    assert dialect.codes.table[of_address] == LIMITED
+
+
+@ALL
+def test_a_batch_is_no_larger_than_an_account_may_order_at_once(dialect: Dialect) -> None:
+    assert dialect.batch_size <= min(budget.amount for budget in dialect.budgets if budget.pool is Pool.ORDERS)

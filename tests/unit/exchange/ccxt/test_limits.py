@@ -13,6 +13,7 @@ from tests.support.clock import ManualClock, settle
 
 WEIGHT = Budget(Pool.WEIGHT, 100, 60.0, "x-used")
 ORDERS = Budget(Pool.ORDERS, 10, 10.0)
+ROLLING = tuple(Budget(pool, 10, 1.0, "x-left", tells_rest=True, rolls=True) for pool in (Pool.ORDERS, Pool.CANCELS))
 
 
 class Queue:
@@ -24,9 +25,9 @@ class Queue:
         self.passed: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def ask(self, name: str, priority: Priority, weight: int, orders: int = 0) -> None:
+    async def ask(self, name: str, priority: Priority, weight: int, orders: int = 0, cancels: int = 0) -> None:
         async def take() -> None:
-            await self.limiter.take(priority, weight, orders)
+            await self.limiter.take(priority, {Pool.WEIGHT: weight, Pool.ORDERS: orders, Pool.CANCELS: cancels})
             self.passed.append(name)
 
         self.tasks[name] = asyncio.create_task(take())
@@ -90,7 +91,7 @@ async def test_h27_orders_are_counted_by_themselves(queue: Queue, clock: ManualC
 
 
 async def test_used_weight_told_by_the_venue_corrects_our_count(queue: Queue) -> None:
-    queue.limiter.correct({"x-used": "95"})
+    queue.limiter.over({Pool.WEIGHT: 1}, {"x-used": "95"})
     await queue.ask("a", Priority.EXIT, 10)
     assert queue.passed == []
     assert queue.limiter.used()[Pool.WEIGHT] == pytest.approx(0.95)
@@ -98,20 +99,20 @@ async def test_used_weight_told_by_the_venue_corrects_our_count(queue: Queue) ->
 
 async def test_a_venue_that_counted_less_gives_nothing_back(queue: Queue) -> None:
     await queue.ask("a", Priority.EXIT, 100)
-    queue.limiter.correct({"x-used": "1", "x-other": "5"})
+    queue.limiter.over({Pool.WEIGHT: 100}, {"x-used": "1", "x-other": "5"})
     await queue.ask("b", Priority.EXIT, 10)
     assert queue.passed == ["a"]
 
 
 async def test_nonsense_in_a_header_is_passed_over(queue: Queue) -> None:
-    queue.limiter.correct({"x-used": "many"})
+    queue.limiter.over({Pool.WEIGHT: 1}, {"x-used": "many"})
     await queue.ask("a", Priority.EXIT, 100)
     assert queue.passed == ["a"]
 
 
 async def test_a_header_may_tell_what_is_left(clock: ManualClock) -> None:
     queue = Queue(clock, (Budget(Pool.ORDERS, 10, 10.0, "x-left", tells_rest=True),))
-    queue.limiter.correct({"x-left": "2"})
+    queue.limiter.over({Pool.ORDERS: 1}, {"x-left": "2"})
     await queue.ask("a", Priority.EXIT, 0, orders=3)
     assert queue.passed == []
 
@@ -148,15 +149,99 @@ async def test_one_who_gave_up_costs_nothing(queue: Queue, clock: ManualClock) -
 
 
 async def test_a_request_that_fits_need_not_wait_its_turn_but_none_overtakes_those_who_do(queue: Queue) -> None:
-    assert queue.limiter.take_now(Priority.ENTRY, 80)
-    assert not queue.limiter.take_now(Priority.ENTRY, 20)
+    assert queue.limiter.take_now(Priority.ENTRY, {Pool.WEIGHT: 80})
+    assert not queue.limiter.take_now(Priority.ENTRY, {Pool.WEIGHT: 20})
     await queue.ask("entry", Priority.ENTRY, 20)
     assert queue.passed == []
-    assert not queue.limiter.take_now(Priority.EXIT, 20)
+    assert not queue.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 20})
     queue.tasks["entry"].cancel()
 
 
 async def test_what_was_taken_at_once_is_counted(queue: Queue) -> None:
-    assert queue.limiter.take_now(Priority.EXIT, 100, orders=10)
-    assert not queue.limiter.take_now(Priority.EXIT, 1)
+    assert queue.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 100, Pool.ORDERS: 10})
+    assert not queue.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 1})
     assert queue.limiter.used() == {Pool.WEIGHT: 1.0, Pool.ORDERS: 1.0}
+
+
+# ------------------------------------------------------------------------------------ windows that roll, and accounts
+
+
+@pytest.fixture
+def rolling(clock: ManualClock) -> Queue:
+    return Queue(clock, (WEIGHT, *ROLLING))
+
+
+async def test_a_window_that_rolls_gives_nothing_back_before_its_time(rolling: Queue, clock: ManualClock) -> None:
+    await rolling.ask("six", Priority.EXIT, 0, cancels=6)
+    rolling.limiter.over({Pool.CANCELS: 6})
+    await clock.advance(0.5)
+    await rolling.ask("four", Priority.EXIT, 0, cancels=4)
+    rolling.limiter.over({Pool.CANCELS: 4})
+    await rolling.ask("one", Priority.EXIT, 0, cancels=1)
+    await clock.advance(0.45)
+    assert rolling.passed == ["six", "four"]
+    await clock.advance(0.1)
+    assert rolling.passed == ["six", "four", "one"]
+    await rolling.ask("six more", Priority.EXIT, 0, cancels=6)
+    await clock.advance(0.4)
+    assert rolling.passed == ["six", "four", "one"]
+    await clock.advance(0.1)
+    assert rolling.passed == ["six", "four", "one", "six more"]
+
+
+async def test_what_was_sent_may_count_as_late_as_it_is_answered(rolling: Queue, clock: ManualClock) -> None:
+    await rolling.ask("ten", Priority.EXIT, 0, cancels=10)
+    await rolling.ask("ten more", Priority.EXIT, 0, cancels=10)
+    await clock.advance(5.5)
+    rolling.limiter.over({Pool.CANCELS: 10})
+    await clock.advance(0.9)
+    assert rolling.passed == ["ten"]
+    await clock.advance(0.2)
+    assert rolling.passed == ["ten", "ten more"]
+
+
+async def test_one_who_gave_up_as_it_was_his_turn_holds_nothing(rolling: Queue, clock: ManualClock) -> None:
+    await rolling.ask("ten", Priority.EXIT, 0, cancels=10)
+    rolling.limiter.over({Pool.CANCELS: 10})
+    await rolling.ask("gone", Priority.EXIT, 0, cancels=10)
+    clock.monotonic = lambda: 1.5  # type: ignore[method-assign]  # no timer runs, so that both happen in one turn
+    rolling.limiter.over({})
+    rolling.tasks["gone"].cancel()
+    await settle()
+    assert rolling.limiter.used()[Pool.CANCELS] == 1.0
+    clock.monotonic = lambda: 3.0  # type: ignore[method-assign]  # as above
+    assert rolling.limiter.used()[Pool.CANCELS] == 0.0
+    assert rolling.passed == ["ten"]
+
+
+async def test_an_answer_tells_what_is_left_of_the_budget_that_it_came_out_of_and_of_no_other(
+    rolling: Queue, clock: ManualClock
+) -> None:
+    rolling.limiter.over({Pool.WEIGHT: 1, Pool.CANCELS: 1}, {"x-left": "2"})
+    await rolling.ask("orders", Priority.EXIT, 0, orders=10)
+    await rolling.ask("two", Priority.EXIT, 0, cancels=2)
+    await rolling.ask("one", Priority.EXIT, 0, cancels=1)
+    assert rolling.passed == ["orders", "two"]
+    await clock.advance(1.1)
+    assert rolling.passed == ["orders", "two", "one"]
+
+
+async def test_an_order_need_not_wait_behind_cancels_of_which_there_were_too_many(rolling: Queue) -> None:
+    await rolling.ask("ten", Priority.EXIT, 1, cancels=10)
+    await rolling.ask("one more", Priority.EXIT, 1, cancels=1)
+    await rolling.ask("exit", Priority.EXIT, 1, orders=1)
+    assert rolling.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 1, Pool.ORDERS: 1})
+    assert not rolling.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 1, Pool.CANCELS: 1})
+    assert rolling.passed == ["ten", "exit"]
+    rolling.tasks["one more"].cancel()
+
+
+async def test_a_pause_of_one_account_stops_no_other(queue: Queue, clock: ManualClock) -> None:
+    other = Queue(clock, (WEIGHT, ORDERS), queue.host)
+    queue.limiter.pause(30)
+    await queue.ask("own", Priority.EXIT, 1)
+    await other.ask("other", Priority.EXIT, 1)
+    assert (queue.passed, other.passed) == ([], ["other"])
+    assert not queue.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 1})
+    await clock.advance(30.1)
+    assert queue.passed == ["own"]

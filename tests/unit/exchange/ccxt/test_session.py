@@ -62,8 +62,8 @@ class Desk:
         self.exchange = Exchange()
         self.host = Host(BINANCE_USDM.budgets, self.clock)
         self.breaker = Breaker("main", self.clock, lambda _: None)
-        limiter = Limiter(self.host, BINANCE_USDM.budgets, self.clock)
-        self.session = Session(BINANCE_USDM, Access(), self.clock, limiter, self.breaker, HOOKS, self._made)
+        self.limiter = Limiter(self.host, BINANCE_USDM.budgets, self.clock)
+        self.session = Session(BINANCE_USDM, Access(), self.clock, self.limiter, self.breaker, HOOKS, self._made)
 
     def _made(self, _dialect: Dialect, _access: Access, hooks: StreamHooks) -> Exchange:
         self.hooks = hooks
@@ -163,6 +163,17 @@ async def test_h29_a_ban_until_a_moment_lasts_by_the_venues_clock(desk: Desk) ->
     answer = desk.session.outcome(raised.value.failure)
     assert isinstance(answer, NotSent)
     assert answer.retry_after == 90
+
+
+@pytest.mark.parametrize(("code", "limits_all"), [(-1015, False), (-1003, True)])
+async def test_h28_what_limits_one_account_keeps_no_other_at_its_host_back(
+    desk: Desk, code: int, limits_all: bool
+) -> None:
+    desk.exchange.script = [refused(code, 429, {"retry-after": "5"})]
+    with pytest.raises(RequestFailed):
+        await desk.call()
+    assert desk.limiter.paused_for() == 5
+    assert desk.host.paused_for() == (5 if limits_all else 0)
 
 
 async def test_h29_a_time_stamp_error_is_tried_once_more_in_step(desk: Desk) -> None:
