@@ -84,7 +84,7 @@ class StreamHooks:
     """Told when the private stream comes up and when it goes down.
 
     `order`, `trade` and `ticker` are told, in ccxt's words, of what a dialect reads by itself; the rest comes to who
-    watches.
+    watches. `failed` is told of requests that no call of ours makes, as a stream's for its key.
     """
 
     up: Callable[[], None]
