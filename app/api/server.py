@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -31,6 +32,10 @@ from app.ports.tokens import Tokens
 
 log = structlog.get_logger("system")
 BACKLOG = 2048
+if sys.platform == "win32":
+    _OWN_ADDRESS = socket.SO_EXCLUSIVEADDRUSE  # SO_REUSEADDR lets other programs take the port there
+else:
+    _OWN_ADDRESS = socket.SO_REUSEADDR
 
 
 class _Server(uvicorn.Server):
@@ -103,7 +108,7 @@ def _bound(host: str, port: int, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named asyncio switches Nagle's delay off: an answer's second half would wait 40 ms for an ACK.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, _OWN_ADDRESS, 1)
     try:
         sock.bind((host, port))
         sock.listen(BACKLOG)

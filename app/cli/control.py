@@ -34,15 +34,21 @@ class ControlServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen; where the data directory's path is too long for a socket the instance runs on without it."""
+        """Listen; where the data directory's path is too long, or the system has no such sockets, it runs without."""
+        if not hasattr(asyncio, "start_unix_server"):
+            self._warn("this system has no Unix sockets")
+            return
         self._path.unlink(missing_ok=True)
         old_mask = os.umask(0o177)
         try:
             self._server = await asyncio.start_unix_server(self._answer, path=str(self._path), limit=MOST_BYTES)
         except OSError as error:
-            log.warning("commands cannot reach this instance", path=str(self._path), reason=str(error))
+            self._warn(str(error))
         finally:
             os.umask(old_mask)
+
+    def _warn(self, reason: str) -> None:
+        log.warning("commands cannot reach this instance", path=str(self._path), reason=reason)
 
     async def stop(self) -> None:
         if self._server is not None:

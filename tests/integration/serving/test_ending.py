@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from app.base.errors import OperatorActionNeeded
 from app.bootstrap import application as bootstrap
 from app.bootstrap.application import Application
 from app.bootstrap.settings import Settings, read_settings
+from app.cli.asking import SOCKET_NAME
+from app.cli.serve import serve
 from app.messages.records import Changes
 from app.persistence.lock import SingleInstance
 from app.ports.store import StoreFailed
@@ -64,6 +67,22 @@ async def test_a_part_that_does_not_end_is_given_up(settings: Settings, monkeypa
     monkeypatch.setattr(application.engine, "stop", hangs)
     await application.stop(0.5)
     assert_is_free(settings)
+
+
+@pytest.mark.expects_log_warnings
+async def test_where_the_system_has_no_unix_sockets_it_serves_without_commands(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(asyncio, "start_unix_server")
+    serving = asyncio.create_task(serve(settings))
+    said = ""
+    while "Ziggurat" not in said:
+        assert not serving.done(), serving.exception()
+        await asyncio.wait({serving}, timeout=0.01)
+        said += capsys.readouterr().out
+    signal.raise_signal(signal.SIGTERM)
+    await serving
+    assert not (settings.data_dir / SOCKET_NAME).exists()
 
 
 async def test_a_start_that_fails_leaves_nothing_behind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
