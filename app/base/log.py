@@ -8,14 +8,20 @@ import re
 import sys
 import time
 from collections.abc import MutableMapping
+from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
 from app.base.masking import masked
 from app.base.secret import Secret
+
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:
+    _StreamHandler = logging.StreamHandler
 
 MASK = "••••"
 MOST_BYTES = 50_000_000
@@ -87,13 +93,25 @@ def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=steps)
 
 
+class _Discreet(logging.Handler):
+    """Tells that a record could not be written, without the record: it may not be redacted yet."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - its name and argument there
+        with suppress(OSError, ValueError, AttributeError):  # the terminal may be gone, or there is none
+            sys.stderr.write(f"ziggurat: a log line could not be written: {redact(repr(sys.exc_info()[1]))}\n")
+
+
+class _Console(_Discreet, _StreamHandler):
+    pass
+
+
 def _console(shared: list[Any]) -> logging.Handler:
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Console(sys.stderr)
     handler.setFormatter(_formatter(shared, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())))
     return handler
 
 
-class _PrivateFile(logging.handlers.TimedRotatingFileHandler):
+class _PrivateFile(_Discreet, logging.handlers.TimedRotatingFileHandler):
     """Its owner's only, turned over each day and when it is large; `backupCount` counts days."""
 
     def _open(self) -> Any:

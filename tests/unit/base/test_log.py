@@ -10,6 +10,7 @@ from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
 
 import pytest
+import structlog
 
 from app.base.log import set_up
 
@@ -43,6 +44,23 @@ def test_a_signature_is_masked_wherever_it_stands(log_file: Path) -> None:
     text = log_file.read_text()
     assert "timestamp=1" in text
     assert "00ff" not in text
+
+
+@pytest.mark.parametrize("kind", [TimedRotatingFileHandler, logging.StreamHandler])
+def test_a_line_that_cannot_be_written_is_told_without_what_it_holds(
+    log_file: Path, kind: type[logging.Handler], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    handler = next(item for item in logging.getLogger().handlers if isinstance(item, kind))
+    monkeypatch.setattr(handler, "format", fails)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    structlog.get_logger("system").info("a thing", token="zgt_" + 40 * "a", bearer="Bearer 0123456789")
+    told = capsys.readouterr().err
+    assert "No space left" in told
+    assert "zgt_" not in told + log_file.read_text()
+    assert "0123456789" not in told
 
 
 def test_the_logs_of_every_day_are_their_owners_only(log_file: Path) -> None:
