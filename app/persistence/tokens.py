@@ -74,11 +74,16 @@ class SqliteTokens:
         return token
 
     async def revoke(self, name: str) -> bool:
-        self._kept.pop(name, None)
-        self._noted.pop(name, None)
-        return await self._writer.run(
+        self._forget(name)
+        was_there = await self._writer.run(
             lambda connection: _execute(connection, "DELETE FROM api_tokens WHERE name = ?", (name,)) > 0
         )
+        self._forget(name)  # one that was being created
+        return was_there
+
+    def _forget(self, name: str) -> None:
+        self._kept.pop(name, None)
+        self._noted.pop(name, None)
 
     async def list(self) -> Sequence[TokenInfo]:
         return [_info(item) for item in self._kept.values()]

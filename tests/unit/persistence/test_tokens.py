@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -121,6 +123,28 @@ async def test_a_revoked_token_opens_nothing_now_and_after_a_start(desk: Desk) -
     await tokens.load()
     assert tokens.verify(text) is None
     assert list(await tokens.list()) == []
+
+
+async def test_a_token_that_is_revoked_while_it_is_created_opens_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_told = asyncio.Event()
+    run = desk.writer.run
+
+    async def late(job: Any) -> Any:
+        done = await run(job)
+        await is_told.wait()
+        return done
+
+    monkeypatch.setattr(desk.writer, "run", late)
+    tokens = desk.tokens()
+    creating = asyncio.create_task(tokens.create("ci", Role.ADMIN))
+    revoking = asyncio.create_task(tokens.revoke("ci"))
+    await asyncio.wait({creating, revoking}, timeout=0)
+    is_told.set()
+    assert await revoking
+    assert tokens.verify(await creating) is None
+    assert await tokens.list() == []
 
 
 async def test_the_use_is_told_at_once_and_written_at_most_once_a_minute(desk: Desk) -> None:
