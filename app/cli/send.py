@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import urllib.error
 import urllib.request
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _preview(data_dir: Path, ports: dict[str, int], body: dict[str, Any]) -> tuple[int, Any]:
-    name = "send-dry-run"
+    name = f"send-dry-run-{os.getpid()}"  # another may be under way
     with suppress(ControlFailed):  # one that was killed may have left it behind
         ask_running(data_dir, "token revoke", {"name": name})
     token = ask_running(data_dir, "token create", {"name": name, "role": "viewer"})

@@ -9,13 +9,13 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from app.base.clock import iso, system_clock
-from app.cli import asking
+from app.cli import asking, send
 from app.cli.asking import ControlFailed, ask_running
 from app.cli.ending import stop_signals
 from tests.crash.kill_serve import ROOT, Server
@@ -71,6 +71,33 @@ def test_a_dry_run_shows_how_a_signal_would_be_read(server: Server) -> None:
     shown = zg(server.data_dir, "send", "-", "--dry-run", stdin=message())
 
     assert (shown.returncode, json.loads(shown.stdout)["symbol"]) == (0, "SOL/USDT:USDT")
+
+
+def test_a_dry_run_leaves_another_its_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens: set[str] = set()
+    processes = iter((1, 2))
+
+    def ask(_: Path, command: str, arguments: Mapping[str, str]) -> str:
+        (tokens.add if command == "token create" else tokens.discard)(arguments["name"])
+        return "a token"
+
+    def post(*_: object) -> tuple[int, frozenset[str]]:
+        mine = frozenset(tokens)
+        if len(mine) == 1:
+            dry_run()
+        assert mine <= tokens
+        return 200, mine
+
+    def dry_run() -> frozenset[str]:
+        number = next(processes)
+        monkeypatch.setattr(os, "getpid", lambda: number)
+        seen: frozenset[str] = send._preview(tmp_path, {"api": 1}, {})[1]
+        return seen
+
+    monkeypatch.setattr(send, "ask_running", ask)
+    monkeypatch.setattr(send, "post", post)
+    assert len(dry_run()) == 1
+    assert tokens == set()
 
 
 def test_the_secret_is_the_same_beside_a_running_instance_and_alone(server: Server) -> None:
@@ -148,6 +175,14 @@ def test_nothing_is_sent_where_no_instance_runs(tmp_path: Path) -> None:
 
     assert refused.returncode == 1
     assert "no instance runs" in refused.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a directory that nobody can write to")
+def test_a_data_directory_that_cannot_be_made_is_one_sentence() -> None:
+    done = zg(Path("/proc/zig"), "serve", "--api-port", "0", "--webhook-port", "0")
+
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "The data directory /proc/zig cannot be used" in done.stderr
 
 
 def test_a_wrong_setting_is_named_with_its_nearest_neighbour(tmp_path: Path) -> None:
