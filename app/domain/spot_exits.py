@@ -168,4 +168,4 @@ def stop_locks_coins(group: Group, terrain: Terrain) -> bool:
     """Whether a take-profit can rest only paired with the stop, which binds the coins (spot, grid.md)."""
     if terrain.reduce_only or terrain.stop_type is None:
         return False
-    return current_stop(group, terrain.rules, terrain.taker_fee) is not None
+    return current_stop(group, terrain.rules) is not None

@@ -61,20 +61,36 @@ def _untightened(group: Group, rules: MarketRules, reference: Decimal) -> Decima
     return group.manual_stop if group.manual_stop is not None else stop_mode_price(group, rules, reference)
 
 
-def tightened_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
-    """The tightest of break-even, trailing and what they reached before. None without any.
+def tightened_stop(group: Group, rules: MarketRules) -> Decimal | None:
+    """The tighter of trailing and of what break-even and trailing reached before. None without either.
 
     The configured stop is not in it, since that moves with the average while deeper legs fill.
     """
-    return _tightest(group.side, [secured_stop(group, rules, taker_fee), _on_tick(group, rules, _trailing)])
+    return _tightest(group.side, [_reached_stop(group), _on_tick(group, rules, _trailing)])
 
 
-def secured_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
-    """`Group.stop_price` with break-even, which follows a fill and is worth its order at once."""
-    if exit_average(group) is None:
-        return None
+def secured_stop(group: Group, rules: MarketRules, taker_fee: Decimal, quote: Quote | None) -> Decimal | None:
+    """`Group.stop_price` with break-even, which is worth its order as soon as the price is beyond it: before, it would
+    sell at once what it is to keep from a loss, at one."""
+    break_even = awaited_break_even(group, rules, taker_fee)
+    is_there = break_even is not None and quote is not None and _has_passed(group.side, break_even, quote)
+    return break_even if is_there else _reached_stop(group)
+
+
+def awaited_break_even(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
+    """To where enough take-profits move the stop once the price is beyond it, while it is not as tight already."""
     break_even = _on_tick(group, rules, lambda group, average: _break_even(group, average, taker_fee))
-    return _tightest(group.side, [break_even, group.stop_price])
+    reached = group.stop_price
+    is_tighter = break_even is not None and (reached is None or group.side.is_better(break_even, reached))
+    return break_even if is_tighter else None
+
+
+def _reached_stop(group: Group) -> Decimal | None:
+    return None if exit_average(group) is None else group.stop_price
+
+
+def _has_passed(side: Side, stop: Decimal, quote: Quote) -> bool:
+    return not is_through(side, stop, quote) and side.is_better(quote.executable(side.exit_order_side), stop)
 
 
 def trailed_stop(group: Group, rules: MarketRules) -> Decimal | None:
@@ -86,14 +102,14 @@ def trailed_stop(group: Group, rules: MarketRules) -> Decimal | None:
     return trailed if group.side.gain(rests, trailed) >= least else None
 
 
-def current_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> Decimal | None:
+def current_stop(group: Group, rules: MarketRules) -> Decimal | None:
     """The stop wanted now, on the tick: a person's, else the configured, or what is tighter; None without a stop or
-    with nothing open. `taker_fee` is a fraction.
+    with nothing open.
     """
     average = exit_average(group) if _may_have_stop(group) else None
     if average is None:
         return None
-    return _tightest(group.side, [_untightened(group, rules, average), tightened_stop(group, rules, taker_fee)])
+    return _tightest(group.side, [_untightened(group, rules, average), tightened_stop(group, rules)])
 
 
 def resting_stop(group: Group, rules: MarketRules) -> Decimal | None:
@@ -140,14 +156,14 @@ def stop_refusal(
     return None
 
 
-def legs_beyond_stop(group: Group, rules: MarketRules, taker_fee: Decimal) -> frozenset[tuple[int, int]]:
+def legs_beyond_stop(group: Group, rules: MarketRules) -> frozenset[tuple[int, int]]:
     """Keys of the legs whose entry lies at or beyond the stop as it will be when all shallower ones have filled; none
     with nothing open."""
     quantity, value = group.open_quantity, group.open_value
     waiting = [leg for leg in group.legs if leg.wants_entry]
     if quantity <= 0 or not waiting or not has_configured_stop(group):
         return frozenset()
-    tightened, beyond = tightened_stop(group, rules, taker_fee), set()
+    tightened, beyond = tightened_stop(group, rules), set()
     for leg in sorted(waiting, key=lambda leg: -leg.price * group.side.sign):
         stop = _tightest(group.side, [_untightened(group, rules, value / quantity), tightened])
         if stop is not None and not group.side.is_better(leg.price, stop):

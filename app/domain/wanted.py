@@ -311,7 +311,7 @@ def hybrid_target_reached(group: Group, terrain: Terrain) -> bool | None:
 
 def watched_stop_is_hit(group: Group, terrain: Terrain) -> bool:
     """Whether a stop that cannot rest at the venue, or has not been placed, is through."""
-    price = current_stop(group, terrain.rules, terrain.taker_fee)
+    price = current_stop(group, terrain.rules)
     if price is None or terrain.quote is None:
         return False
     return is_through(group.side, price, terrain.quote)

@@ -141,7 +141,7 @@ def candidate_of(
         exposure=_exposure(turn, identity),
         day_result=day_result(turn, environment) if risk.daily_loss_limit_quote is not None else None,
         drawdown_percent=drawdown_percent(turn, environment) if risk.max_drawdown_percent is not None else None,
-        book=_open_book(identity, here, market, fee, free) if can_be_liquidated(standing) else OpenBook(),
+        book=_open_book(identity, here, market, free) if can_be_liquidated(standing) else OpenBook(),
         entries_lately=turn.entries_since(turn.now - _ENTRY_RATE_WINDOW),
         has_waited=_has_waited(turn, entry),
         conditional_orders=None if group is not None else _conditional_orders(turn, entry, market, standing),
@@ -188,9 +188,9 @@ def _exposure(turn: Turn, identity: Identity) -> Exposure | None:
     return None if all(bound is None for bound in bounds) else exposure(turn, identity)
 
 
-def _open_book(identity: Identity, here: Sequence[Group], market: Market, fee: Decimal, free: Decimal) -> OpenBook:
+def _open_book(identity: Identity, here: Sequence[Group], market: Market, free: Decimal) -> OpenBook:
     groups = [group for group in here if group.side is identity.side]
-    stops = (current_stop(group, market.rules, fee) for group in groups)
+    stops = (current_stop(group, market.rules) for group in groups)
     waiting = [leg for group in groups for leg in group.legs if leg.wants_entry and leg.unfilled > 0]
     order_side = identity.side.entry_order_side
     return OpenBook(

@@ -93,8 +93,8 @@ def _care_without_market(turn: Turn, group: Group) -> None:
 def _advanced(turn: Turn, group: Group, orders: Sequence[Order], terrain: Terrain) -> Group:
     """The group after what prices, time and its own fills decide; its `orders` stay as they are meanwhile."""
     group = _start_timer(turn, group)
-    group = _end_entries_beyond_stop(group, terrain)
     group = _trail(turn, group, terrain)
+    group = _end_entries_beyond_stop(group, terrain)
     if group.closing is None:
         group = _decide_exit(turn, group, orders, terrain)
     if group.closing is None:
@@ -113,7 +113,7 @@ def _start_timer(turn: Turn, group: Group) -> Group:
 
 
 def _end_entries_beyond_stop(group: Group, terrain: Terrain) -> Group:
-    beyond = legs_beyond_stop(group, terrain.rules, terrain.taker_fee)
+    beyond = legs_beyond_stop(group, terrain.rules)
     return group.with_legs(lambda leg: end_entry(leg) if leg.key in beyond else leg) if beyond else group
 
 
@@ -122,7 +122,7 @@ def _trail(turn: Turn, group: Group, terrain: Terrain) -> Group:
         return group
     if terrain.quote is not None:
         group = with_price(group, terrain.quote.executable(group.side.exit_order_side))
-    group = changed(group, stop_price=secured_stop(group, terrain.rules, terrain.taker_fee))
+    group = changed(group, stop_price=secured_stop(group, terrain.rules, terrain.taker_fee, terrain.quote))
     trailed = trailed_stop(group, terrain.rules)
     if trailed is None:
         return group

@@ -53,8 +53,7 @@ def group_view(state: EngineState, group: Group) -> GroupSnapshot:
     account = state.accounts.get(group.account)
     mark = quote.valuation(account.market_type) if quote and account else None
     orders = [state.orders[order_id] for order_id in state.orders_of.get(group.id, ()) if order_id in state.orders]
-    fee = account.capabilities.fees[1] if account else Decimal(0)
-    stop = current_stop(group, rules, fee) if rules and group.is_open else None
+    stop = current_stop(group, rules) if rules and group.is_open else None
     waited_for = prices_waited_for(state, group)
     legs = tuple(
         replace(_leg_view(group, leg, rules, mark, waited_for), watched=_is_watched(group, leg, stop, account, orders))

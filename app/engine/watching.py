@@ -11,9 +11,9 @@ from app.domain.exits import take_profit_place
 from app.domain.group import Group
 from app.domain.market import MarketRules
 from app.domain.order import Order, has_stop
-from app.domain.stop_loss import current_stop, needs_stop
+from app.domain.stop_loss import awaited_break_even, current_stop, needs_stop
 from app.domain.take_profit import exit_target, group_target
-from app.domain.values import HUNDRED, ZERO, OrderRole
+from app.domain.values import HUNDRED, OrderRole
 from app.domain.wanted import beyond_last_leg, failed_exit, held_back
 from app.domain.wishes import Place
 from app.engine.state import NO_WATCH, AccountState, EngineState, Watch
@@ -54,7 +54,7 @@ def _against(group: Group, orders: Sequence[Order], rules: MarketRules) -> Itera
     if _waits_for_target(group) and not group.hybrid_armed:
         yield group_target(group, rules)
     if needs_stop(group) and not has_stop(orders):
-        yield current_stop(group, rules, ZERO)
+        yield current_stop(group, rules)
 
 
 def prices_waited_for(state: EngineState, group: Group) -> dict[Place, Decimal]:
@@ -77,6 +77,7 @@ def _in_favour(
         if leg.open_quantity > 0 and (not reduce_only or failed_exit(take_profit_place(group, leg), orders)):
             yield exit_target(leg, group, rules)
     yield _trailing_from(group)
+    yield awaited_break_even(group, rules, account.capabilities.fees[1])
 
 
 def _waits_for_target(group: Group) -> bool:
