@@ -159,7 +159,7 @@ class Engine:
         self._recovery.leave(venue.account)
         account = self.state.accounts.setdefault(venue.account, AccountState(venue.account, venue.capabilities))
         account.connected = account.reconciled = False
-        account.refused = account.refusal_told_at = None
+        account.refused = account.refusal_told_at = account.breaker_since = None
         self._venues[venue.account] = venue
         self._submitter.forget(venue.account)
         self._watched = 0

@@ -69,3 +69,12 @@ def test_an_account_that_is_reached_another_way_is_asked_thereat_once() -> None:
         stage.wait(int(CLOSE_SEC) + 5)
         assert coming.done()
         assert engine.state.accounts["paper"].ready
+
+
+def test_the_breaker_of_a_venue_that_was_replaced_holds_no_entries() -> None:
+    with Stage(scenario("SOL")) as stage:
+        engine = stage.world.engine
+        account, venue = engine.state.accounts["paper"], engine._venues.pop("paper")
+        account.breaker_since = account.last_reconciled_at
+        stage.run(engine.add_account(venue))
+        assert account.breaker_since is None
