@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
@@ -40,7 +41,23 @@ def wanted_orders(group: Group, live: Sequence[Order], terrain: Terrain) -> list
     held = _held_back(limits, live, terrain)
     stops = paired_exits(group, live, terrain) or stop
     wishes = [*(wish for wish in limits if wish.place not in held), *stops, *reduction]
-    return [*wishes, *left_resting(group, live, wishes, terrain)]
+    wishes += left_resting(group, live, wishes, terrain)
+    if terrain.is_shared and terrain.reduce_only and _rests_more(live, wishes):
+        return [wish for wish in wishes if wish not in reduction]
+    return wishes
+
+
+def _rests_more(live: Iterable[Order], wishes: Iterable[Wanted]) -> bool:
+    """Whether exits are over more than they are to be, where reduce-only would not keep a partial close besides from
+    selling what is not the group's. One that is on its way goes on."""
+    rests: defaultdict[Place, Decimal] = defaultdict(Decimal)
+    for order in live:
+        rests[place_of(order)] += order.remaining
+    wanted = {wish.place: wish.quantity for wish in wishes}
+    is_selling = any(place.role is OrderRole.CLOSE for place in rests)
+    return not is_selling and any(
+        place.role is not OrderRole.ENTRY and quantity > wanted.get(place, ZERO) for place, quantity in rests.items()
+    )
 
 
 def held_back(group: Group, live: Sequence[Order], terrain: Terrain) -> dict[Place, Decimal]:
@@ -165,7 +182,7 @@ def _stop_quantity(group: Group, resting: Sequence[Order], live: Sequence[Order]
     besides: no venue changes it any more."""
     if not terrain.reduce_only:
         return without_sales(group, terrain).open_quantity - group.reduce_quantity
-    quantity = group.open_quantity
+    quantity = group.open_quantity - (group.reduce_quantity if terrain.is_shared else ZERO)
     if group.grid.stop_sizing == "planned":
         quantity += sum((order.remaining for order in live if _may_fill_unseen(order)), ZERO) - group.oversold
     if quantity > 0 and any(map(_is_triggered_stop, resting)):
