@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app.base.config.tree import parse_config
 from app.bootstrap.application import Application
 from app.bootstrap.settings import Settings
 from tests.integration.serving.conftest import Running
@@ -61,7 +59,7 @@ async def test_h34_sleep_is_held_off_while_a_group_is_open_and_until_the_quit(se
 
 async def test_h34_the_trader_may_let_it_sleep(settings: Settings) -> None:
     awake = FakeAwake()
-    config = parse_config(settings.config.model_dump() | {"app": {"hold_off_sleep": False}})
-    async with restarted(replace(settings, config=config), awake) as application:
+    await settings.file.keep({"app": {"hold_off_sleep": False}})
+    async with restarted(settings, awake) as application:
         assert application.engine.open_groups()
         assert awake.asked == []
