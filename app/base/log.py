@@ -60,6 +60,8 @@ def set_up(level: str, directory: Path | None, keep_days: int = 30) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,  # as text, without the values of locals
+        _redacting,
     ]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -84,12 +86,7 @@ def set_level(level: str) -> None:
 
 
 def _formatter(shared: list[Any], renderer: Any) -> logging.Formatter:
-    steps = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,  # as text, without the values of locals
-        _redacting,
-        renderer,
-    ]
+    steps = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
     return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=steps)
 
 

@@ -165,7 +165,7 @@ class Application:
             sleep_held=lambda: self._keeper is not None and self._keeper.held,
             disk=lambda: self._space.said,
         )
-        self._event_log = EventLog()
+        self._event_log = EventLog(self._clock)
         self.engine.subscribe(self._event_log.on_event)
         self.engine.subscribe(metrics.on_event)
         self.engine.subscribe(self._follow_level)

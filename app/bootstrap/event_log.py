@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import structlog
 
+from app.base.clock import Clock
 from app.messages.records import EventRecord
 
 CATEGORIES: Final[Mapping[str, str]] = {
@@ -26,33 +27,49 @@ CATEGORIES: Final[Mapping[str, str]] = {
 """By the family of the event; all others are the engine's."""
 QUIET: Final = frozenset({"position.updated", "reconcile.started", "risk.checked"})
 """Only for who looks closely: they come by the second, say little, or are long."""
+GATHERED_SEC: Final = 0.1
+"""How long a line may wait for others: the lines of one alert take the thread milliseconds."""
 _LOGGERS: Final = {name: structlog.get_logger(name) for name in (*CATEGORIES.values(), "engine")}
 
 
 class EventLog:
-    """Writes in a thread of its own: the lines of one alert take a millisecond, for which the next would wait."""
+    """Writes in a thread of its own, which is woken rarely: whenever it runs, the loop waits for the interpreter."""
 
-    def __init__(self) -> None:
-        self._events: SimpleQueue[EventRecord | None] = SimpleQueue()
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._gathered: list[EventRecord] = []
+        self._batches: SimpleQueue[list[EventRecord] | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="event-log", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def on_event(self, event: EventRecord) -> None:
-        self._events.put(event)
+        if not self._gathered:
+            self._clock.call_later(GATHERED_SEC, self._hand_over)
+        self._gathered.append(event)
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._batches.put(gathered)
 
     async def stop(self) -> None:
         """Write what waits."""
-        self._events.put(None)
+        self._hand_over()
+        self._batches.put(None)
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join)
 
     def _work(self) -> None:
-        while (event := self._events.get()) is not None:
-            log = _LOGGERS[CATEGORIES.get(event.type.partition(".")[0], "engine")]
-            tell = log.debug if event.type in QUIET else log.info
-            tell(event.type, **line(event))
+        while (batch := self._batches.get()) is not None:
+            for event in batch:
+                _tell(event)
+
+
+def _tell(event: EventRecord) -> None:
+    log = _LOGGERS[CATEGORIES.get(event.type.partition(".")[0], "engine")]
+    tell = log.debug if event.type in QUIET else log.info
+    tell(event.type, **line(event))
 
 
 def line(event: EventRecord) -> dict[str, Any]:

@@ -61,7 +61,9 @@ class Server:
             "ZIGGURAT_PAPER_FEED": "random_walk",
         }
         command = [sys.executable, "-m", "tests.benchmarks.server", str(folder)]
-        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         told = self._line()
         self.port: int = told["port"]
         self.secret: str = told["secret"]

@@ -46,7 +46,9 @@ class Child:
     def __init__(self, module: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
         command = [sys.executable, "-m", module, *arguments]
         env = {**os.environ, **(environment or {})}
-        self._process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         self.told = self.line()
 
     def line(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def lift_limits() -> None:
 def prepared(data_dir: Path) -> Settings:
     """Settings of the account `perp`, its keys in the vault."""
     lift_limits()
-    settings = read_settings(data_dir=data_dir, api_port=0, webhook_port=0, log_level="warning")
+    settings = read_settings(data_dir=data_dir, api_port=0, webhook_port=0)
     vault = AccountVault(open_vault(data_dir, settings.environ, None))
     vault.write("perp", complete("binance", {"api_key": "key", "secret": "secret"}))
     return settings

@@ -40,7 +40,7 @@ async def main(data_dir: Path) -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     note_arrivals()
-    settings = read_settings(data_dir=data_dir, api_port=0, webhook_port=0, log_level="warning")
+    settings = read_settings(data_dir=data_dir, api_port=0, webhook_port=0)
     application = await Application.open(settings)
     api_port, _ = await application.start()
     secret = await application.administration.show_secret(None, path_token=False)

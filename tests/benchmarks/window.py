@@ -60,7 +60,9 @@ class Window:
             "ZIGGURAT_PAPER_FEED": "manual",
         }
         command = [sys.executable, "-m", "tests.benchmarks.window_server", str(folder), str(time.time())]
-        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         told = self._line()
         self.port: int = told["port"]
         self.secret: str = told["secret"]

@@ -57,9 +57,7 @@ def memory_mb() -> float:
 
 async def main(app: Any, data_dir: Path, started: float) -> int:
     layout = start_theme(app, data_dir)
-    application = await Application.open(
-        read_settings(data_dir=data_dir, api_port=0, webhook_port=0, log_level="warning")
-    )
+    application = await Application.open(read_settings(data_dir=data_dir, api_port=0, webhook_port=0))
     api_port, _ = await application.start()
     session = WindowSession(desk_of(application), layout)
     loop = asyncio.get_running_loop()

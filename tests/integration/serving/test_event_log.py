@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
+from app.base.clock import system_clock
 from app.base.log import set_level, set_up
-from app.bootstrap.event_log import EventLog
+from app.bootstrap.event_log import GATHERED_SEC, EventLog
 from app.messages.records import EventRecord
 from tests.integration.serving.conftest import Running
+from tests.support.clock import ManualClock
+from tests.support.fakes import until
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -31,7 +34,7 @@ def lines(directory: Path) -> list[dict[str, Any]]:
 
 async def written(directory: Path, *types: str) -> list[dict[str, Any]]:
     set_up("info", directory)
-    event_log = EventLog()
+    event_log = EventLog(system_clock())
     event_log.start()
     for number, name in enumerate(types):
         event = EventRecord(number, NOON, name, "main", "SOL/USDT", "g1", "s1", "o1", {"reason": "cooldown"})
@@ -66,6 +69,20 @@ async def test_events_are_in_order_each_in_its_category_and_what_says_little_is_
         ("order", "reconcile.finding"),
         ("engine", "account.stale"),
     ]
+
+
+async def test_a_line_waits_for_others_for_a_moment_and_not_for_the_end(tmp_path: Path) -> None:
+    set_up("info", tmp_path)
+    clock = ManualClock()
+    event_log = EventLog(clock)
+    event_log.start()
+    for number in range(3):
+        event_log.on_event(EventRecord(number, NOON, "order.placed", "main", "SOL/USDT", "g1", "s1", "o1", {}))
+    await clock.advance(GATHERED_SEC / 2)
+    assert lines(tmp_path) == []
+    await clock.advance(GATHERED_SEC / 2)
+    await until(lambda: len(lines(tmp_path)) == 3)
+    await event_log.stop()
 
 
 async def test_a_refused_signal_is_in_the_log_with_its_id_and_why(running: Running) -> None:
