@@ -13,6 +13,10 @@ class Retryable(AppError):
     """It may well work later (a read timed out, maintenance, a rate limit): back off and try again."""
 
 
+class LimitsUsedUp(Retryable):
+    """Our own count of the exchange's limits leaves no room yet: nothing was tried."""
+
+
 class InvalidSignal(AppError):
     """The sender's mistake, answered with a 4xx that names the field."""
 

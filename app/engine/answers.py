@@ -74,8 +74,8 @@ def submit_answered(turn: Turn, message: SubmitAnswered) -> None:
             _refused(turn, order, code, detail)
         case OutcomeUnknown(detail):
             _become_unknown(turn, order, detail)
-        case NotSent(detail, retry_after):
-            _not_sent(turn, order, detail, retry_after)
+        case NotSent() as not_sent:
+            _not_sent(turn, order, not_sent)
     if not isinstance(message.outcome, Accepted):
         turn.touch(order.group_id)
 
@@ -157,22 +157,24 @@ def _become_unknown(turn: Turn, order: Order, detail: str) -> None:
     turn.emit("order.unknown", order=unknown, role=order.role, detail=detail)
 
 
-def _not_sent(turn: Turn, order: Order, detail: str, retry_after: float | None) -> None:
-    """It never left, so the same id may go again after a pause; an entry only so often, for its price grows old."""
+def _not_sent(turn: Turn, order: Order, not_sent: NotSent) -> None:
+    """It never left, so the same id may go again after a pause; an entry is tried only so often."""
     if order.status not in {OrderStatus.PENDING, OrderStatus.SUBMITTED}:
         return
-    if order.role is OrderRole.ENTRY and order.look_ups + 1 >= turn.config.order.max_attempts:
-        abandon_entry(turn, order, f"{detail}; given up after {order.look_ups + 1} attempts")
+    detail = not_sent.detail
+    tries = order.look_ups + (not_sent.tried or order.role is not OrderRole.ENTRY)
+    if order.role is OrderRole.ENTRY and tries >= turn.config.order.max_attempts:
+        abandon_entry(turn, order, f"{detail}; given up after {tries} attempts")
         return
-    if order.paired_with is not None and order.look_ups + 1 >= TRIES_OF_ONE_WAY:
+    if order.paired_with is not None and tries >= TRIES_OF_ONE_WAY:
         failed = changed(order.moved(OrderStatus.REJECTED, turn.now, detail), retry_at=turn.now)
         turn.put_order(failed)  # the stop goes alone, as after a refusal
         tell_refused_pair(turn, failed, detail)
         turn.emit("order.failed", order=failed, role=order.role, detail=detail)
         return
-    at = _again_at(turn, order, SEND_BACKOFF_SEC, retry_after)
+    at = _again_at(turn, order, SEND_BACKOFF_SEC, not_sent.retry_after)
     waiting = changed(
-        order, status=OrderStatus.PENDING, updated_at=turn.now, retry_at=at, look_ups=order.look_ups + 1, reason=detail
+        order, status=OrderStatus.PENDING, updated_at=turn.now, retry_at=at, look_ups=tries, reason=detail
     )
     turn.put_order(waiting)
     turn.wake(f"send/{order.client_order_id}", at)

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import structlog
 
 from app.base.clock import Clock
-from app.base.errors import AppError, OperatorActionNeeded, Retryable
+from app.base.errors import AppError, LimitsUsedUp, OperatorActionNeeded, Retryable
 from app.base.waiting import within
 from app.domain.group import Group
 from app.domain.order import Order, OrderStatus
@@ -215,7 +215,8 @@ class Submitter:
         try:
             await within(self._clock, self._timeout, self._have_leverage(venue, group))
         except (Retryable, TimeoutError) as error:
-            return NotSent(f"the leverage could not be set: {error}")
+            is_tried = not isinstance(error, LimitsUsedUp)
+            return NotSent(f"the leverage could not be set: {error}", tried=is_tried)
         except AppError as error:
             return Refused(RefusalCode.LEVERAGE, str(error))
         except Exception as error:

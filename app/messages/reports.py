@@ -237,10 +237,14 @@ class OutcomeUnknown:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """It never left, so that it may be sent again; not before `retry_after` seconds where given."""
+    """It never left, so that it may be sent again; not before `retry_after` seconds where given.
+
+    It was not even `tried` where our own limits had no room for it.
+    """
 
     detail: str
     retry_after: float | None = None
+    tried: bool = True
 
 
 @dataclass(frozen=True, slots=True)

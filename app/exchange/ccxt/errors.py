@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from app.base.clock import EPOCH
-from app.base.errors import AppError, OperatorActionNeeded, Retryable
+from app.base.errors import AppError, LimitsUsedUp, OperatorActionNeeded, Retryable
 from app.base.masking import masked
 from app.exchange.ccxt.verdicts import (
     CLOCK,
@@ -254,7 +254,7 @@ def outcome(failure: Failure, codes: Codes, now: datetime) -> Refused | OutcomeU
         case Kind.LIMITED | Kind.BUSY:
             return NotSent(detail, retry_after(failure.answer, now) or DEFAULT_PAUSE_SEC)
         case Kind.CLOCK | Kind.UNREACHED:
-            return NotSent(detail, failure.retry_after)
+            return NotSent(detail, failure.retry_after, tried=not isinstance(failure.error, LimitsUsedUp))
         case _:
             return OutcomeUnknown(detail)
 
@@ -277,6 +277,8 @@ def setting_error(failure: Failure, codes: Codes) -> AppError | None:
         return None
     if meaning.kind in {Kind.REFUSED, Kind.KEYS, Kind.OPERATOR, Kind.MODE}:
         return OperatorActionNeeded(f"the exchange refused the setting: {detail_of(failure)}")
+    if isinstance(failure.error, LimitsUsedUp):
+        return failure.error
     return Retryable(told_of(failure, meaning.kind))
 
 

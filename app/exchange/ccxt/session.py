@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from app.base.clock import Clock
-from app.base.errors import OperatorActionNeeded, Retryable
+from app.base.errors import LimitsUsedUp, OperatorActionNeeded, Retryable
 from app.exchange.breaker import Breaker
 from app.exchange.ccxt.dialects.base import SPENT_BY, Dialect, Operation, Pool
 from app.exchange.ccxt.errors import (
@@ -271,7 +271,8 @@ class Session:
             async with asyncio.timeout(patience):
                 await self._limiter.take(priority, cost)
         except TimeoutError:
-            raise RequestFailed(self._held("the exchange's limits are used up", DEFAULT_PAUSE_SEC)) from None
+            full = LimitsUsedUp("the exchange's limits are used up")
+            raise RequestFailed(Failure(full, has_left=False, retry_after=DEFAULT_PAUSE_SEC)) from None
 
     def _cost(self, operation: Operation, orders: int) -> Cost:
         pool = SPENT_BY.get(operation)

@@ -242,6 +242,20 @@ def test_an_entry_that_waits_to_be_sent_is_given_up_with_all_entries(command: Pa
     assert not bench.group.is_open
 
 
+def test_an_entry_for_which_our_own_limits_have_no_room_stands_in_line_and_has_not_been_tried() -> None:
+    bench = Bench(resting())
+    bench.answers = {SubmitOrders: NotSent("the exchange's limits are used up", 1, tried=False)}
+    bench.care()
+    bench.wait(30)
+    assert len(bench.asked_at(SubmitOrders)) > bench.state.config.order.max_attempts
+    bench.answers = {SubmitOrders: NotSent("no connection", 1)}
+    bench.wait(1)
+    assert [order.status for order in bench.orders(OrderRole.ENTRY)] == [OrderStatus.PENDING]
+    bench.answers = {}
+    bench.wait(1)
+    assert [order.status for order in bench.orders(OrderRole.ENTRY)] == [OrderStatus.OPEN]
+
+
 def test_an_entry_is_not_sent_again_under_an_emergency_that_came_by_itself() -> None:
     bench = Bench(resting(), risk={"emergency_cancels_entries": False})
     bench.answers = {SubmitOrders: BANNED}

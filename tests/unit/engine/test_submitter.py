@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.base.config import parse_config
+from app.base.errors import LimitsUsedUp
 from app.domain.order import Order, OrderStatus
 from app.domain.values import CloseReason, MarketType, OrderRole, OrderSide, OrderType, Side, TimeInForce
 from app.engine.inbox import AmendAnswered, CancelAnswered, LeverageSet, LookUpAnswered, MarketLoaded, SubmitAnswered
@@ -251,6 +252,19 @@ async def test_a_leverage_reading_that_breaks_is_an_entry_that_was_not_sent() ->
     outcome = await desk.enter(1)
     assert isinstance(outcome, NotSent)
     assert desk.venue.asked == ["read"]
+
+
+async def test_an_entry_whose_leverage_stands_in_line_for_our_own_limits_has_not_been_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def full(*_: Any) -> None:
+        raise LimitsUsedUp("the exchange's limits are used up")
+
+    desk = Desk(Side.LONG)
+    monkeypatch.setattr(desk.venue, "set_leverage", full)
+    outcome = await desk.enter(1)
+    assert isinstance(outcome, NotSent)
+    assert not outcome.tried
 
 
 async def test_exits_do_not_share_the_fate_of_an_entry_that_travels_with_them() -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from app.base.errors import OperatorActionNeeded, Retryable
+from app.base.errors import LimitsUsedUp, OperatorActionNeeded, Retryable
 from app.base.waiting import together
 from app.exchange.breaker import Breaker
 from app.exchange.ccxt.dialects.aster import ASTER_LINEAR
 from app.exchange.ccxt.dialects.base import Dialect, Operation
 from app.exchange.ccxt.dialects.binance import BINANCE_USDM
-from app.exchange.ccxt.errors import Answer, Failure
+from app.exchange.ccxt.errors import Answer, Failure, setting_error
 from app.exchange.ccxt.limits import Host, Limiter, Priority
 from app.exchange.ccxt.mapping import milliseconds
 from app.exchange.ccxt.session import RequestFailed, Session
@@ -386,8 +386,12 @@ async def test_a_question_waits_for_the_limits_when_an_order_has_been_given_up(d
     desk.exchange.script = ["answer"]
     desk.host.buckets[0].spend(BINANCE_USDM.budgets[0].amount)
     asking = asyncio.create_task(desk.session.read(Operation.FILLS, lambda api: api.ask()))
-    with pytest.raises(RequestFailed, match="limits are used up"):
+    with pytest.raises(RequestFailed, match="limits are used up") as given_up:
         await desk.session.call(Operation.CREATE_BATCH, Priority.ENTRY, lambda api: api.ask())
+    outcome = desk.session.outcome(given_up.value.failure)
+    assert isinstance(outcome, NotSent)
+    assert not outcome.tried
+    assert isinstance(setting_error(given_up.value.failure, BINANCE_USDM.codes), LimitsUsedUp)
     assert not asking.done()
     await desk.clock.advance(60)
     assert await asking == "answer"
