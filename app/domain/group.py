@@ -130,7 +130,8 @@ class Group:
 
     `realized_gross` is Σ (exit − entry) × quantity × side in quote before fees and funding. `fees` are in quote.
     `stop_price` is the tightest stop that trailing or break-even has reached so far, `manual_stop` one that a person
-    set: it counts instead of the configured one. `reduce_quantity` is what is still to be sold of a partial close.
+    set: it counts instead of the configured one. `reduce_quantity` is what is still to be sold of a partial close,
+    `closing_at` since when the group closes, in part or whole.
     `estimated` marks a close whose exit price is a mark, not a fill. `open_costs` are the fees less the funding of what
     is open, `closed_costs` those of what was closed, `exit_fees` the fees of the exits. `offset_timer_at` is when the
     offset engine's timer was started; `blocked` keeps the group out of that engine, `offset_skipped` out of its next
@@ -201,6 +202,11 @@ class Group:
     def is_open(self) -> bool:
         """Whether it holds a slot."""
         return self.closed_at is None
+
+    @property
+    def is_selling(self) -> bool:
+        """Whether something of it is to be sold at market."""
+        return self.closing is not None or self.reduce_quantity > 0
 
     @property
     def open_quantity(self) -> Decimal:

@@ -145,10 +145,11 @@ def failed_exit(place: Place, orders: Iterable[Order]) -> Order | None:
 
 
 def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]:
-    """The stop at the venue: until the group is flat, also while it closes where reduce-only guards it. Where it does
-    not, the stop ends first, save one that has triggered and takes any price."""
+    """The stop at the venue: until the group is flat, also while it closes where reduce-only guards it. Where that
+    guards the book but not the group, the stop ends last before the sale, save one that has triggered and takes any
+    price."""
     resting = [order for order in live if order.role is OrderRole.STOP_LOSS]
-    if terrain.stop_type is None or (group.closing is not None and not _stays_while_closing(resting, terrain)):
+    if terrain.stop_type is None or (group.closing is not None and not _stays_while_closing(live, terrain)):
         return []
     price = _stop_price(group, resting, terrain)
     if price is None:
@@ -171,10 +172,14 @@ def _stop(group: Group, live: Sequence[Order], terrain: Terrain) -> list[Wanted]
     ]
 
 
-def _stays_while_closing(resting: Iterable[Order], terrain: Terrain) -> bool:
-    return terrain.is_guarded or (
-        terrain.reduce_only and any(order.type.takes_any_price and _is_triggered_stop(order) for order in resting)
-    )
+def _stays_while_closing(live: Iterable[Order], terrain: Terrain) -> bool:
+    return terrain.is_guarded or (terrain.reduce_only and any(map(_is_waited_for, live)))
+
+
+def _is_waited_for(order: Order) -> bool:
+    """Whether the sale waits for it beside a stop that rests."""
+    triggered = order.type.takes_any_price and _is_triggered_stop(order)
+    return triggered or order.role is OrderRole.TAKE_PROFIT
 
 
 def _stop_quantity(group: Group, resting: Sequence[Order], live: Sequence[Order], terrain: Terrain) -> Decimal:

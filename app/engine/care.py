@@ -36,7 +36,7 @@ from app.engine.pairs import pairs_left
 from app.engine.pausing import note_stop
 from app.engine.protecting import guard_protection
 from app.engine.state import external_fact
-from app.engine.terrain import shares_its_book, terrain_of
+from app.engine.terrain import must_spare_others, room_made_by, terrain_of
 from app.engine.turn import Turn
 from app.messages.effects import LoadMarket
 
@@ -61,7 +61,7 @@ def care_for(turn: Turn, group_id: str) -> None:
         market,
         turn.now,
         stop_rests=has_stop(orders),
-        is_shared=group.open_quantity > 0 and shares_its_book(turn, group),
+        is_shared=must_spare_others(turn, group, orders, market.rules),
         pairs=pairs,
     )
     group = _advanced(turn, group, orders, terrain)
@@ -333,7 +333,9 @@ def _close(turn: Turn, group: Group) -> None:
 def _wake_for_holding(turn: Turn, group: Group) -> None:
     if group.grid.max_holding_minutes is not None and group.closing is None:
         turn.wake(f"group/{group.id}", group.opened_at + timedelta(minutes=group.grid.max_holding_minutes))
-    if group.closing_at is not None and group.open_quantity > 0:
+    if group.closing_at is not None and group.is_selling and group.open_quantity > 0:
         waited = group.closing_at + timedelta(seconds=turn.config.order.timeout_sec)
-        if waited > turn.now:
-            turn.wake(f"group/{group.id}", waited)
+        for due in sorted({waited, room_made_by(turn, group)}):
+            if due > turn.now:
+                turn.wake(f"group/{group.id}", due)
+                return

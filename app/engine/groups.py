@@ -132,7 +132,7 @@ def _reduce(turn: Turn, group: Group, quantity: Decimal, reason: CloseReason) ->
     if not may_be_small and not market.rules.meets_minimum(market.quote.last, wanted):
         least = market.rules.smallest_quantity(market.quote.last)
         return Refusal("nothing_to_reduce", f"the venue takes no order under {least:f} at this price")
-    turn.put_group(changed(group, reduce_quantity=wanted))
+    turn.put_group(changed(group, reduce_quantity=wanted, closing_at=turn.now))
     return None
 
 

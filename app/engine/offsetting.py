@@ -237,7 +237,7 @@ def _sell(turn: Turn, group: Group, quantity: Decimal) -> None:
     if quantity + group.step_size > group.open_quantity:
         begin_close(turn, group, CloseReason.OFFSET)
     else:
-        turn.put_group(replace(group, reduce_quantity=quantity))
+        turn.put_group(replace(group, reduce_quantity=quantity, closing_at=turn.now))
 
 
 def _give_up(turn: Turn, group: Group, quantity: Decimal) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from app.base.config import Config
 from app.domain.group import Group
+from app.domain.market import MarketRules
+from app.domain.order import Order, OrderStatus
+from app.domain.values import OrderRole
+from app.domain.wanted import REDUCE_ONLY
 from app.domain.wishes import Terrain
 from app.engine.state import AccountState, Market
 from app.engine.turn import Turn
@@ -39,9 +44,36 @@ def terrain_of(
     )
 
 
-def shares_its_book(turn: Turn, group: Group) -> bool:
-    """Whether one exit of the group too many could sell others' there: another group's, which may hold more than it has
-    been told, or what is not ours."""
+def must_spare_others(turn: Turn, group: Group, orders: Iterable[Order], rules: MarketRules) -> bool:
+    """Whether the group's exits make room for each other, lest one too many sells what others hold in its book.
+
+    What is its own counts more once a sale was refused, or has waited for room as long as a position may be without a
+    stop: from then on the stop rests and the sale goes out, whatever else of the group is still at the venue.
+    """
+    if group.open_quantity <= 0 or not _shares_its_book(turn, group, rules):
+        return False
+    return not group.is_selling or not (turn.now >= room_made_by(turn, group) or _was_refused(group, orders))
+
+
+def room_made_by(turn: Turn, group: Group) -> datetime:
+    """Until when a sale at market waits for the group's other exits in a book that it shares."""
+    return (group.closing_at or group.opened_at) + timedelta(seconds=turn.config.protection.grace_sec)
+
+
+def _was_refused(group: Group, orders: Iterable[Order]) -> bool:
+    """Whether the venue refused a sale of this closing for another reason than that there is nothing to sell."""
+    began_at = group.closing_at or group.opened_at
+    return any(
+        order.role is OrderRole.CLOSE
+        and order.status is OrderStatus.REJECTED
+        and order.created_at >= began_at
+        and not order.was_refused_for(REDUCE_ONLY)
+        for order in orders
+    )
+
+
+def _shares_its_book(turn: Turn, group: Group, rules: MarketRules) -> bool:
+    """Whether others hold there, or may hold before it has been told, what the market would take an order over."""
     others = turn.groups_on(group.account, group.symbol)
     is_others = any(other.id != group.id and other.side is group.side for other in others)
-    return is_others or turn.external((group.account, group.symbol, group.side)) > 0
+    return is_others or turn.external((group.account, group.symbol, group.side)) >= rules.min_qty
