@@ -7,7 +7,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import structlog
@@ -63,8 +63,10 @@ class Listeners:
         """(API port, webhook port). OperatorActionNeeded where a port is taken."""
         config = self._config()
         PatientProtocol.most_connections = most_connections()
-        api = _bound(config.api.host, config.api.port, "api.port")
-        webhook = _bound(config.webhook.host, config.webhook.port, "webhook.port")
+        with ExitStack() as undone:
+            api = undone.enter_context(_bound(config.api.host, config.api.port, "api.port"))
+            webhook = undone.enter_context(_bound(config.webhook.host, config.webhook.port, "webhook.port"))
+            undone.pop_all()
         self.api_port, self.webhook_port = api.getsockname()[1], webhook.getsockname()[1]
         await self._serve(self._private, api)
         await self._serve(self._public, webhook)

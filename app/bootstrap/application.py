@@ -238,16 +238,13 @@ class Application:
             return opened
 
     async def start(self) -> tuple[int, int]:
-        """Listen first, so that signals are recorded at once; then connect and act. (API port, webhook port).
-
-        From then on the configuration may change, so what runs is remembered as good before that.
-        """
+        """Listen first, so that signals are recorded at once; then connect and act. (API port, webhook port)."""
         self._event_log.start()
         await self._tokens.load()
         await self.engine.open()
+        ports = await self._listeners.start()
         if not self.settings.fault:
             await self.settings.file.remember(self.settings.document)
-        ports = await self._listeners.start()
         await self._maker.warm_up(self.config.accounts)
         await self.engine.start()
         if self._feed is not None:

@@ -35,6 +35,7 @@ class ConfigFile:
         self._must_exist = must_exist
         self._turn = asyncio.Lock()
         self._unkept: tuple[Mapping[str, Any], ...] = ()
+        self._was_kept = False
 
     def read(self) -> dict[str, Any]:
         """Its document; the last good one where it is gone, an empty one where it never was.
@@ -72,8 +73,10 @@ class ConfigFile:
         return document
 
     async def remember(self, document: Mapping[str, Any]) -> None:
-        """`document` is good: it runs."""
-        await asyncio.to_thread(self._remember, document)
+        """`document` is good: the program has started with it. What was kept since is newer and no worse."""
+        async with self._turn:
+            if not self._was_kept:
+                await asyncio.to_thread(self._remember, document)
 
     def _remember(self, document: Mapping[str, Any]) -> None:
         try:
@@ -126,6 +129,7 @@ class ConfigFile:
             write_private(self._path, json.dumps(document, indent=2))
         except OSError as error:
             raise ConfigError(f"{self._path} cannot be written: {error.strerror}") from error
+        self._was_kept = True
         self._remember(document)
 
     def _merged(self, changes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from app.base.config import ConfigError
+from app.base.errors import OperatorActionNeeded
 from app.bootstrap.administering import administer
 from app.bootstrap.application import Application
 from app.bootstrap.settings import Settings, read_settings
@@ -120,12 +122,27 @@ async def test_a_file_that_was_broken_before_the_lock_was_taken_leaves_it_free(t
     await (await Application.open(settings)).stop(0.5)
 
 
+async def test_what_could_not_be_started_with_is_not_remembered_as_good(tmp_path: Path) -> None:
+    assert await alerts_of_a_run(settings_of(tmp_path)) == []
+    good = (tmp_path / "config.last-good.json").read_text()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (tmp_path / "config.json").write_text(json.dumps({"webhook": {"port": port}}))
+        settings = read_settings(data_dir=tmp_path, api_port=0, environ=ENVIRONMENT, or_last_good=True)
+        with pytest.raises(OperatorActionNeeded):
+            await alerts_of_a_run(settings)
+    assert (tmp_path / "config.last-good.json").read_text() == good
+
+
 async def test_a_change_during_the_start_is_in_the_last_good_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     application = await Application.open(settings_of(tmp_path))
 
-    async def meanwhile(_: Any) -> None:
+    listen = application._listeners.start
+
+    async def listen_and_change() -> Any:
+        listening = await listen()
         token = await application.administration.create_token("me", "admin")
         ports = await application.administration.ports()
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
@@ -135,8 +152,9 @@ async def test_a_change_during_the_start_is_in_the_last_good_version(
                 json={"risk": {"max_order_quote": "50"}},
             )
         assert answer.status_code == 200
+        return listening
 
-    monkeypatch.setattr(application._maker, "warm_up", meanwhile)
+    monkeypatch.setattr(application._listeners, "start", listen_and_change)
     try:
         await application.start()
     finally:
