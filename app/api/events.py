@@ -21,6 +21,9 @@ MOST_WAITING = 1_000
 CATCH_UP_AT_ONCE = 500
 TOO_SLOW = 4008
 UNAUTHORIZED = 1008
+MOST_READERS = 64
+"""A quarter of a listener's connections: readers stay, and must leave room for commands."""
+TRY_LATER = 1013
 
 
 def document(event: EventRecord) -> dict[str, Any]:
@@ -78,9 +81,13 @@ async def events(
     if not _is_known(socket):
         await socket.close(UNAUTHORIZED, "a valid token is needed")
         return
+    if len(state.readers) >= MOST_READERS:
+        await socket.close(TRY_LATER, f"there are {MOST_READERS} readers already")
+        return
     wanted = frozenset(types.split(",")) if types else None
     reader = Reader(wanted)
     end = state.engine.subscribe(reader)
+    state.readers.add(reader)
     try:
         await socket.accept()
         last = state.engine.snapshot().last_sequence if since is None else await _catch_up(socket, since, wanted)
@@ -90,6 +97,7 @@ async def events(
     except (WebSocketDisconnect, RuntimeError):
         pass  # the reader has gone
     finally:
+        state.readers.discard(reader)
         end()
 
 

@@ -63,6 +63,7 @@ class PrivateApp:
         state.config_file, state.accounts = config_file, accounts
         state.sleep_held = sleep_held
         state.disk = disk
+        state.readers = set[events.Reader]()
         for router in ROUTERS:
             self.api.include_router(router)
         self.api.include_router(events.router)

@@ -10,6 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from app.api import events
 from app.api.events import MOST_WAITING
 from app.ports.tokens import Role, TokenInfo
 from tests.integration.api.listeners.conftest import Front
@@ -53,6 +54,18 @@ async def test_an_event_that_happens_during_the_catch_up_comes_once(front: Front
     async with reading(front, "?since=1") as reader:
         front.engine.publish(event_of(6))
         assert await sequences(reader, 5) == [2, 3, 4, 5, 6]
+
+
+async def test_readers_leave_connections_to_commands(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MOST_READERS", 2)
+    async with reading(front), reading(front) as second:
+        with pytest.raises(InvalidStatus):
+            await reading(front)
+        await second.close()
+        await until(lambda: len(front.engine.listeners) == 1)
+        async with reading(front) as third:
+            front.engine.publish(event_of(2))
+            assert await sequences(third, 1) == [2]
 
 
 async def test_a_stream_ends_with_its_token(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
