@@ -120,13 +120,16 @@ def _difference(turn: Turn, account: str) -> tuple[str, frozenset[str]]:
     return (words[0] if words else ""), frozenset(words[1:])
 
 
-def holds_for_difference(turn: Turn, account: AccountState, losing: Sequence[Group]) -> bool:
-    """Whether so much is gone that nothing is changed; what the trader has accepted does not count."""
+def holds_for_difference(turn: Turn, account: AccountState, losing: Sequence[Group], judged: Sequence[Group]) -> bool:
+    """Whether so much of what was judged is gone that nothing is changed; what the trader has accepted does not count.
+    What is held and could not be judged this time is gone still."""
     state, known = _difference(turn, account.id)
     accepted = known if state == ACCEPTED else frozenset[str]()
+    seen = {group.id for group in judged}
+    held = [group for group in turn.open_groups() if state == HELD and group.id in known - seen]
+    losing = [*losing, *held]
     unexpected = [group for group in losing if group.id not in accepted]
-    everything = [group for group in turn.open_groups() if group.account == account.id]
-    if not is_mass_difference(unexpected, everything):
+    if not is_mass_difference(unexpected, [*judged, *held]):
         return False
     lost = {group.id for group in losing}
     if account.mass_difference is not None and lost == known:

@@ -183,7 +183,7 @@ def _compare_books(turn: Turn, read: AccountRead, account: AccountState) -> bool
         for group in book.groups
         if group.open_quantity > 0
     ]
-    if holds_for_difference(turn, account, losing):
+    if holds_for_difference(turn, account, losing, [group for book, _ in verdicts for group in book.groups]):
         return True
     unsettled.update(book.symbol for book, comparison in verdicts if not _settle_book(turn, book, comparison))
     external_fills.forget(turn, account.id, read.started_at, unsettled)

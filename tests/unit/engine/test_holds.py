@@ -78,14 +78,16 @@ class Desk:
         index_group(self.state, one, NOON)
         return one
 
-    def read(self, *orders: OrderReport, holding: tuple[str, ...] = ()) -> None:
-        """A reading that finds these orders, and one contract in each of `holding`."""
+    def read(self, *orders: OrderReport, holding: tuple[str, ...] = (), busy: str | None = None) -> None:
+        """A reading that finds these orders, and one contract in each of `holding`; in the market `busy` something
+        happened meanwhile."""
         self.turn = self._turn()
         at = self.turn.now
         positions = tuple(PositionReport("paper", coin, Side.LONG, D(1), D(100), D(1), None, at) for coin in holding)
-        account_read(
-            self.turn, AccountRead("paper", at, self.state.accounts["paper"].activity, orders, positions, (), (), ())
-        )
+        before = self.state.accounts["paper"].activity
+        if busy is not None:
+            self.state.accounts["paper"].note_activity(busy)
+        account_read(self.turn, AccountRead("paper", at, before, orders, positions, (), (), ()))
         self._end()
 
     def tell(self, order: OrderReport) -> None:
@@ -264,3 +266,27 @@ def test_more_than_was_accepted_is_held_anew() -> None:
 def test_nothing_is_accepted_where_nothing_is_held() -> None:
     with pytest.raises(CommandRefused, match="no difference is held on paper"):
         Desk().accept()
+
+
+def test_a_market_where_something_happens_does_not_let_the_others_go() -> None:
+    desk = Desk()
+    for number, (coin, quantity) in enumerate(zip(COINS, ("6", "2", "2"), strict=True), start=1):
+        desk.open(number, coin, quantity)
+    for _ in range(3):
+        desk.read(busy=COINS[0])
+    assert (desk.ready, desk.open_groups()) == (False, ["g0000001", "g0000002", "g0000003"])
+
+
+def test_what_is_held_stays_so_while_something_happens_in_one_of_its_markets() -> None:
+    desk = Desk()
+    for number, coin in enumerate(COINS, start=1):
+        desk.open(number, coin)
+    desk.read(holding=COINS)
+    for _ in range(2):
+        desk.read(holding=COINS[:1])
+    told = list(desk.told)
+    for _ in range(3):
+        desk.read(holding=COINS[:1], busy=COINS[1])
+    assert (desk.ready, desk.open_groups()) == (False, ["g0000001", "g0000002", "g0000003"])
+    assert "alert.raised" in told
+    assert "alert.raised" not in desk.told[len(told) :]
