@@ -142,6 +142,11 @@ def _most(order: Order) -> Decimal:
     return max(order.quantity, order.amend_quantity or ZERO)
 
 
+def is_of_unknown_size(order: Order) -> bool:
+    """Whether only the venue knows how large it is: it is looked up."""
+    return order.status is OrderStatus.UNKNOWN and order.is_amending
+
+
 def _fees(turn: Turn, group: Group, report: FillReport) -> tuple[Decimal, Decimal | None]:
     """(fee taken from the coins that are held, fee in quote); None where nobody knows what a third asset is worth.
 
@@ -189,9 +194,8 @@ def _book(turn: Turn, order: Order, group: Group, part: _Part) -> None:
     report = part.report
     filled = order.filled + part.quantity
     status = OrderStatus.FILLED if filled >= _most(order) else OrderStatus.PARTIALLY_FILLED
-    if not may_become(order.status, status) or (
-        status is OrderStatus.PARTIALLY_FILLED and order.status is OrderStatus.PENDING_CANCEL
-    ):
+    is_open_still = order.status is OrderStatus.PENDING_CANCEL or is_of_unknown_size(order)
+    if not may_become(order.status, status) or (status is OrderStatus.PARTIALLY_FILLED and is_open_still):
         status = order.status
     booked = changed(
         order,

@@ -13,7 +13,7 @@ from app.domain.values import OrderRole, OrderType
 from app.domain.wanted import REDUCE_ONLY
 from app.domain.wishes import place_of
 from app.engine.altered import doubt, is_otherwise
-from app.engine.fills import apply_fill, named_in, recall
+from app.engine.fills import apply_fill, is_of_unknown_size, named_in, recall
 from app.engine.late_entries import not_wanted_any_more
 from app.engine.pairs import partner_of
 from app.engine.state import EngineState
@@ -146,6 +146,8 @@ def fits(order: Order, told: OrderStatus) -> bool:
 
 def _move(turn: Turn, order: Order, report: OrderReport) -> None:
     status = report.status
+    if is_of_unknown_size(order):
+        return  # the look-up tells
     if status is OrderStatus.FILLED and order.filled < max(report.quantity, report.filled):
         return  # it counts as filled when its fills are booked
     if not fits(order, status) or status is order.status:
