@@ -90,10 +90,18 @@ def change_keys(turn: Turn, change: ChangeKeys) -> None:
         raise other_keys_refused(account)
     if not change.same_account:
         forget_past(turn, account)
+        _note_another(turn, account)
     turn.journal.keep(turn.state, "key_prints")
     turn.state.key_prints = {**turn.state.key_prints, account: change.key_print}
     if turn.fact(armed_fact(account)) is not None:
         _disarm(turn, account, "its keys were changed")
+
+
+def _note_another(turn: Turn, account: str) -> None:
+    state = turn.state.accounts.get(account)
+    if state is not None:
+        turn.journal.keep(state, "is_another")
+        state.is_another = True
 
 
 def other_keys_refused(account: str) -> CommandRefused:

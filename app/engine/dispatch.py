@@ -36,6 +36,7 @@ from app.engine.defects import Defects
 from app.engine.inbox import (
     AccountLeft,
     AccountRead,
+    AccountReplaced,
     AccountUnreachable,
     AmendAnswered,
     Broke,
@@ -160,7 +161,7 @@ class Dispatcher:
             OrderReport: reports.take_report,
             FillReport: fills.apply_fill,
             FundingReport: funding.book_funding,
-            BalanceReport: _balance,
+            BalanceReport: _of_known(_balance),
             PositionReport: _position,
             ConnectionReport: _of_known(operator.connection_changed),
             BreakerReport: _of_known(operator.breaker_changed),
@@ -168,6 +169,7 @@ class Dispatcher:
             ConditionalReport: _of_known(operator.conditional_orders_told),
             ClockStepped: lambda turn, _: set_back.clock_stepped(turn),
             AccountLeft: _account_left,
+            AccountReplaced: _account_replaced,
             AccountRead: _account_read,
             AccountUnreachable: _of_known(troubles.account_unreachable),
             MarketLoaded: self._with_records(markets.loaded),
@@ -289,12 +291,28 @@ def _of_known(handler: Callable[[Turn, Any], None]) -> Callable[[Turn, Any], Non
 
 def _account_left(turn: Turn, message: AccountLeft) -> None:
     """What it told since its removal was decided is its past too."""
-    forget_past(turn, message.account)
+    _forget_told(turn, message.account)
     state = turn.state
     state.accounts.pop(message.account, None)
-    known: tuple[dict[Any, Any], ...] = (state.markets, state.suspicions, state.other_leverages, state.external_fills)
+    for key in [key for key in state.markets if key[0] == message.account]:
+        del state.markets[key]
+
+
+def _account_replaced(turn: Turn, message: AccountReplaced) -> None:
+    """What was told through another account's keys since they were changed is not this one's."""
+    account = turn.state.accounts.get(message.account)
+    if account is not None and account.is_another:
+        _forget_told(turn, account.id)
+        turn.journal.keep(account, "is_another", "reconciled")
+        account.is_another = account.reconciled = False
+
+
+def _forget_told(turn: Turn, account: str) -> None:
+    forget_past(turn, account)
+    state = turn.state
+    known: tuple[dict[Any, Any], ...] = (state.suspicions, state.other_leverages, state.external_fills)
     for kept in known:
-        for key in [key for key in kept if key[0] == message.account]:
+        for key in [key for key in kept if key[0] == account]:
             del kept[key]
 
 
@@ -307,8 +325,8 @@ def _account_read(turn: Turn, read: AccountRead) -> None:
 
 def _balance(turn: Turn, report: BalanceReport) -> None:
     put_balance(turn.state, report.account, report.asset, Balance(report.total, report.free, report.at))
-    account = turn.state.accounts.get(report.account)
-    if account is not None and account.unsettled_since is not None:
+    account = turn.state.accounts[report.account]
+    if account.unsettled_since is not None:
         account.unsettled_since = None
         turn.wants_promotion = turn.wants_promotion or bool(turn.state.queue)
 

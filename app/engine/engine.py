@@ -23,6 +23,7 @@ from app.engine.dispatch import TOLD_TOGETHER, Dispatcher
 from app.engine.forgetting import forget
 from app.engine.inbox import (
     AccountLeft,
+    AccountReplaced,
     AccountUnreachable,
     Broke,
     ClockStepped,
@@ -165,6 +166,7 @@ class Engine:
         self._watched = 0
         if known is not None:
             await self._recovery.close(known)
+            self._mailbox.post(AccountReplaced(venue.account))
         self._recovery.join(venue.account, self._deliver)
 
     async def remove_account(self, account_id: str) -> None:

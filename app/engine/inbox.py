@@ -29,6 +29,13 @@ class AccountLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountReplaced:
+    """The last that is heard of an account the way it was reached before: what follows comes another way."""
+
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClockStepped:
     """The wall's clock shows another time than it would have by itself."""
 

@@ -62,6 +62,8 @@ class AccountState:
     """Why nothing is asked of the venue before a person has acted: it refuses the keys, or there are none."""
     refusal_told_at: datetime | None = None
     """When the trader was told that last."""
+    is_another: bool = False
+    """Its keys are another account's now, and what was told through those of before may still be on its way."""
     clock_skew_ms: int | None = None
     """By how much this machine's clock is ahead of the venue's; None where nobody has measured it."""
     ready_since: datetime | None = None

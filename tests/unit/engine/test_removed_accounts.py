@@ -13,7 +13,7 @@ import pytest
 from app.base.config import parse_config
 from app.domain.values import Side
 from app.engine.binding import put_balance
-from app.engine.inbox import AccountLeft
+from app.engine.inbox import AccountLeft, AccountReplaced
 from app.engine.money import money_view
 from app.engine.state import AccountState, Balance
 from app.exchange.paper.venue import PaperVenue
@@ -104,6 +104,28 @@ def test_what_is_noted_before_the_account_has_left_goes_with_it() -> None:
     bench.tell(AccountLeft("beta"))
     assert past_of(bench, "beta") == {"realized"}
     assert money_view(bench.state, bench.now, "paper", ["beta"]).started_with is None
+
+
+def test_a_balance_that_is_read_after_its_account_has_left_is_kept_for_nobody() -> None:
+    bench = with_a_past()
+    bench.tell(ApplyConfig(parse_config({"accounts": TWO[:1]})))
+    bench.tell(AccountLeft("beta"))
+    bench.tell(BalanceReport("beta", "USDT", D(10000), D(10000), bench.now))
+    assert list(bench.state.balances) == ["alpha"]
+
+
+@pytest.mark.parametrize("same_account", [False, True])
+def test_what_is_told_through_old_keys_after_they_were_changed_is_not_the_past_of_another_account(
+    same_account: bool,
+) -> None:
+    bench = with_a_past()
+    bench.tell(changed_keys(same_account=same_account))
+    bench.tell(BalanceReport("beta", "USDT", D(10000), D(10000), bench.now))
+    bench.tell(SampleEquity())
+    bench.tell(AccountReplaced("beta"))
+    assert past_of(bench, "beta") == (ALL if same_account else {"realized"})
+    assert list(bench.state.balances) == (["alpha", "beta"] if same_account else ["alpha"])
+    assert bench.state.accounts["beta"].reconciled is same_account
 
 
 def account(name: str) -> dict[str, Any]:

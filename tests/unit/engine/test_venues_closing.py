@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.engine.recovery import CLOSE_SEC
+from app.messages.commands import ApplyConfig, ChangeKeys
 from tests.unit.engine.worlds import Stage, scenario
 
 
@@ -78,3 +79,14 @@ def test_the_breaker_of_a_venue_that_was_replaced_holds_no_entries() -> None:
         account.breaker_since = account.last_reconciled_at
         stage.run(engine.add_account(venue))
         assert account.breaker_since is None
+
+
+def test_what_comes_through_other_keys_begins_after_all_that_came_through_those_of_before() -> None:
+    with Stage(scenario("SOL")) as stage:
+        engine = stage.world.engine
+        account, venue = engine.state.accounts["paper"], engine._venues["paper"]
+        stage.run(engine.ask(ApplyConfig(engine.state.config, keys=ChangeKeys("paper", "new", same_account=False))))
+        assert account.is_another
+        stage.run(engine.add_account(venue))
+        stage.wait(5)
+        assert (account.is_another, account.ready) == (False, True)
