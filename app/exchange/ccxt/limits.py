@@ -12,11 +12,9 @@ from itertools import count
 from types import MappingProxyType
 
 from app.base.clock import Clock, Timer
-from app.exchange.ccxt.dialects.base import Budget, Pool
+from app.exchange.ccxt.dialects.base import Budget, Cost, Pool
 
 SHORTEST_WAIT_SEC = 0.001
-Cost = Mapping[Pool, int]
-"""What a request takes of each kind of budget. One that a venue has no budget of is free."""
 
 
 class Priority(IntEnum):
@@ -153,7 +151,7 @@ class Limiter(Pausable):
         self.host = host
         self._own = self._buckets(budget for budget in budgets if budget.pool is not Pool.WEIGHT)
         self._waiters: list[_Waiter] = []
-        self._awaited: dict[Pool, float] = {}
+        self._awaited: dict[Bucket, float] = {}
         """What somebody waits for, and how long: nobody after him takes it."""
         self._numbers = count()
         self._timer: Timer | None = None
@@ -221,22 +219,18 @@ class Limiter(Pausable):
         return False
 
     def _is_to_be_had(self, priority: Priority, cost: Cost, now: float) -> bool:
-        is_left = not any(part and pool in self._awaited for pool, part in cost.items())
+        is_left = not any(part and bucket in self._awaited for bucket, part in self._parts(cost))
         return is_left and not self._waits(priority, cost, now)
 
     def _parts(self, cost: Cost) -> list[tuple[Bucket, int]]:
         """The budgets that a request is counted in, with what it takes of each."""
         buckets = (*self.host.buckets, *self._own)
-        return [(bucket, cost[bucket.budget.pool]) for bucket in buckets if bucket.budget.pool in cost]
+        return [(bucket, cost[bucket.budget]) for bucket in buckets if bucket.budget in cost]
 
-    def _waits(self, priority: Priority, cost: Cost, now: float) -> dict[Pool, float]:
-        """How long each kind of budget will not have its part yet; none of those that have it."""
-        waits: dict[Pool, float] = {}
-        for bucket, part in self._parts(cost):
-            wait = bucket.wait_for(part, priority, now) if part else 0.0
-            if wait > 0:
-                waits[bucket.budget.pool] = max(waits.get(bucket.budget.pool, 0.0), wait)
-        return waits
+    def _waits(self, priority: Priority, cost: Cost, now: float) -> dict[Bucket, float]:
+        """How long each budget will not have its part yet; none of those that have it."""
+        waits = {bucket: bucket.wait_for(part, priority, now) for bucket, part in self._parts(cost) if part}
+        return {bucket: wait for bucket, wait in waits.items() if wait > 0}
 
     def _spend(self, cost: Cost) -> None:
         for bucket, part in self._parts(cost):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from app.base.clock import Clock
 from app.base.errors import LimitsUsedUp, OperatorActionNeeded, Retryable
 from app.exchange.breaker import Breaker
-from app.exchange.ccxt.dialects.base import SPENT_BY, Dialect, Operation, Pool
+from app.exchange.ccxt.dialects.base import Cost, Dialect, Operation
 from app.exchange.ccxt.errors import (
     DEFAULT_PAUSE_SEC,
     Failure,
@@ -24,7 +24,7 @@ from app.exchange.ccxt.errors import (
     told_of,
     verdict,
 )
-from app.exchange.ccxt.limits import Cost, Limiter, Priority
+from app.exchange.ccxt.limits import Limiter, Priority
 from app.exchange.ccxt.verdicts import Kind
 from app.exchange.ccxt.wire import TRACE, Access, StreamHooks, Trace, make_exchange
 from app.messages.reports import NotSent, OutcomeUnknown, Refused
@@ -222,14 +222,13 @@ class Session:
     ) -> T:
         await self._admit(operation, priority)
         try:
-            await self._await_turn(operation, priority, orders)
-            return await self._ask(operation, priority, ask, orders)
+            cost = self.dialect.cost(operation, orders)
+            await self._await_turn(priority, cost)
+            return await self._ask(priority, cost, ask)
         finally:
             self._breaker.over()
 
-    async def _ask(
-        self, operation: Operation, priority: Priority, ask: Callable[[Any], Awaitable[T]], orders: int
-    ) -> T:
+    async def _ask(self, priority: Priority, cost: Cost, ask: Callable[[Any], Awaitable[T]]) -> T:
         self._sent_at = self._clock.monotonic()
         trace = Trace()
         token = TRACE.set(trace)
@@ -245,7 +244,7 @@ class Session:
             raise RequestFailed(failure) from error
         finally:
             TRACE.reset(token)
-            self._limiter.over(self._cost(operation, orders), trace.answer.headers if trace.answer else {})
+            self._limiter.over(cost, trace.answer.headers if trace.answer else {})
         self._breaker.succeeded()
         return answer
 
@@ -259,12 +258,11 @@ class Session:
         if not self._breaker.allows(priority is Priority.EXIT):
             raise RequestFailed(self._held("the exchange does not answer", self._breaker.retry_after()))
 
-    async def _await_turn(self, operation: Operation, priority: Priority, orders: int) -> None:
+    async def _await_turn(self, priority: Priority, cost: Cost) -> None:
         patience = READ_PATIENCE_SEC if priority is Priority.READ else self.patience_sec
         paused = self._limiter.paused_for()
         if paused > patience:
             raise RequestFailed(self._held("the exchange has asked us to wait", paused))
-        cost = self._cost(operation, orders)
         if self._limiter.take_now(priority, cost):
             return
         try:
@@ -273,10 +271,6 @@ class Session:
         except TimeoutError:
             full = LimitsUsedUp("the exchange's limits are used up")
             raise RequestFailed(Failure(full, has_left=False, retry_after=DEFAULT_PAUSE_SEC)) from None
-
-    def _cost(self, operation: Operation, orders: int) -> Cost:
-        pool = SPENT_BY.get(operation)
-        return {Pool.WEIGHT: self.dialect.weight(operation)} | ({} if pool is None else {pool: orders})
 
     @staticmethod
     def _held(why: str, seconds: float) -> Failure:

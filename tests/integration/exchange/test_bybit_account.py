@@ -20,7 +20,7 @@ from app.exchange.ccxt.dialects.bybit_wire import _Mends
 from app.exchange.ccxt.keytest import ask_about_keys
 from app.exchange.ccxt.limits import Rolling
 from app.exchange.ccxt.wire import Access
-from app.messages.reports import Found, NotSent, OutcomeUnknown, RefusalCode, Refused
+from app.messages.reports import Accepted, Found, NotSent, OutcomeUnknown, RefusalCode, Refused
 from app.ports.venue import OrderRequest
 from tests.integration.exchange.bybit import SPOT, Met, access, met_linear, met_spot, stop
 from tests.integration.exchange.joined import WireHarness, board_with, joined
@@ -190,6 +190,17 @@ async def test_h28_many_cancels_at_once_are_sent_no_faster_than_the_account_may(
     outcomes = await asyncio.gather(*(met.harness.venue.cancel_order(ref(order)) for order in orders))
     assert {item.code for item in met.fake.asked("POST", "/order/cancel")} == {None}
     assert {accepted(outcome).status for outcome in outcomes} == {OrderStatus.CANCELLED}
+
+
+async def test_h28_a_stop_does_not_wait_for_a_batch_of_entries_that_is_not_answered(met: Met) -> None:
+    venue = met.harness.venue
+    await venue.create_order(market(1))
+    met.fake.faults.arm(FaultKind.HANG_AFTER, "/order/create-batch")
+    batch = asyncio.create_task(venue.create_orders([request(10 + number) for number in range(10)]))
+    await met.harness.until(lambda: met.asked("POST", "/order/create-batch") > 0)
+    assert isinstance(await venue.create_order(stop(30, "150")), Accepted)
+    batch.cancel()
+    await asyncio.wait([batch])
 
 
 async def test_h28_an_account_that_asked_too_often_keeps_no_other_back(met: Met) -> None:

@@ -190,7 +190,7 @@ def _parsed(payload: str, method: str) -> Params:
 _TRADES = ("/order/create", "/order/create-batch", "/order/amend", "/order/cancel", "/position/set-leverage")
 _ORDER_LIMITS: dict[MarketType, dict[str, int]] = {
     MarketType.LINEAR: dict.fromkeys(_TRADES, 10),
-    MarketType.SPOT: dict.fromkeys(_TRADES, 20),
+    MarketType.SPOT: dict.fromkeys(_TRADES, 20) | {"/order/amend": 10},
 }
 
 

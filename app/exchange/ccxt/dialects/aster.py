@@ -15,6 +15,7 @@ from app.exchange.ccxt.dialects.aster_wire import mended
 from app.exchange.ccxt.dialects.base import (
     CONDITIONAL_TYPES,
     MINUTE,
+    NEW_ORDERS,
     PLAIN_TYPES,
     Budget,
     Dialect,
@@ -123,7 +124,7 @@ ASTER_LINEAR = AsterDialect(
     options=_options("swap"),
     budgets=(
         Budget(Pool.WEIGHT, 2400, MINUTE, "x-mbx-used-weight-1m"),
-        Budget(Pool.ORDERS, 1200, MINUTE, "x-mbx-order-count-1m"),
+        Budget(Pool.ORDERS, 1200, MINUTE, "x-mbx-order-count-1m", counts=NEW_ORDERS),
     ),
     weights=MappingProxyType(
         {
@@ -157,7 +158,7 @@ ASTER_SPOT = AsterDialect(
     options=_options("spot"),
     budgets=(
         Budget(Pool.WEIGHT, 1200, MINUTE, "x-mbx-used-weight-1m"),
-        Budget(Pool.ORDERS, 100, MINUTE, "x-mbx-order-count-1m"),
+        Budget(Pool.ORDERS, 100, MINUTE, "x-mbx-order-count-1m", counts=NEW_ORDERS),
     ),
     weights=MappingProxyType(
         {

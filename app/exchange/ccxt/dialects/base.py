@@ -44,30 +44,6 @@ class HedgeStyle(StrEnum):
     """`positionIdx` is 0 in one-way mode, else 1 (long) or 2 (short); reduce-only goes with it."""
 
 
-class Pool(StrEnum):
-    """What a budget counts."""
-
-    WEIGHT = "weight"
-    ORDERS = "orders"
-    CANCELS = "cancels"
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """So much may be spent in any `seconds`.
-
-    `header` names the header, in lower case, that tells what is used, or with `tells_rest` what is left. A venue that
-    `rolls` its window refuses whatever is too much in any stretch of that length; others begin anew.
-    """
-
-    pool: Pool
-    amount: int
-    seconds: float
-    header: str | None = None
-    tells_rest: bool = False
-    rolls: bool = False
-
-
 class Operation(StrEnum):
     """Kinds of requests that differ in weight."""
 
@@ -90,15 +66,38 @@ class Operation(StrEnum):
     TIME = "time"
 
 
-SPENT_BY: Mapping[Operation, Pool] = MappingProxyType(
-    {
-        Operation.CREATE: Pool.ORDERS,
-        Operation.CREATE_BATCH: Pool.ORDERS,
-        Operation.AMEND: Pool.ORDERS,
-        Operation.CANCEL: Pool.CANCELS,
-    }
-)
-"""What an operation counts in beside its weight."""
+NEW_ORDERS = frozenset({Operation.CREATE, Operation.CREATE_BATCH, Operation.AMEND})
+"""What most venues count together as orders."""
+
+
+class Pool(StrEnum):
+    """What a budget counts."""
+
+    WEIGHT = "weight"
+    """Of all accounts that share an address."""
+    ORDERS = "orders"
+    CANCELS = "cancels"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """So much may be spent in any `seconds`, by the operations that it `counts`.
+
+    `header` names the header, in lower case, that tells what is used, or with `tells_rest` what is left. A venue that
+    `rolls` its window refuses whatever is too much in any stretch of that length; others begin anew.
+    """
+
+    pool: Pool
+    amount: int
+    seconds: float
+    header: str | None = None
+    tells_rest: bool = False
+    rolls: bool = False
+    counts: frozenset[Operation] = frozenset(Operation)
+
+
+Cost: TypeAlias = "Mapping[Budget, int]"
+"""What a request takes of each budget that counts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +173,11 @@ class Dialect:
     def weight(self, operation: Operation) -> int:
         """What a request costs of the weight budgets."""
         return self.weights.get(operation, 1)
+
+    def cost(self, operation: Operation, orders: int = 0) -> Cost:
+        """What a request takes that sends or cancels so many orders."""
+        parts = {Pool.WEIGHT: self.weight(operation)}
+        return {budget: parts.get(budget.pool, orders) for budget in self.budgets if operation in budget.counts}
 
     def refined(self, exchange: Any) -> Any:
         """ccxt's class as the venue needs it."""

@@ -13,6 +13,7 @@ from app.domain.values import MarketType, OrderType
 from app.exchange.ccxt.dialects.base import (
     CONDITIONAL_TYPES,
     MINUTE,
+    NEW_ORDERS,
     Budget,
     Dialect,
     HedgeStyle,
@@ -197,8 +198,8 @@ BINANCE_USDM = BinanceUsdm(
     options=MappingProxyType({**_BINANCE_OPTIONS, "fetchMarkets": {"types": ["linear"]}}),
     budgets=(
         Budget(Pool.WEIGHT, 2400, MINUTE, "x-mbx-used-weight-1m"),
-        Budget(Pool.ORDERS, 300, 10.0, "x-mbx-order-count-10s"),
-        Budget(Pool.ORDERS, 1200, MINUTE, "x-mbx-order-count-1m"),
+        Budget(Pool.ORDERS, 300, 10.0, "x-mbx-order-count-10s", counts=NEW_ORDERS),
+        Budget(Pool.ORDERS, 1200, MINUTE, "x-mbx-order-count-1m", counts=NEW_ORDERS),
     ),
     weights=MappingProxyType(
         {
@@ -318,8 +319,8 @@ BINANCE_SPOT = BinanceSpot(
     # Budgets are the rateLimits of exchangeInfo, weights those of the REST API's pages without what lowers them.
     budgets=(
         Budget(Pool.WEIGHT, 6000, MINUTE, "x-mbx-used-weight-1m"),
-        Budget(Pool.ORDERS, 100, 10.0, "x-mbx-order-count-10s"),
-        Budget(Pool.ORDERS, 200_000, 24 * 60 * MINUTE, "x-mbx-order-count-1d"),
+        Budget(Pool.ORDERS, 100, 10.0, "x-mbx-order-count-10s", counts=NEW_ORDERS),
+        Budget(Pool.ORDERS, 200_000, 24 * 60 * MINUTE, "x-mbx-order-count-1d", counts=NEW_ORDERS),
     ),
     weights=MappingProxyType(
         {

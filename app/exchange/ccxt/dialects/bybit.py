@@ -142,15 +142,22 @@ _ALWAYS: Mapping[str, Shape] = MappingProxyType(
     {**dict.fromkeys(_LISTS, _LIST), "/query-api": {"result": {"uta": object}}, "": {"retCode": object}}
 )
 _ADDRESS = Budget(Pool.WEIGHT, 600, 5.0, rolls=True)
-"""Page `rate-limit`, as the limits of orders: of an address in five seconds, of an account in one."""
+"""Page `rate-limit`, as those of an account: all that comes from one place in five seconds."""
+_O = Operation
 
 
 def _of_account(amount: int) -> tuple[Budget, ...]:
-    """Every address of the API has a count of its own; a batch counts as its orders."""
-    return tuple(
-        Budget(pool, amount, 1.0, "x-bapi-limit-status", tells_rest=True, rolls=True)
-        for pool in (Pool.ORDERS, Pool.CANCELS)
+    """In a second, of every path of the API by itself; a batch counts as its orders."""
+    return (
+        _path(Pool.ORDERS, amount, _O.CREATE),
+        _path(Pool.ORDERS, amount, _O.CREATE_BATCH),
+        _path(Pool.ORDERS, 10, _O.AMEND),
+        _path(Pool.CANCELS, amount, _O.CANCEL),
     )
+
+
+def _path(pool: Pool, amount: int, *counts: Operation) -> Budget:
+    return Budget(pool, amount, 1.0, "x-bapi-limit-status", tells_rest=True, rolls=True, counts=frozenset(counts))
 
 
 BYBIT_LINEAR = BybitLinear(
@@ -170,7 +177,7 @@ BYBIT_LINEAR = BybitLinear(
     maker_fee=Decimal("0.0002"),
     taker_fee=Decimal("0.00055"),
     batch_size=10,  # 20 may travel together, but count as 20 of 10 in a second
-    batch_types=frozenset(OrderType),
+    batch_types=frozenset(OrderType) - {OrderType.STOP_MARKET, OrderType.STOP_LIMIT},  # no stop waits for a batch
     amend_types=frozenset(OrderType) - {OrderType.MARKET},
     trade_page=100,
     trades_need_symbol=False,

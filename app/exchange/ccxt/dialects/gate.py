@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from app.domain.values import MarketType
-from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Pool, facts, spelled
+from app.exchange.ccxt.dialects.base import NEW_ORDERS, Budget, Dialect, HedgeStyle, Operation, Pool, facts, spelled
 from app.exchange.ccxt.dialects.refining import refined
 from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
@@ -204,6 +204,6 @@ GATE_SPOT = GateSpot(
     ),
     options=facts(defaultType="spot", fetchMarkets={"types": ["spot"]}),
     # "Rate limits": 200 in 10 s for each endpoint, orders 10 in a second for each market.
-    budgets=(Budget(Pool.WEIGHT, 200, 10.0), Budget(Pool.ORDERS, 10, 1.0)),
+    budgets=(Budget(Pool.WEIGHT, 200, 10.0), Budget(Pool.ORDERS, 10, 1.0, counts=NEW_ORDERS)),
     weights=MappingProxyType({Operation.MARKETS: 3, Operation.LOOK_UP: 2}),
 )

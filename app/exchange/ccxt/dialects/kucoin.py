@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from app.domain.values import MarketType
-from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Pool, facts
+from app.exchange.ccxt.dialects.base import NEW_ORDERS, Budget, Dialect, HedgeStyle, Operation, Pool, facts
 from app.exchange.ccxt.dialects.refining import ById, refined
 from app.exchange.ccxt.verdicts import CLOCK, KEYS, LIMITED, OPERATOR, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
@@ -159,7 +159,7 @@ KUCOIN_SPOT = KucoinSpot(
     # "Rate Limit": 4000 in 30 s for trading, 2000 each for the account and for the market, told alike in the headers.
     budgets=(
         Budget(Pool.WEIGHT, 2000, 30.0, "gw-ratelimit-remaining", True),
-        Budget(Pool.ORDERS, 2000, 30.0),
+        Budget(Pool.ORDERS, 2000, 30.0, counts=NEW_ORDERS),
     ),
     weights=MappingProxyType(
         {

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from app.domain.values import MarketType
-from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Pool, facts
+from app.exchange.ccxt.dialects.base import NEW_ORDERS, Budget, Dialect, HedgeStyle, Operation, Pool, facts
 from app.exchange.ccxt.dialects.refining import refined
 from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, OPERATOR, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
@@ -139,7 +139,7 @@ MEXC_SPOT = MexcSpot(
     ),
     options=facts(adjustForTimeDifference=False, recvWindow=5000, defaultType="spot"),
     # "General Info", LIMITS: 500 of weight in 10 s for each endpoint.
-    budgets=(Budget(Pool.WEIGHT, 500, 10.0), Budget(Pool.ORDERS, 500, 10.0)),
+    budgets=(Budget(Pool.WEIGHT, 500, 10.0), Budget(Pool.ORDERS, 500, 10.0, counts=NEW_ORDERS)),
     weights=MappingProxyType(
         {
             Operation.LOOK_UP: 2,

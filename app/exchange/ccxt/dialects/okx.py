@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from app.domain.values import MarketType
-from app.exchange.ccxt.dialects.base import Budget, Dialect, HedgeStyle, Operation, Params, Pool, facts
+from app.exchange.ccxt.dialects.base import NEW_ORDERS, Budget, Dialect, HedgeStyle, Operation, Params, Pool, facts
 from app.exchange.ccxt.dialects.refining import ById, refined
 from app.exchange.ccxt.verdicts import BUSY, CLOCK, KEYS, LIMITED, LIMITED_ACCOUNT, OPERATOR, UNKNOWN, Codes, refused
 from app.messages.reports import RefusalCode
@@ -135,7 +135,7 @@ OKX_SPOT = OkxSpot(
     # A batch of one, which ccxt sends unless told otherwise, has budgets of its own.
     options=facts(createOrder="privatePostTradeOrder", defaultType="spot", fetchMarkets={"types": ["spot"]}),
     # Every endpoint has a limit of its own ("Rate Limit" of each): 60 in 2 s for orders and most questions about them.
-    budgets=(Budget(Pool.WEIGHT, 60, 2.0), Budget(Pool.ORDERS, 60, 2.0)),
+    budgets=(Budget(Pool.WEIGHT, 60, 2.0), Budget(Pool.ORDERS, 60, 2.0, counts=NEW_ORDERS)),
     weights=MappingProxyType(
         {
             Operation.CREATE: 0,

@@ -10,7 +10,7 @@ import pytest
 from app.domain.values import MarketType, OrderType, PositionMode
 from app.exchange.ccxt.dialects import DIALECTS
 from app.exchange.ccxt.dialects.aster import ASTER_LINEAR
-from app.exchange.ccxt.dialects.base import Dialect, Operation, Pool
+from app.exchange.ccxt.dialects.base import NEW_ORDERS, Dialect, Operation, Pool
 from app.exchange.ccxt.dialects.binance import BINANCE_SPOT, BINANCE_USDM
 from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR, BYBIT_SPOT
 from app.exchange.ccxt.dialects.kucoin import KUCOIN_SPOT
@@ -69,6 +69,12 @@ def test_every_venue_has_a_budget_of_weight_and_one_of_orders(dialect: Dialect) 
 
 
 @ALL
+def test_every_new_order_is_counted_and_nothing_else_is_counted_as_one(dialect: Dialect) -> None:
+    counting = [budget.counts for budget in dialect.budgets if budget.pool is Pool.ORDERS]
+    assert frozenset().union(*counting) == NEW_ORDERS
+
+
+@ALL
 def test_a_weight_never_exceeds_the_smallest_budget_of_weight(dialect: Dialect) -> None:
     least = min(budget.amount for budget in dialect.budgets if budget.pool is Pool.WEIGHT)
     assert all(dialect.weight(operation) <= least for operation in Operation)
@@ -93,6 +99,12 @@ def test_h10_binance_futures_keep_stops_in_a_list_of_their_own() -> None:
 def test_h09_binance_futures_take_no_stops_in_batches() -> None:
     assert BINANCE_USDM.may_batch(OrderType.LIMIT)
     assert not BINANCE_USDM.may_batch(OrderType.STOP_MARKET)
+
+
+def test_stops_at_bybit_do_not_travel_with_what_may_have_to_wait() -> None:
+    assert BYBIT_LINEAR.may_batch(OrderType.TAKE_PROFIT_MARKET)
+    assert not BYBIT_LINEAR.may_batch(OrderType.STOP_MARKET)
+    assert not BYBIT_LINEAR.may_batch(OrderType.STOP_LIMIT)
 
 
 def test_binance_spot_sends_orders_one_by_one() -> None:

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from app.exchange.ccxt.dialects.base import Budget, Pool
+from app.exchange.ccxt.dialects.base import NEW_ORDERS, Budget, Dialect, Operation, Pool
+from app.exchange.ccxt.dialects.binance import BINANCE_USDM
+from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR, BYBIT_SPOT
 from app.exchange.ccxt.limits import Host, Limiter, Priority
 from tests.support.clock import ManualClock, settle
 
 WEIGHT = Budget(Pool.WEIGHT, 100, 60.0, "x-used")
 ORDERS = Budget(Pool.ORDERS, 10, 10.0)
-ROLLING = tuple(Budget(pool, 10, 1.0, "x-left", tells_rest=True, rolls=True) for pool in (Pool.ORDERS, Pool.CANCELS))
+LEFT = Budget(Pool.ORDERS, 10, 10.0, "x-left", tells_rest=True)
+ROLLING = Budget(Pool.ORDERS, 10, 1.0, "x-left", tells_rest=True, rolls=True)
+CANCELS = replace(ROLLING, pool=Pool.CANCELS)
 
 
 class Queue:
     """A limiter whose takers write their names down when it is their turn."""
 
     def __init__(self, clock: ManualClock, budgets: Sequence[Budget], host: Host | None = None) -> None:
+        self.budgets = budgets
         self.host = host or Host(budgets, clock)
         self.limiter = Limiter(self.host, budgets, clock)
         self.passed: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def ask(self, name: str, priority: Priority, weight: int, orders: int = 0, cancels: int = 0) -> None:
+        parts = {Pool.WEIGHT: weight, Pool.ORDERS: orders, Pool.CANCELS: cancels}
+
         async def take() -> None:
-            await self.limiter.take(priority, {Pool.WEIGHT: weight, Pool.ORDERS: orders, Pool.CANCELS: cancels})
+            await self.limiter.take(priority, {budget: parts[budget.pool] for budget in self.budgets})
             self.passed.append(name)
 
         self.tasks[name] = asyncio.create_task(take())
@@ -91,7 +99,7 @@ async def test_h27_orders_are_counted_by_themselves(queue: Queue, clock: ManualC
 
 
 async def test_used_weight_told_by_the_venue_corrects_our_count(queue: Queue) -> None:
-    queue.limiter.over({Pool.WEIGHT: 1}, {"x-used": "95"})
+    queue.limiter.over({WEIGHT: 1}, {"x-used": "95"})
     await queue.ask("a", Priority.EXIT, 10)
     assert queue.passed == []
     assert queue.limiter.used()[Pool.WEIGHT] == pytest.approx(0.95)
@@ -99,20 +107,20 @@ async def test_used_weight_told_by_the_venue_corrects_our_count(queue: Queue) ->
 
 async def test_a_venue_that_counted_less_gives_nothing_back(queue: Queue) -> None:
     await queue.ask("a", Priority.EXIT, 100)
-    queue.limiter.over({Pool.WEIGHT: 100}, {"x-used": "1", "x-other": "5"})
+    queue.limiter.over({WEIGHT: 100}, {"x-used": "1", "x-other": "5"})
     await queue.ask("b", Priority.EXIT, 10)
     assert queue.passed == ["a"]
 
 
 async def test_nonsense_in_a_header_is_passed_over(queue: Queue) -> None:
-    queue.limiter.over({Pool.WEIGHT: 1}, {"x-used": "many"})
+    queue.limiter.over({WEIGHT: 1}, {"x-used": "many"})
     await queue.ask("a", Priority.EXIT, 100)
     assert queue.passed == ["a"]
 
 
 async def test_a_header_may_tell_what_is_left(clock: ManualClock) -> None:
-    queue = Queue(clock, (Budget(Pool.ORDERS, 10, 10.0, "x-left", tells_rest=True),))
-    queue.limiter.over({Pool.ORDERS: 1}, {"x-left": "2"})
+    queue = Queue(clock, (LEFT,))
+    queue.limiter.over({LEFT: 1}, {"x-left": "2"})
     await queue.ask("a", Priority.EXIT, 0, orders=3)
     assert queue.passed == []
 
@@ -149,17 +157,17 @@ async def test_one_who_gave_up_costs_nothing(queue: Queue, clock: ManualClock) -
 
 
 async def test_a_request_that_fits_need_not_wait_its_turn_but_none_overtakes_those_who_do(queue: Queue) -> None:
-    assert queue.limiter.take_now(Priority.ENTRY, {Pool.WEIGHT: 80})
-    assert not queue.limiter.take_now(Priority.ENTRY, {Pool.WEIGHT: 20})
+    assert queue.limiter.take_now(Priority.ENTRY, {WEIGHT: 80})
+    assert not queue.limiter.take_now(Priority.ENTRY, {WEIGHT: 20})
     await queue.ask("entry", Priority.ENTRY, 20)
     assert queue.passed == []
-    assert not queue.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 20})
+    assert not queue.limiter.take_now(Priority.EXIT, {WEIGHT: 20})
     queue.tasks["entry"].cancel()
 
 
 async def test_what_was_taken_at_once_is_counted(queue: Queue) -> None:
-    assert queue.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 100, Pool.ORDERS: 10})
-    assert not queue.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 1})
+    assert queue.limiter.take_now(Priority.EXIT, {WEIGHT: 100, ORDERS: 10})
+    assert not queue.limiter.take_now(Priority.EXIT, {WEIGHT: 1})
     assert queue.limiter.used() == {Pool.WEIGHT: 1.0, Pool.ORDERS: 1.0}
 
 
@@ -168,15 +176,15 @@ async def test_what_was_taken_at_once_is_counted(queue: Queue) -> None:
 
 @pytest.fixture
 def rolling(clock: ManualClock) -> Queue:
-    return Queue(clock, (WEIGHT, *ROLLING))
+    return Queue(clock, (WEIGHT, ROLLING, CANCELS))
 
 
 async def test_a_window_that_rolls_gives_nothing_back_before_its_time(rolling: Queue, clock: ManualClock) -> None:
     await rolling.ask("six", Priority.EXIT, 0, cancels=6)
-    rolling.limiter.over({Pool.CANCELS: 6})
+    rolling.limiter.over({CANCELS: 6})
     await clock.advance(0.5)
     await rolling.ask("four", Priority.EXIT, 0, cancels=4)
-    rolling.limiter.over({Pool.CANCELS: 4})
+    rolling.limiter.over({CANCELS: 4})
     await rolling.ask("one", Priority.EXIT, 0, cancels=1)
     await clock.advance(0.45)
     assert rolling.passed == ["six", "four"]
@@ -193,7 +201,7 @@ async def test_what_was_sent_may_count_as_late_as_it_is_answered(rolling: Queue,
     await rolling.ask("ten", Priority.EXIT, 0, cancels=10)
     await rolling.ask("ten more", Priority.EXIT, 0, cancels=10)
     await clock.advance(5.5)
-    rolling.limiter.over({Pool.CANCELS: 10})
+    rolling.limiter.over({CANCELS: 10})
     await clock.advance(0.9)
     assert rolling.passed == ["ten"]
     await clock.advance(0.2)
@@ -202,7 +210,7 @@ async def test_what_was_sent_may_count_as_late_as_it_is_answered(rolling: Queue,
 
 async def test_one_who_gave_up_as_it_was_his_turn_holds_nothing(rolling: Queue, clock: ManualClock) -> None:
     await rolling.ask("ten", Priority.EXIT, 0, cancels=10)
-    rolling.limiter.over({Pool.CANCELS: 10})
+    rolling.limiter.over({CANCELS: 10})
     await rolling.ask("gone", Priority.EXIT, 0, cancels=10)
     clock.monotonic = lambda: 1.5  # type: ignore[method-assign]  # no timer runs, so that both happen in one turn
     rolling.limiter.over({})
@@ -217,7 +225,7 @@ async def test_one_who_gave_up_as_it_was_his_turn_holds_nothing(rolling: Queue, 
 async def test_an_answer_tells_what_is_left_of_the_budget_that_it_came_out_of_and_of_no_other(
     rolling: Queue, clock: ManualClock
 ) -> None:
-    rolling.limiter.over({Pool.WEIGHT: 1, Pool.CANCELS: 1}, {"x-left": "2"})
+    rolling.limiter.over({WEIGHT: 1, CANCELS: 1}, {"x-left": "2"})
     await rolling.ask("orders", Priority.EXIT, 0, orders=10)
     await rolling.ask("two", Priority.EXIT, 0, cancels=2)
     await rolling.ask("one", Priority.EXIT, 0, cancels=1)
@@ -230,8 +238,8 @@ async def test_an_order_need_not_wait_behind_cancels_of_which_there_were_too_man
     await rolling.ask("ten", Priority.EXIT, 1, cancels=10)
     await rolling.ask("one more", Priority.EXIT, 1, cancels=1)
     await rolling.ask("exit", Priority.EXIT, 1, orders=1)
-    assert rolling.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 1, Pool.ORDERS: 1})
-    assert not rolling.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 1, Pool.CANCELS: 1})
+    assert rolling.limiter.take_now(Priority.EXIT, {WEIGHT: 1, ROLLING: 1})
+    assert not rolling.limiter.take_now(Priority.EXIT, {WEIGHT: 1, CANCELS: 1})
     assert rolling.passed == ["ten", "exit"]
     rolling.tasks["one more"].cancel()
 
@@ -242,6 +250,43 @@ async def test_a_pause_of_one_account_stops_no_other(queue: Queue, clock: Manual
     await queue.ask("own", Priority.EXIT, 1)
     await other.ask("other", Priority.EXIT, 1)
     assert (queue.passed, other.passed) == ([], ["other"])
-    assert not queue.limiter.take_now(Priority.EXIT, {Pool.WEIGHT: 1})
+    assert not queue.limiter.take_now(Priority.EXIT, {WEIGHT: 1})
     await clock.advance(30.1)
     assert queue.passed == ["own"]
+
+
+# ---------------------------------------------------------------------------------------------- of which operations
+
+
+def limiter_of(dialect: Dialect, clock: ManualClock) -> Limiter:
+    return Limiter(Host(dialect.budgets, clock), dialect.budgets, clock)
+
+
+@pytest.mark.parametrize("dialect", [BYBIT_LINEAR, BYBIT_SPOT])
+@pytest.mark.parametrize("before", [Priority.ENTRY, Priority.EXIT])
+async def test_h28_a_stop_at_bybit_does_not_wait_for_the_answer_to_a_batch(
+    clock: ManualClock, dialect: Dialect, before: Priority
+) -> None:
+    limiter, most = limiter_of(dialect, clock), dialect.batch_size
+    for _ in range(2):
+        limiter.take_now(before, dialect.cost(Operation.CREATE_BATCH, most))
+    assert limiter.take_now(Priority.EXIT, dialect.cost(Operation.CREATE, 1))
+
+
+async def test_h28_each_of_bybits_changes_is_counted_by_itself(clock: ManualClock) -> None:
+    costs = [BYBIT_SPOT.cost(operation, 10) for operation in (*NEW_ORDERS, Operation.CANCEL)]
+    limiter = limiter_of(BYBIT_SPOT, clock)
+    assert all(limiter.take_now(Priority.EXIT, cost) for cost in costs)
+    amend = BYBIT_SPOT.cost(Operation.AMEND, 1)
+    assert not limiter.take_now(Priority.EXIT, amend)
+    limiter.over(amend, {"x-bapi-limit-status": "0"})
+    others = (Operation.CREATE, Operation.CREATE_BATCH, Operation.CANCEL)
+    assert all(limiter.take_now(Priority.EXIT, BYBIT_SPOT.cost(operation, 10)) for operation in others)
+
+
+async def test_h27_binance_counts_new_orders_together(clock: ManualClock) -> None:
+    limiter = limiter_of(BINANCE_USDM, clock)
+    assert limiter.take_now(Priority.EXIT, BINANCE_USDM.cost(Operation.AMEND, 150))
+    assert limiter.take_now(Priority.EXIT, BINANCE_USDM.cost(Operation.CREATE_BATCH, 150))
+    assert not limiter.take_now(Priority.EXIT, BINANCE_USDM.cost(Operation.CREATE, 1))
+    assert limiter.take_now(Priority.EXIT, BINANCE_USDM.cost(Operation.CANCEL, 1))

@@ -12,6 +12,8 @@ import aiohttp
 import pytest
 
 from app.base.config.groups import AccountConfig
+from app.exchange.ccxt.dialects.base import Dialect, Operation, Pool
+from app.exchange.ccxt.dialects.bybit import BYBIT_LINEAR, BYBIT_SPOT
 from app.exchange.ccxt.wire import redirected
 from tests.integration.exchange.joined import board_with
 from tests.support.venues.bybit import Bybit, BybitLinear, BybitSpot
@@ -20,6 +22,12 @@ from tests.support.venues.faults import FaultKind
 
 ccxt: Any = import_module("ccxt.pro")
 SOL, SPOT = "SOL/USDT:USDT", "SOL/USDT"
+CHANGES = {
+    Operation.CREATE: "/v5/order/create",
+    Operation.CREATE_BATCH: "/v5/order/create-batch",
+    Operation.AMEND: "/v5/order/amend",
+    Operation.CANCEL: "/v5/order/cancel",
+}
 
 
 def client_of(fake: Bybit, kind: str, **fields: Any) -> Any:
@@ -79,6 +87,14 @@ async def test_what_may_be_asked_is_told_in_headers_and_then_refused(fake: Bybit
     assert [answer["headers"]["X-Bapi-Limit-Status"] for answer in answers] == ["1", "0", "0"]
     assert [answer["retCode"] for answer in answers] == [0, 0, 10006]
     assert int(answers[2]["headers"]["X-Bapi-Limit-Reset-Timestamp"]) > fake.now() - 1000
+
+
+@pytest.mark.parametrize(("made", "dialect"), [(BybitLinear, BYBIT_LINEAR), (BybitSpot, BYBIT_SPOT)])
+async def test_an_account_may_change_as_much_as_the_adapter_counts_with(made: type[Bybit], dialect: Dialect) -> None:
+    limits = made(board_with(SOL, SPOT)).limits
+    for operation, path in CHANGES.items():
+        (budget,) = (budget for budget in dialect.cost(operation) if budget.pool is not Pool.WEIGHT)
+        assert limits.headers(path)["X-Bapi-Limit"] == str(budget.amount), path
 
 
 async def test_an_address_that_asks_too_much_is_shut_out(fake: BybitLinear, exchange: Any) -> None:
