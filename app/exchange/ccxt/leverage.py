@@ -57,7 +57,7 @@ async def _check_margin_mode(session: Session, symbol: str, wanted: str) -> None
 
 async def _set(session: Session, ask: Callable[[Any], Any]) -> None:
     try:
-        await session.call(Operation.SETTING, Priority.ENTRY, ask)
+        await session.call(Operation.SET_LEVERAGE, Priority.ENTRY, ask)
     except RequestFailed as failed:
         error = setting_error(failed.failure, session.dialect.codes)
         if error is not None:

@@ -208,7 +208,7 @@ class Reader:
         if not self._session.exchange.has.get("fetchLeverageTiers"):
             return []
         try:
-            told = await self._session.read(Operation.SETTING, lambda api: api.fetch_leverage_tiers([symbol]))
+            told = await self._session.read(Operation.TIERS, lambda api: api.fetch_leverage_tiers([symbol]))
         except Retryable:
             return []
         tiers: Sequence[Raw] = told.get(symbol) or []

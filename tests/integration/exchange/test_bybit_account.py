@@ -203,6 +203,18 @@ async def test_h28_a_stop_does_not_wait_for_a_batch_of_entries_that_is_not_answe
     await asyncio.wait([batch])
 
 
+async def test_h28_leverage_is_set_in_no_more_markets_at_once_than_the_account_may(met: Met) -> None:
+    met.harness.venue._session.patience_sec = 60.0
+    await asyncio.gather(*(met.harness.venue.set_leverage(SYMBOL, D(11 + number), "cross") for number in range(15)))
+    assert {item.code for item in met.fake.asked("POST", "/position/set-leverage")} == {None}
+
+
+async def test_h28_many_look_ups_at_once_are_no_more_than_the_account_may(met: Met) -> None:
+    met.harness.venue._session.patience_sec = 60.0
+    await asyncio.gather(*(met.harness.venue.look_up(ref(request(number))) for number in range(1, 66)))
+    assert {item.code for item in met.fake.asked("GET", "/order/realtime")} == {None}
+
+
 async def test_h28_an_account_that_asked_too_often_keeps_no_other_back(met: Met) -> None:
     met.fake.faults.arm(FaultKind.RATE_LIMIT, "/order/create", seconds=60)
     assert isinstance(await met.harness.venue.create_order(request(1)), NotSent)

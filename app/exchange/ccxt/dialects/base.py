@@ -62,7 +62,9 @@ class Operation(StrEnum):
     MARKETS = "markets"
     TICKER = "ticker"
     SETTING = "setting"
+    TIERS = "tiers"
     LEVERAGE = "leverage"
+    SET_LEVERAGE = "set_leverage"
     TIME = "time"
 
 
@@ -77,6 +79,8 @@ class Pool(StrEnum):
     """Of all accounts that share an address."""
     ORDERS = "orders"
     CANCELS = "cancels"
+    REQUESTS = "requests"
+    """Of one account, its questions and settings. What takes several counts as one: the header tells of the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ class Dialect:
 
     def cost(self, operation: Operation, orders: int = 0) -> Cost:
         """What a request takes that sends or cancels so many orders."""
-        parts = {Pool.WEIGHT: self.weight(operation)}
+        parts = {Pool.WEIGHT: self.weight(operation), Pool.REQUESTS: 1}
         return {budget: parts.get(budget.pool, orders) for budget in self.budgets if operation in budget.counts}
 
     def refined(self, exchange: Any) -> Any:

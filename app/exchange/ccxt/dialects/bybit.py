@@ -153,6 +153,11 @@ def _of_account(amount: int) -> tuple[Budget, ...]:
         _path(Pool.ORDERS, amount, _O.CREATE_BATCH),
         _path(Pool.ORDERS, 10, _O.AMEND),
         _path(Pool.CANCELS, amount, _O.CANCEL),
+        _path(Pool.REQUESTS, 10, _O.SET_LEVERAGE),
+        _path(Pool.REQUESTS, 50, _O.LOOK_UP, _O.OPEN_ORDERS, _O.OPEN_ORDERS_OF_MARKET),
+        _path(Pool.REQUESTS, 50, _O.POSITIONS, _O.LEVERAGE, _O.SETTING),
+        _path(Pool.REQUESTS, 50, _O.FILLS, _O.FUNDING),
+        _path(Pool.REQUESTS, 50, _O.BALANCES),
     )
 
 

@@ -290,3 +290,18 @@ async def test_h27_binance_counts_new_orders_together(clock: ManualClock) -> Non
     assert limiter.take_now(Priority.EXIT, BINANCE_USDM.cost(Operation.CREATE_BATCH, 150))
     assert not limiter.take_now(Priority.EXIT, BINANCE_USDM.cost(Operation.CREATE, 1))
     assert limiter.take_now(Priority.EXIT, BINANCE_USDM.cost(Operation.CANCEL, 1))
+
+
+async def test_h28_what_waits_for_one_of_bybits_paths_holds_no_other_back(clock: ManualClock) -> None:
+    limiter = limiter_of(BYBIT_LINEAR, clock)
+    waiting = [
+        asyncio.create_task(limiter.take(Priority.EXIT, BYBIT_LINEAR.cost(operation)))
+        for operation in (Operation.SET_LEVERAGE, Operation.LOOK_UP)
+        for _ in range(60)
+    ]
+    await settle()
+    assert sum(task.done() for task in waiting) == 10 + 50
+    assert limiter.take_now(Priority.EXIT, BYBIT_LINEAR.cost(Operation.CREATE, 1))
+    assert limiter.take_now(Priority.EXIT, BYBIT_LINEAR.cost(Operation.CANCEL, 1))
+    for task in waiting:
+        task.cancel()
