@@ -12,7 +12,7 @@ from app.base.errors import AppError
 from app.domain.order import OrderStatus
 from app.exchange.ccxt.errors import said
 from app.exchange.ccxt.known import LIVE, Known, remember
-from app.exchange.ccxt.reads import Reader
+from app.exchange.ccxt.reads import FEW_MARKETS, Reader
 from app.messages.reports import Found, NotFound, OrderReport, VenueReport
 from app.ports.venue import OrderRef
 
@@ -20,8 +20,6 @@ FAST_SEC = 2.0
 """While no stream tells of our orders."""
 SLOW_SEC = 30.0
 """While one does, at the latest."""
-FEW_MARKETS = 8
-"""Whose orders weigh next to nothing."""
 BALANCE_AFTER_SEC = 0.5
 log = logging.getLogger(__name__)
 

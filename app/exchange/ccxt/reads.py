@@ -45,6 +45,8 @@ from app.ports.venue import OVERLAP, OrderRef
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 FUNDING_PAGE = 1000
+FEW_MARKETS = 8
+"""Whose orders may be asked for singly, all at once and often: each market is a request or two."""
 READ_AT_ONCE = 50
 """Of a thousand listed orders: what else is to be done must not wait for all of them."""
 ABSENT = frozenset({RefusalCode.NOT_FOUND, RefusalCode.HALTED})
@@ -225,9 +227,9 @@ class Reader:
         return await self._open_orders(Operation.OPEN_ORDERS, None)
 
     async def open_orders_of(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
-        """Those of some markets, at the least weight."""
+        """Those of some markets, at the least weight and in few requests."""
         singly = len(symbols) * self._dialect.weight(Operation.OPEN_ORDERS_OF_MARKET)
-        if singly > self._dialect.weight(Operation.OPEN_ORDERS):
+        if len(symbols) > FEW_MARKETS or singly > self._dialect.weight(Operation.OPEN_ORDERS):
             return await self.open_orders()
         return await self._open_orders_of(symbols)
 

@@ -13,7 +13,8 @@ from app.base.clock import EPOCH
 from app.domain.order import OrderStatus
 from app.domain.values import Liquidity, OrderSide, OrderType
 from app.exchange.ccxt.known import Known
-from app.exchange.ccxt.poller import FAST_SEC, FEW_MARKETS, SLOW_SEC, Poller
+from app.exchange.ccxt.poller import FAST_SEC, SLOW_SEC, Poller
+from app.exchange.ccxt.reads import FEW_MARKETS
 from app.messages.reports import BalanceReport, FillReport, Found, LookUpOutcome, NotFound, OrderReport
 from app.ports.venue import OrderRef
 from tests.support.clock import ManualClock, settle

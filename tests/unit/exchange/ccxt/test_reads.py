@@ -14,6 +14,7 @@ from app.base.errors import Retryable
 from app.domain.values import OrderType
 from app.exchange.ccxt.dialects.base import Dialect
 from app.exchange.ccxt.dialects.binance import BINANCE_SPOT
+from app.exchange.ccxt.dialects.kucoin import KUCOIN_SPOT
 from app.exchange.ccxt.dialects.okx import OKX_SPOT
 from app.exchange.ccxt.errors import Answer
 from app.exchange.ccxt.limits import Host
@@ -257,9 +258,15 @@ async def test_h41_orders_are_asked_of_the_markets_that_are_still_listed(desk: D
     assert [report.client_order_id for report in told] == [OURS]
 
 
-@pytest.mark.parametrize(("markets", "lists"), [(13, 13), (14, 1)])
-async def test_orders_of_some_markets_are_asked_for_at_the_least_weight(desk: Desk, markets: int, lists: int) -> None:
-    """On Binance spot 6 for one market, 80 for all."""
+@pytest.mark.parametrize(
+    ("dialect", "markets", "lists"),
+    [(BINANCE_SPOT, 8, 8), (BINANCE_SPOT, 9, 1), (KUCOIN_SPOT, 2, 2), (KUCOIN_SPOT, 3, 1)],
+)
+async def test_orders_of_some_markets_are_asked_for_at_the_least_weight_and_in_few_requests(
+    dialect: Dialect, markets: int, lists: int
+) -> None:
+    """On Binance spot 6 for one market and 80 for all, at KuCoin 2 and 4."""
+    desk = Desk(dialect)
     symbols = [f"M{number}/USDT" for number in range(markets)]
     desk.api.markets = dict.fromkeys(symbols)
     await desk.venue._reader.open_orders_of(symbols)
