@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from app.base.clock import EPOCH, Clock
@@ -46,7 +47,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 FUNDING_PAGE = 1000
 FEW_MARKETS = 8
-"""Whose orders may be asked for singly, all at once and often: each market is a request or two."""
+"""Whose orders may be asked for all at once, and often: each market is a request or two."""
 READ_AT_ONCE = 50
 """Of a thousand listed orders: what else is to be done must not wait for all of them."""
 ABSENT = frozenset({RefusalCode.NOT_FOUND, RefusalCode.HALTED})
@@ -227,16 +228,20 @@ class Reader:
         return await self._open_orders(Operation.OPEN_ORDERS, None)
 
     async def open_orders_of(self, symbols: Sequence[str]) -> Sequence[OrderReport]:
-        """Those of some markets, at the least weight and in few requests."""
+        """Those of some markets, at the least weight."""
         singly = len(symbols) * self._dialect.weight(Operation.OPEN_ORDERS_OF_MARKET)
-        if len(symbols) > FEW_MARKETS or singly > self._dialect.weight(Operation.OPEN_ORDERS):
+        if singly > self._dialect.weight(Operation.OPEN_ORDERS):
             return await self.open_orders()
         return await self._open_orders_of(symbols)
 
     async def _open_orders_of(self, symbols: Sequence[str]) -> list[OrderReport]:
-        listed = self._listed(symbols)
-        asked = (self._open_orders(Operation.OPEN_ORDERS_OF_MARKET, symbol) for symbol in listed)
-        return [report for reports in await together(*asked) for report in reports]
+        """A few markets at a time: what is more urgent must not stand behind a hundred requests."""
+        listed, told = self._listed(symbols), list[OrderReport]()
+        for start in range(0, len(listed), FEW_MARKETS):
+            few = listed[start : start + FEW_MARKETS]
+            asked = (self._open_orders(Operation.OPEN_ORDERS_OF_MARKET, symbol) for symbol in few)
+            told += chain.from_iterable(await together(*asked))
+        return told
 
     async def _open_orders(self, operation: Operation, symbol: str | None) -> list[OrderReport]:
         lists: list[dict[str, Any]] = [{}]

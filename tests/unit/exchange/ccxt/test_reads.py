@@ -19,6 +19,7 @@ from app.exchange.ccxt.dialects.okx import OKX_SPOT
 from app.exchange.ccxt.errors import Answer
 from app.exchange.ccxt.limits import Host
 from app.exchange.ccxt.mapping import Unreadable, milliseconds
+from app.exchange.ccxt.reads import FEW_MARKETS
 from app.exchange.ccxt.venue import CcxtVenue
 from app.exchange.ccxt.wire import TRACE, Access
 from app.messages.reports import Found
@@ -64,6 +65,8 @@ class Api:
         self.trades: list[dict[str, Any]] = []
         self.asked: list[tuple[Any, ...]] = []
         self.listed: list[str | None] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.broken = ""
         self.unpriced: set[str] = set()
         self.unfound = False
@@ -74,6 +77,7 @@ class Api:
 
     async def fetch_open_orders(self, symbol: str | None, *_asked: Any) -> list[dict[str, Any]]:
         self.listed.append(symbol)
+        await self.answers.wait()
         return self.orders
 
     async def fetch_ticker(self, symbol: str) -> dict[str, Any]:
@@ -260,9 +264,9 @@ async def test_h41_orders_are_asked_of_the_markets_that_are_still_listed(desk: D
 
 @pytest.mark.parametrize(
     ("dialect", "markets", "lists"),
-    [(BINANCE_SPOT, 8, 8), (BINANCE_SPOT, 9, 1), (KUCOIN_SPOT, 2, 2), (KUCOIN_SPOT, 3, 1)],
+    [(BINANCE_SPOT, 13, 13), (BINANCE_SPOT, 14, 1), (KUCOIN_SPOT, 2, 2), (KUCOIN_SPOT, 3, 1)],
 )
-async def test_orders_of_some_markets_are_asked_for_at_the_least_weight_and_in_few_requests(
+async def test_orders_of_some_markets_are_asked_for_at_the_least_weight(
     dialect: Dialect, markets: int, lists: int
 ) -> None:
     """On Binance spot 6 for one market and 80 for all, at KuCoin 2 and 4."""
@@ -271,6 +275,18 @@ async def test_orders_of_some_markets_are_asked_for_at_the_least_weight_and_in_f
     desk.api.markets = dict.fromkeys(symbols)
     await desk.venue._reader.open_orders_of(symbols)
     assert len(desk.api.listed) == lists
+
+
+async def test_orders_of_many_markets_are_asked_for_a_few_at_a_time(desk: Desk) -> None:
+    symbols = [f"M{number}/USDT" for number in range(13)]
+    desk.api.markets = dict.fromkeys(symbols)
+    desk.api.answers.clear()
+    reading = asyncio.ensure_future(desk.venue._reader.open_orders_of(symbols))
+    await settle()
+    assert desk.api.listed == symbols[:FEW_MARKETS]
+    desk.api.answers.set()
+    await reading
+    assert desk.api.listed == symbols
 
 
 async def test_what_became_of_an_order_is_told_with_its_fills_though_reads_have_used_up_their_part(desk: Desk) -> None:
