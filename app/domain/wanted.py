@@ -250,6 +250,9 @@ def _sale(group: Group, quantity: Decimal, live: Iterable[Order], terrain: Terra
 
 
 def _way_is_clear(group: Group, live: Sequence[Order], terrain: Terrain) -> bool:
+    """Whether nothing else is left that could sell the same; a sale that is on its way goes on."""
+    if any(order.role is OrderRole.CLOSE and not order.waits_to_be_sent for order in live):
+        return True
     in_the_way = [order for order in live if order.role is OrderRole.TAKE_PROFIT]
     if not terrain.is_guarded:
         in_the_way += [order for order in live if order.role is OrderRole.STOP_LOSS and not _is_triggered_stop(order)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from app.base.config import Config
 from app.domain.group import Group
 from app.domain.market import MarketRules
-from app.domain.order import Order, OrderStatus
+from app.domain.order import RESTING, Order, OrderStatus
 from app.domain.values import OrderRole
 from app.domain.wanted import REDUCE_ONLY
 from app.domain.wishes import Terrain
@@ -44,15 +44,17 @@ def terrain_of(
     )
 
 
-def must_spare_others(turn: Turn, group: Group, orders: Iterable[Order], rules: MarketRules) -> bool:
+def must_spare_others(turn: Turn, group: Group, orders: Sequence[Order], rules: MarketRules) -> bool:
     """Whether the group's exits make room for each other, lest one too many sells what others hold in its book.
 
-    What is its own counts more once a sale was refused, or has waited for room as long as a position may be without a
-    stop: from then on the stop rests and the sale goes out, whatever else of the group is still at the venue.
+    What is its own counts more where a sale was refused, or has waited for room as long as a position may be without a
+    stop: until it is at the venue the stop rests beside, whatever else of the group does.
     """
     if group.open_quantity <= 0 or not _shares_its_book(turn, group, rules):
         return False
-    return not group.is_selling or not (turn.now >= room_made_by(turn, group) or _was_refused(group, orders))
+    if not group.is_selling or any(order.role is OrderRole.CLOSE and order.status in RESTING for order in orders):
+        return True
+    return turn.now < room_made_by(turn, group) and not _was_refused(group, orders)
 
 
 def room_made_by(turn: Turn, group: Group) -> datetime:
