@@ -55,20 +55,23 @@ class AccountDetail(Account):
 
 
 class ToldFlag(Answer):
-    """`value` is null where the exchange does not tell."""
+    """`value` is null where the exchange does not tell, and where it could not be asked: then `failed` is true."""
 
     value: bool | None
     detail: str
+    failed: bool
 
 
 class ToldText(Answer):
     value: str | None
     detail: str
+    failed: bool
 
 
 class ToldNumber(Answer):
     value: int | None
     detail: str
+    failed: bool
 
 
 class KeyTest(Answer):

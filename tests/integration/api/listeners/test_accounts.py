@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from app.api.routes import ROUTERS
 from app.base.config import parse_config
-from app.ports.accounts import Wire
+from app.ports.accounts import Told, Wire
 from app.ports.tokens import Role
 from tests.integration.api.listeners.conftest import Front, serving
 from tests.support.examples import NOON, account_snapshot, engine_snapshot
@@ -64,6 +64,13 @@ async def test_a_key_test_answers_each_question_with_a_sentence(front: Front) ->
         "clock_skew_ms": -12,
     }
     assert all(item["detail"] for item in told.values())
+
+
+async def test_a_key_test_tells_what_could_not_be_asked(front: Front) -> None:
+    unasked: Told[bool] = Told(None, "this could not be asked", failed=True)
+    front.accounts.report = replace(front.accounts.report, may_withdraw=unasked)
+    told = (await front.ask("POST", "/api/accounts/perp/test", Role.TRADER)).json()
+    assert [name for name, item in told.items() if item["failed"]] == ["may_withdraw"]
 
 
 async def test_a_key_test_takes_a_trader_and_an_account_that_is_there(front: Front) -> None:
