@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
 
 from app.api.access import verified
+from app.api.connections import most_connections
 from app.api.models.values import LARGEST_SEQUENCE
 from app.base.clock import iso
 from app.messages.records import EventRecord
@@ -22,7 +23,7 @@ CATCH_UP_AT_ONCE = 500
 TOO_SLOW = 4008
 UNAUTHORIZED = 1008
 MOST_READERS = 64
-"""A quarter of a listener's connections: readers stay, and must leave room for commands."""
+"""They stay, and must leave connections to commands."""
 TRY_LATER = 1013
 
 
@@ -81,8 +82,8 @@ async def events(
     if not _is_known(socket):
         await socket.close(UNAUTHORIZED, "a valid token is needed")
         return
-    if len(state.readers) >= MOST_READERS:
-        await socket.close(TRY_LATER, f"there are {MOST_READERS} readers already")
+    if len(state.readers) >= min(MOST_READERS, most_connections() // 2):
+        await socket.close(TRY_LATER, "there are too many readers already")
         return
     wanted = frozenset(types.split(",")) if types else None
     reader = Reader(wanted)
