@@ -249,7 +249,7 @@ async def test_the_api_tells_and_tests_and_shows_no_key(instance: Instance) -> N
     assert (perp["venue"], perp["environment"], perp["armed"], perp["connected"]) == ("binance", "testnet", None, True)
     assert set(perp["limits_used"]) == {"weight", "orders"}
     tested = await instance.post("/api/accounts/perp/test")
-    assert tested.json()["may_trade"] == {"value": True, "detail": "the account may trade futures"}
+    assert tested.json()["may_trade"] == {"value": True, "detail": "the account may trade futures", "failed": False}
     assert tested.json()["may_withdraw"]["value"] is None
     assert "secret" not in json.dumps(perp) + tested.text
 
