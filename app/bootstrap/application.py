@@ -6,6 +6,7 @@ import asyncio
 import random
 import secrets
 import shutil
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
@@ -60,6 +61,8 @@ from app.vault.webhook_keys import WebhookKeyring
 
 log = structlog.get_logger("system")
 EQUITY_EVERY_SEC = 60
+SWITCH_SEC = 0.001
+"""After how long another thread, as the log's, gives the interpreter back to the loop."""
 CALM_AFTER = timedelta(seconds=1)
 END_SEC = 20.0
 """How long each part of an instance may take to end, beyond the grace."""
@@ -239,6 +242,7 @@ class Application:
 
     async def start(self) -> tuple[int, int]:
         """Listen first, so that signals are recorded at once; then connect and act. (API port, webhook port)."""
+        sys.setswitchinterval(SWITCH_SEC)
         self._event_log.start()
         await self._tokens.load()
         await self.engine.open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,6 +84,11 @@ async def test_a_line_waits_for_others_for_a_moment_and_not_for_the_end(tmp_path
     await clock.advance(GATHERED_SEC / 2)
     await until(lambda: len(lines(tmp_path)) == 3)
     await event_log.stop()
+
+
+@pytest.mark.usefixtures("running")
+async def test_while_lines_are_written_the_loop_has_the_interpreter_back_within_a_millisecond() -> None:
+    assert sys.getswitchinterval() == pytest.approx(0.001)
 
 
 async def test_a_refused_signal_is_in_the_log_with_its_id_and_why(running: Running) -> None:
