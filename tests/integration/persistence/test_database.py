@@ -47,10 +47,10 @@ async def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -
 
 async def test_the_pragmas_are_set(database: Database) -> None:
     def ask(connection: sqlite3.Connection) -> list[object]:
-        names = ("journal_mode", "synchronous", "foreign_keys")
+        names = ("journal_mode", "synchronous", "fullfsync", "foreign_keys")
         return [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
-    assert await database.writer.run(ask) == ["wal", 2, 1]
+    assert await database.writer.run(ask) == ["wal", 2, 1, 1]
 
 
 async def test_a_start_on_the_right_schema_does_not_load_alembic(tmp_path: Path) -> None:
