@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
-import structlog
-
 from app.base.clock import Clock
+from app.base.log import tell_together
 from app.messages.records import EventRecord
 
 CATEGORIES: Final[Mapping[str, str]] = {
@@ -29,7 +29,6 @@ QUIET: Final = frozenset({"position.updated", "reconcile.started", "risk.checked
 """Only for who looks closely: they come by the second, say little, or are long."""
 GATHERED_SEC: Final = 0.1
 """How long a line may wait for others: the lines of one alert take the thread milliseconds."""
-_LOGGERS: Final = {name: structlog.get_logger(name) for name in (*CATEGORIES.values(), "engine")}
 
 
 class EventLog:
@@ -62,14 +61,17 @@ class EventLog:
 
     def _work(self) -> None:
         while (batch := self._batches.get()) is not None:
-            for event in batch:
-                _tell(event)
+            _tell(batch)
 
 
-def _tell(event: EventRecord) -> None:
-    log = _LOGGERS[CATEGORIES.get(event.type.partition(".")[0], "engine")]
-    tell = log.debug if event.type in QUIET else log.info
-    tell(event.type, **line(event))
+def _tell(events: Iterable[EventRecord]) -> None:
+    """In their order, each at its level."""
+    for level, alike in groupby(events, lambda event: "debug" if event.type in QUIET else "info"):
+        tell_together(level, ((_category(event), event.type, line(event)) for event in alike))
+
+
+def _category(event: EventRecord) -> str:
+    return CATEGORIES.get(event.type.partition(".")[0], "engine")
 
 
 def line(event: EventRecord) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from logging.handlers import TimedRotatingFileHandler
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from app.base.log import set_up
+from app.base.log import set_up, tell_together
 
 LOUD = ("ccxt.base.exchange", "aiohttp.client", "aiohttp.access")
 
@@ -44,6 +46,69 @@ def test_a_signature_is_masked_wherever_it_stands(log_file: Path) -> None:
     text = log_file.read_text()
     assert "timestamp=1" in text
     assert "00ff" not in text
+
+
+def test_what_is_told_together_is_one_record_and_a_line_each(log_file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger().addHandler(caplog.handler)
+    facts = [("order", "order.placed", {"price": "100"}), ("signal", "signal.queued", {"reason": "zgt_" + 40 * "a"})]
+    tell_together("info", facts)
+    assert len(caplog.records) == 1
+    first, second = [json.loads(line) for line in log_file.read_text().splitlines()]
+    assert first.pop("timestamp") == second.pop("timestamp")
+    assert first == {"price": "100", "level": "info", "event": "order.placed", "logger": "order"}
+    assert second == {"reason": "••••", "level": "info", "event": "signal.queued", "logger": "signal"}
+
+
+def test_what_is_below_the_level_is_not_told_together_either(log_file: Path) -> None:
+    logging.getLogger().setLevel("INFO")
+    tell_together("debug", [("order", "risk.checked", {})])
+    assert log_file.read_text() == ""
+
+
+@pytest.mark.expects_log_warnings
+def test_a_library_that_tells_a_dictionary_is_told(log_file: Path) -> None:
+    logging.getLogger("library").warning({"token": "abc"})
+    assert json.loads(log_file.read_text())["event"] == "{'token': 'abc'}"
+
+
+class Terminal(io.StringIO):
+    """What is written to a screen, or to a file."""
+
+    def __init__(self, *, is_screen: bool) -> None:
+        super().__init__()
+        self._is_screen = is_screen
+
+    def isatty(self) -> bool:
+        return self._is_screen
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, *, is_screen: bool) -> list[str]:
+    """The lines of two records and a traceback on a console, without their times."""
+    terminal = Terminal(is_screen=is_screen)
+    monkeypatch.setattr("sys.stderr", terminal)
+    set_up("info", None)
+    log = structlog.get_logger("order")
+    log.info("order.placed", price="100", reason="as it was wanted")
+    log.error("broke", exc_info=ValueError("how"))
+    return [re.sub("20[0-9]{2}-[^ ]+", "TIME", line) for line in terminal.getvalue().splitlines()]
+
+
+@pytest.mark.expects_log_warnings
+@pytest.mark.usefixtures("log_file")
+def test_the_console_tells_in_plain_words_and_a_traceback_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    placed, broke, *traceback = shown(monkeypatch, is_screen=False)
+    assert placed == "TIME [info    ] order.placed             [order] price=100 reason='as it was wanted'"
+    assert broke == "TIME [error   ] broke                    [order]"
+    assert traceback[-1] == "ValueError: how"
+
+
+@pytest.mark.expects_log_warnings
+@pytest.mark.usefixtures("log_file")
+def test_on_a_screen_what_is_wrong_is_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
+    placed, broke, *traceback = shown(monkeypatch, is_screen=True)
+    assert placed.startswith("TIME [info")
+    assert broke.startswith("\x1b[31mTIME [error")
+    assert traceback[-1] == "ValueError: how\x1b[0m"
 
 
 @pytest.mark.parametrize("kind", [TimedRotatingFileHandler, logging.StreamHandler])
