@@ -143,8 +143,9 @@ def _readable(event: Event) -> str:
 
 
 def _shown(value: Any) -> str:
+    """In quotes where it could pass for more than one value, or for another line."""
     text = str(value)
-    return repr(text) if " " in text else text
+    return text if text.isprintable() and " " not in text else repr(text)
 
 
 def _coloured(event: Event) -> str:

@@ -102,6 +102,17 @@ def test_the_console_tells_in_plain_words_and_a_traceback_below(monkeypatch: pyt
     assert traceback[-1] == "ValueError: how"
 
 
+@pytest.mark.usefixtures("log_file")
+@pytest.mark.parametrize("told", ["cooldown\nTIME\t[error]\tforged", ValueError("cooldown\nTIME\t[error]\tforged")])
+def test_what_was_told_to_us_passes_for_no_line_of_its_own(monkeypatch: pytest.MonkeyPatch, told: object) -> None:
+    terminal = Terminal(is_screen=False)
+    monkeypatch.setattr("sys.stderr", terminal)
+    set_up("info", None)
+    structlog.get_logger("signal").info("signal.rejected", reason=told)
+    (line,) = terminal.getvalue().splitlines()
+    assert line.endswith(r"reason='cooldown\nTIME\t[error]\tforged'")
+
+
 @pytest.mark.expects_log_warnings
 @pytest.mark.usefixtures("log_file")
 def test_on_a_screen_what_is_wrong_is_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
