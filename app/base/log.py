@@ -55,7 +55,7 @@ def redact(value: Any, name: str = "") -> Any:
         return {key: redact(item, str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [redact(item) for item in value]
-    return value
+    return value if value is None or isinstance(value, int | float) else _redacted(str(value))
 
 
 @lru_cache(1024)

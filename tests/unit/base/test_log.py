@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
 
@@ -120,6 +121,12 @@ def test_on_a_screen_what_is_wrong_is_coloured(monkeypatch: pytest.MonkeyPatch) 
     assert placed.startswith("TIME [info")
     assert broke.startswith("\x1b[31mTIME [error")
     assert traceback[-1] == "ValueError: how\x1b[0m"
+
+
+def test_an_error_given_as_a_value_is_told_without_what_is_secret_in_it(log_file: Path) -> None:
+    structlog.get_logger("system").info("broke", error=ValueError("zgt_" + 40 * "a"), least=Decimal("0.1"))
+    line = json.loads(log_file.read_text())
+    assert (line["error"], line["least"]) == ("••••", "0.1")
 
 
 @pytest.mark.parametrize("kind", [TimedRotatingFileHandler, logging.StreamHandler])
