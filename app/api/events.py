@@ -25,6 +25,8 @@ UNAUTHORIZED = 1008
 MOST_READERS = 64
 """They stay, and must leave connections to commands."""
 TRY_LATER = 1013
+STUCK_SEC = 30.0
+"""How long a reader may take nothing: its backlog cannot be told to it either, and it must not keep its place."""
 
 
 def document(event: EventRecord) -> dict[str, Any]:
@@ -94,9 +96,9 @@ async def events(
         last = state.engine.snapshot().last_sequence if since is None else await _catch_up(socket, since, wanted)
         await _go_on(socket, reader, last)
     except _Revoked:
-        await socket.close(UNAUTHORIZED, "the token was revoked")
-    except (WebSocketDisconnect, RuntimeError):
-        pass  # the reader has gone
+        await _cut_off(socket, UNAUTHORIZED, "the token was revoked")
+    except (WebSocketDisconnect, RuntimeError, TimeoutError):
+        pass  # the reader has gone, or is stuck
     finally:
         state.readers.discard(reader)
         end()
@@ -111,7 +113,14 @@ async def _send(socket: WebSocket, events: Iterable[EventRecord]) -> None:
     if not _is_known(socket):
         raise _Revoked
     for event in events:
-        await socket.send_text(json.dumps(document(event)))
+        async with asyncio.timeout(STUCK_SEC):
+            await socket.send_text(json.dumps(document(event)))
+
+
+async def _cut_off(socket: WebSocket, code: int, reason: str) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STUCK_SEC):
+            await socket.close(code, reason)
 
 
 async def _catch_up(socket: WebSocket, since: int, types: frozenset[str] | None) -> int:
@@ -137,7 +146,7 @@ async def _go_on(socket: WebSocket, reader: Reader, last: int) -> None:
             await _send(socket, fresh)
             last = fresh[-1].sequence if fresh else last
             if reader.overflowed:
-                await socket.close(TOO_SLOW, f"too slow; catch up with since={last}")
+                await _cut_off(socket, TOO_SLOW, f"too slow; catch up with since={last}")
                 return
     finally:
         listening.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -66,6 +67,22 @@ async def test_readers_leave_connections_to_commands(front: Front, monkeypatch: 
         async with reading(front) as third:
             front.engine.publish(event_of(2))
             assert await sequences(third, 1) == [2]
+
+
+async def test_a_reader_that_takes_nothing_any_more_gives_its_place_back(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "STUCK_SEC", 0.2)
+    monkeypatch.setattr(events, "MOST_READERS", 1)
+    front.queries.event_rows = events_of(range(1, 20_001))
+    with socket.socket() as narrow:
+        narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        narrow.connect(("127.0.0.1", front.api_port))
+        stuck = await reading(front, "?since=0", sock=narrow, max_queue=1, ping_interval=None, close_timeout=0.1)
+        await until(lambda: not front.engine.listeners)
+        async with reading(front, "?since=19999") as other:
+            assert await sequences(other, 1) == [20_000]
+        await stuck.close()
 
 
 async def test_a_stream_ends_with_its_token(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
