@@ -78,4 +78,5 @@ def _shares_its_book(turn: Turn, group: Group, rules: MarketRules) -> bool:
     """Whether others hold there, or may hold before it has been told, what the market would take an order over."""
     others = turn.groups_on(group.account, group.symbol)
     is_others = any(other.id != group.id and other.side is group.side for other in others)
-    return is_others or turn.external((group.account, group.symbol, group.side)) >= rules.min_qty
+    least = max(rules.min_qty, rules.step_size)
+    return is_others or turn.external((group.account, group.symbol, group.side)) >= least
