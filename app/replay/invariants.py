@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.domain.group import Group
 from app.domain.order import Order, OrderStatus, bound_by_exits
 from app.domain.values import ZERO, MarketType, OrderRole, Side
+from app.domain.wanted import REDUCE_ONLY
 from app.engine.state import EngineState
 from app.exchange.paper.venue import PaperVenue
 
@@ -59,6 +60,7 @@ def _exits_exceed(state: EngineState) -> Iterator[str]:
     """Invariant 4, on accounts that have been read since the start: what was open before may be gone by then.
 
     Reduce-only orders count beside the close of a group that has others in its book: the venue guards that, not them.
+    They do not once the sale was refused, or the group has waited for room as long as it may be without its stop.
     Of a group that ends as all was sold at the venue, exits without an answer are looked up; those that rest count.
     """
     for group in state.groups.values():
@@ -77,11 +79,24 @@ def _exits_exceed(state: EngineState) -> Iterator[str]:
 def _closes_beside_others(state: EngineState, group: Group, orders: Iterable[Order]) -> bool:
     """Whether a close is at the venue, or on its way, that was decided while other groups were in its book."""
     closes = [order for order in orders if order.role is OrderRole.CLOSE and order.is_live]
-    if group.closing is None or not closes:
+    if group.closing is None or not closes or _counts_more(state, group, orders):
         return False
     decided = min(order.created_at for order in closes)
     others = (state.groups[group_id] for group_id in state.open_on.get(group.market_key, ()))
     return any(other.id != group.id and other.side is group.side and other.opened_at < decided for other in others)
+
+
+def _counts_more(state: EngineState, group: Group, orders: Iterable[Order]) -> bool:
+    """Whether the closing group spares the others of its book no longer: its stop rests beside its close."""
+    since = group.closing_at or group.opened_at
+    spared_until = since + timedelta(seconds=state.config.protection.grace_sec)
+    exits = [order for order in orders if order.role is not OrderRole.ENTRY and order.created_at >= since]
+    return any(order.is_live and order.created_at >= spared_until for order in exits) or any(
+        order.role is OrderRole.CLOSE
+        and order.status is OrderStatus.REJECTED
+        and not order.was_refused_for(REDUCE_ONLY)
+        for order in exits
+    )
 
 
 def _slots(state: EngineState, excused: frozenset[str]) -> Iterator[str]:

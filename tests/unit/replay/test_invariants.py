@@ -128,6 +128,20 @@ def test_a_close_beside_the_stop_shows_where_the_book_has_another_group() -> Non
         assert "exits of g0000001 sell 6, 2 are open" in found
 
 
+def test_a_close_beside_the_stop_does_not_show_once_the_group_has_waited_for_room_long_enough() -> None:
+    with Stage(scenario("SOL", grid=STOPPED, risk={"cooldown_sec": 0})) as stage:
+        bought(stage)
+        stage.signal(action="buy", symbol="SOLUSDT.P", price=Decimal(100), size=Decimal(2), timeframe="240")
+        stage.wait(1)
+        closing_though_its_stop_rests(stage)
+        state, now = stage.world.engine.state, stage.world.clock.now()
+        group = state.groups["g0000001"]
+        for waited, exceeds in ((29, True), (30, False)):
+            state.groups[group.id] = changed(group, closing_at=now - timedelta(seconds=waited))
+            found = [text for text in violations(state, stage.world.venues) if "exits" in text]
+            assert bool(found) is exceeds
+
+
 def test_a_close_beside_the_stop_of_a_group_alone_in_its_book_is_guarded_by_the_venue(stage: Stage) -> None:
     closing_though_its_stop_rests(stage)
     assert not [text for text in violations(stage.world.engine.state, stage.world.venues) if "exits" in text]
