@@ -299,9 +299,13 @@ def _account_left(turn: Turn, message: AccountLeft) -> None:
 
 
 def _account_replaced(turn: Turn, message: AccountReplaced) -> None:
-    """What was told through another account's keys since they were changed is not this one's."""
+    """What was told through another account's keys since they were changed is not this one's; nor is, whosever they
+    are, that a breaker opened which is there no more and never closes."""
     account = turn.state.accounts.get(message.account)
-    if account is not None and account.is_another:
+    if account is None:
+        return
+    operator.breaker_changed(turn, BreakerReport(account.id, is_open=False, at=turn.now))
+    if account.is_another:
         _forget_told(turn, account.id)
         turn.journal.keep(account, "is_another", "reconciled")
         account.is_another = account.reconciled = False

@@ -84,7 +84,7 @@ class AccountState:
 
     @property
     def ready(self) -> bool:
-        return self.connected and self.reconciled and self.hold is None
+        return self.connected and self.reconciled and self.hold is None and not self.is_another
 
     @property
     def market_type(self) -> MarketType:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from app.engine.recovery import CLOSE_SEC
 from app.messages.commands import ApplyConfig, ChangeKeys
+from app.messages.records import QueueReason
+from app.messages.reports import BreakerReport
 from tests.unit.engine.worlds import Stage, scenario
 
 
@@ -79,6 +82,31 @@ def test_the_breaker_of_a_venue_that_was_replaced_holds_no_entries() -> None:
         account.breaker_since = account.last_reconciled_at
         stage.run(engine.add_account(venue))
         assert account.breaker_since is None
+
+
+def test_a_breaker_that_opened_just_before_its_venue_was_replaced_holds_no_entries() -> None:
+    with Stage(scenario("SOL")) as stage:
+        engine = stage.world.engine
+        account, venue = engine.state.accounts["paper"], engine._venues["paper"]
+
+        async def replaced() -> None:
+            engine._mailbox.post(BreakerReport("paper", True, stage.world.clock.now(), "no answer"))
+            await engine.add_account(venue)
+
+        stage.run(replaced())
+        stage.wait(5)
+        assert (account.breaker_since, account.ready) == (None, True)
+
+
+def test_nothing_is_opened_through_the_keys_of_before_once_they_are_of_another_account() -> None:
+    with Stage(scenario("SOL")) as stage:
+        engine = stage.world.engine
+        stage.run(engine.ask(ApplyConfig(engine.state.config, keys=ChangeKeys("paper", "new", same_account=False))))
+        stage.signal(action="buy", symbol="SOLUSDT.P", price=Decimal(100), size=Decimal(2), timeframe="60")
+        assert [entry.reason for entry in engine.state.queue.values()] == [QueueReason.ACCOUNT_STALE]
+        stage.run(engine.add_account(engine._venues["paper"]))
+        stage.wait(5)
+        assert len(engine.state.open_ids) == 1
 
 
 def test_what_comes_through_other_keys_begins_after_all_that_came_through_those_of_before() -> None:
